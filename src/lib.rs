@@ -1,0 +1,23 @@
+//! scimspec: the conformance harness for SCIM 2.0 servers.
+//!
+//! Five nouns carry the whole program:
+//!
+//! * a **suite** holds cases, written in YAML, that describe documented behaviour ([`suite`]);
+//! * a **target** is the server under test, spoken to by a client that keeps promises ([`target`]);
+//! * an **exchange** is one request with its answer, exactly as it crossed the wire ([`target::exchange`]);
+//! * a **finding** is one contradiction between an exchange and a requirement ([`outcome`]);
+//! * an **outcome** is what a case came to: its verdict with the evidence ([`outcome`]).
+//!
+//! They pass through one pipeline: discover (files) and probe (network) → plan (pure) → execute
+//! (network) → judge (pure) → report (files). The pure stages hold all decisions.
+
+#![forbid(unsafe_code)]
+
+pub mod judge;
+
+pub mod report;
+pub mod requirement;
+pub mod scim;
+pub mod server;
+pub mod suite;
+pub mod target;

@@ -1,0 +1,2 @@
+//! Parses, calls the library, turns the result into an exit code.
+fn main() {}
