@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod judge;
+pub mod outcome;
 
 pub mod report;
 pub mod requirement;
