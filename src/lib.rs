@@ -13,9 +13,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod config;
 pub mod judge;
 pub mod outcome;
-
 pub mod report;
 pub mod requirement;
 pub mod scim;
