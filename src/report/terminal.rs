@@ -233,7 +233,10 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
             (look::TROUBLE, "Nothing ran: no case was selected and could be judged.".to_owned())
         }
     };
-    out.push_str(&format!("\n{}\n", look.paint(style.bold(), &said)));
+    out.push('\n');
+    for line in text::wrap(&said, look.width) {
+        out.push_str(&format!("{}\n", look.paint(style.bold(), &line)));
+    }
 }
 
 #[cfg(test)]
