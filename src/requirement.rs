@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::outcome::Level;
 use crate::suite::load::EMBEDDED_SUITES;
+use crate::suite::model::{Case, Suite};
 use crate::suite::nearest::nearest;
 use crate::suite::yaml;
 
@@ -96,10 +97,17 @@ pub struct Source {
     pub title: String,
     /// What is documented, in one or two sentences.
     pub sentence: String,
+    /// How much hangs on it; must unless said otherwise.
+    #[serde(default = "must")]
+    pub level: Level,
     /// The document, and the place in it.
     pub document: String,
     /// Where it can be read.
     pub link: Option<String>,
+}
+
+fn must() -> Level {
+    Level::Must
 }
 
 /// All requirements and sources.
@@ -175,9 +183,31 @@ impl Catalogue {
         nearest_id(id, self.sources().map(|source| source.id.as_str()))
     }
 
-    /// The strongest level among the requirements of these ids; unknown ids do not count.
+    /// The strongest level among the requirements and sources of these ids; unknown ids do not count.
     pub fn strongest<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Option<Level> {
-        ids.into_iter().filter_map(|id| self.get(id)).map(|requirement| requirement.level).max()
+        let level = |id| {
+            self.get(id)
+                .map(|requirement| requirement.level)
+                .or_else(|| self.source(id).map(|source| source.level))
+        };
+        ids.into_iter().filter_map(level).max()
+    }
+
+    /// The level of a case: its own, else its suite's, else the strongest that it cites anywhere. A case that cites
+    /// nothing binds like a must.
+    pub fn level_of(&self, suite: &Suite, case: &Case) -> Level {
+        let own = || suite.spec.iter().chain(&case.spec).chain(&case.source).map(String::as_str);
+        let narrower = || {
+            let steps = case.steps.iter().flat_map(|step| {
+                step.spec.iter().chain(&step.source).chain(step.expect.iter().flat_map(|expect| &expect.spec))
+            });
+            steps.chain(case.rows.iter().flat_map(|row| &row.spec)).map(String::as_str)
+        };
+        case.level
+            .or(suite.level)
+            .or_else(|| self.strongest(own()))
+            .or_else(|| self.strongest(narrower()))
+            .unwrap_or(Level::Must)
     }
 
     /// The document that an id belongs to, by its first part.

@@ -250,6 +250,6 @@ mod tests {
         assert_eq!(places.spot("cases[0].steps[7].expect").line, 5);
         assert!(!places.has("cases[0].steps[7]") && places.has("cases[0].steps[0]"));
         assert_eq!(Places::read("").spot("cases[3]"), Spot::START);
-        assert_eq!(Places::read("a: [1").spot("a[0]"), Spot { line: 1, column: 5, length: 1 });
+        assert_eq!(Places::read("a: 5\nb: [1").spot("a"), Spot { line: 1, column: 4, length: 1 });
     }
 }

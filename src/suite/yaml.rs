@@ -204,7 +204,7 @@ mod tests {
     fn an_unknown_key_is_pointed_at_with_the_nearest_known_one() {
         assert_eq!(
             slip("suite: a\ntitle: b\ncases:\n  - id: c\n    title: d\n    step: []\n"),
-            "x.yaml:6:5: error: unknown key `step` (help: did you mean `setup`?)"
+            "x.yaml:6:5: error: unknown key `step` (help: did you mean `steps`?)"
         );
     }
 
