@@ -7,18 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::outcome::{Level, Place};
+use crate::outcome::{Level, Place, Reading};
 use crate::suite::model::Requires;
-
-/// Which column of the disputed spots applies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Reading {
-    /// Widespread deviations that clients survive are warnings.
-    #[default]
-    Lenient,
-    /// Each sentence is taken literally, after verified errata.
-    Strict,
-}
 
 /// Values for the names of a suite: `${ann.id}`.
 pub trait Names {

@@ -15,7 +15,8 @@ use crate::outcome::Finding;
 use crate::suite::model::Expect;
 use crate::target::exchange::Exchange;
 
-pub use context::{Claims, Context, Handle, Names, Ours, Reading, same_id};
+pub use crate::outcome::Reading;
+pub use context::{Claims, Context, Handle, Names, Ours, same_id};
 
 use crate::outcome::Place;
 
