@@ -107,7 +107,8 @@ impl<'a> Bench<'a> {
 
     /// A finding of a severity of its own.
     pub fn finding(&self, wrong: Wrong, severity: Severity) -> Finding {
-        let Wrong { check, at, message, expected, actual, expected_class, actual_class, mut differences } = wrong;
+        let Wrong { check, at, message, expected, actual, expected_class, actual_class, mut differences } =
+            wrong;
         let path = self.path(at.as_deref().unwrap_or(&check));
         differences.truncate(MOST_DIFFERENCES);
         let check = format!("{}{check}", self.prefix);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::outcome::{Level, Place};
+use crate::scim::schema::SchemaSet;
 use crate::suite::model::Requires;
 
 /// Which column of the disputed spots applies.
@@ -128,6 +129,8 @@ pub fn same_id(a: &str, b: &str) -> bool {
 pub struct Context<'a> {
     /// The values of the case's names.
     pub scope: &'a dyn Names,
+    /// The service provider's own schemas and resource types, completed from the core ones.
+    pub schemas: &'a SchemaSet,
     /// What the service provider claims.
     pub capabilities: &'a dyn Claims,
     /// Which reading of the RFCs applies.
