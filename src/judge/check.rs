@@ -131,7 +131,7 @@ impl<'a> Subject<'a> {
 }
 
 fn select<'a>(bench: &Bench<'a>, name: &str, path: &str) -> Result<(String, Vec<&'a Value>), ExpectError> {
-    let path = bench.text(name, path)?;
+    let path = bench.json_path(name, path)?;
     let parsed = JsonPath::parse(&path)
         .map_err(|error| bench.error(name, format!("'{path}' is no JSONPath: {error}")))?;
     let nodes = bench.response.body.json().map_or_else(|_| Vec::new(), |json| parsed.query(json).all());

@@ -32,7 +32,7 @@ use crate::suite::model::{
 use crate::target::exchange::Exchange;
 
 use bench::{Bench, Judged, Wrong};
-pub use context::{Claims, Context, Handle, Names, Ours, Reading, same_id};
+pub use context::{Claims, Context, Handle, Ours, Reading, same_id};
 
 /// What an expectation came to.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -339,7 +339,9 @@ fn read_suites(sources: Vec<Source>) -> Vec<Result<SuiteFile, Box<Diagnostic>>> 
             .into_iter()
             .map(|(_, hand)| {
                 scope.spawn(move || {
-                    hand.into_iter().map(|(index, source)| (index, SuiteFile::read(source))).collect::<Vec<_>>()
+                    hand.into_iter()
+                        .map(|(index, source)| (index, SuiteFile::read(source)))
+                        .collect::<Vec<_>>()
                 })
             })
             .collect();

@@ -184,9 +184,8 @@ impl Places {
         while !rest.is_empty() {
             let step = match &node.children {
                 Children::None => None,
-                Children::Sequence(elements) => index_step(rest).and_then(|(index, rest)| {
-                    elements.get(index).map(|&element| (element, rest))
-                }),
+                Children::Sequence(elements) => index_step(rest)
+                    .and_then(|(index, rest)| elements.get(index).map(|&element| (element, rest))),
                 Children::Mapping(members) => {
                     let rest = rest.strip_prefix('.').unwrap_or(rest);
                     // Keys may hold dots and brackets themselves, so the longest that fits is meant.

@@ -43,7 +43,8 @@ fn options() -> Options {
 /// # Errors
 /// The first place where the text is no YAML or departs from the type, with a hint.
 pub fn read<T: DeserializeOwned>(file: &str, source: &str) -> Result<T, Box<Diagnostic>> {
-    serde_saphyr::from_str_with_options(source, options()).map_err(|error| Box::new(explain(file, source, &error)))
+    serde_saphyr::from_str_with_options(source, options())
+        .map_err(|error| Box::new(explain(file, source, &error)))
 }
 
 /// A diagnostic at a spot of a text.
@@ -96,9 +97,13 @@ fn words(error: &Error, source: &str, spot: Spot) -> (String, Option<String>) {
         Error::SerdeInvalidValue { unexpected, expected, .. } => {
             (format!("expected {expected}, found {unexpected}"), flow_hint(source, spot))
         }
-        Error::SerdeInvalidLength { len, expected, .. } => (format!("expected {expected}, found {len}"), None),
+        Error::SerdeInvalidLength { len, expected, .. } => {
+            (format!("expected {expected}, found {len}"), None)
+        }
         Error::DuplicateMappingKey { key, .. } => match key {
-            Some(key) => (format!("the key `{key}` stands here twice"), Some("merge the two into one".to_owned())),
+            Some(key) => {
+                (format!("the key `{key}` stands here twice"), Some("merge the two into one".to_owned()))
+            }
             None => ("a key stands here twice".to_owned(), Some("merge the two into one".to_owned())),
         },
         Error::MergeKeyNotAllowed { .. } => (
@@ -117,9 +122,10 @@ fn words(error: &Error, source: &str, spot: Spot) -> (String, Option<String>) {
             (format!("the tag `{tag}` is not part of the suite format"), Some("leave it out".to_owned()))
         }
         Error::Eof { .. } => ("the file ends before a suite began".to_owned(), None),
-        Error::MultipleDocuments { .. } => {
-            ("one file holds one document".to_owned(), Some("move what follows `---` to its own file".to_owned()))
-        }
+        Error::MultipleDocuments { .. } => (
+            "one file holds one document".to_owned(),
+            Some("move what follows `---` to its own file".to_owned()),
+        ),
         other => {
             let message: Cow<'_, str> = UserMessageFormatter.format_message(other);
             (format!("cannot be read: {message}"), flow_hint(source, spot))
