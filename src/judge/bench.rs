@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::context::Context;
 use super::{ExpectError, words};
 use crate::outcome::{Difference, Finding, Level, Severity, Signature};
+use crate::requirement::Catalogue;
 use crate::suite::model::Requires;
+use crate::suite::template::Escape;
 use crate::target::exchange::{Exchange, Response};
 
 /// The most differences that one finding lists.
@@ -86,7 +88,7 @@ impl<'a> Bench<'a> {
     /// The bench for a block inside this one: with its own level and requirements where it has them.
     pub fn inner(&self, level: Option<Level>, spec: &[String]) -> Bench<'a> {
         let mut inner = self.clone();
-        let cited = if spec.is_empty() { None } else { (self.context.cited)(spec) };
+        let cited = Catalogue::embedded().strongest(spec.iter().map(String::as_str));
         inner.level = level.or(cited).unwrap_or(self.level);
         if !spec.is_empty() {
             inner.spec = spec.to_vec();
@@ -107,7 +109,8 @@ impl<'a> Bench<'a> {
 
     /// A finding of a severity of its own.
     pub fn finding(&self, wrong: Wrong, severity: Severity) -> Finding {
-        let Wrong { check, at, message, expected, actual, expected_class, actual_class, mut differences } = wrong;
+        let Wrong { check, at, message, expected, actual, expected_class, actual_class, mut differences } =
+            wrong;
         let path = self.path(at.as_deref().unwrap_or(&check));
         differences.truncate(MOST_DIFFERENCES);
         let check = format!("{}{check}", self.prefix);
@@ -148,12 +151,17 @@ impl<'a> Bench<'a> {
 
     /// The value with its names resolved.
     pub fn resolve(&self, part: &str, value: &Value) -> Result<Value, ExpectError> {
-        self.context.scope.resolve(value).map_err(|message| self.error(part, message))
+        self.context.scope.resolve(value).map_err(|error| self.error(part, error.to_string()))
     }
 
     /// The text with its names resolved.
     pub fn text(&self, part: &str, text: &str) -> Result<String, ExpectError> {
-        self.context.scope.text(text).map_err(|message| self.error(part, message))
+        self.context.scope.text(text, Escape::None).map_err(|error| self.error(part, error.to_string()))
+    }
+
+    /// A JSONPath with its names resolved, each escaped as inside a string literal.
+    pub fn json_path(&self, part: &str, path: &str) -> Result<String, ExpectError> {
+        self.context.scope.text(path, Escape::JsonString).map_err(|error| self.error(part, error.to_string()))
     }
 
     /// Why a part that requires something is not judged, if it is not.

@@ -91,16 +91,13 @@ impl<'a> Subject<'a> {
                     predicate.on_nothing(path)
                 }
             }
-            Subject::Each { path, nodes } => {
-                nodes.iter().enumerate().find_map(|(position, node)| {
-                    let mut wrong = predicate.on_node(path, node)?;
-                    if nodes.len() > 1 {
-                        wrong.message =
-                            format!("{} (number {} of {})", wrong.message, position + 1, nodes.len());
-                    }
-                    Some(wrong)
-                })
-            }
+            Subject::Each { path, nodes } => nodes.iter().enumerate().find_map(|(position, node)| {
+                let mut wrong = predicate.on_node(path, node)?;
+                if nodes.len() > 1 {
+                    wrong.message = format!("{} (number {} of {})", wrong.message, position + 1, nodes.len());
+                }
+                Some(wrong)
+            }),
             Subject::Values { path, nodes } => predicate.on_values(path, nodes),
             Subject::Header { name: header, value } => {
                 let label = format!("header {header}");
@@ -133,12 +130,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn select<'a>(
-    bench: &Bench<'a>,
-    name: &str,
-    path: &str,
-) -> Result<(String, Vec<&'a Value>), ExpectError> {
-    let path = bench.text(name, path)?;
+fn select<'a>(bench: &Bench<'a>, name: &str, path: &str) -> Result<(String, Vec<&'a Value>), ExpectError> {
+    let path = bench.json_path(name, path)?;
     let parsed = JsonPath::parse(&path)
         .map_err(|error| bench.error(name, format!("'{path}' is no JSONPath: {error}")))?;
     let nodes = bench.response.body.json().map_or_else(|_| Vec::new(), |json| parsed.query(json).all());
@@ -256,7 +249,9 @@ impl Predicate {
         }
         match all.pop() {
             Some(predicate) if all.is_empty() => Ok(predicate),
-            Some(_) => Err(bench.error(name, "a check takes one predicate; write a second check for the other")),
+            Some(_) => {
+                Err(bench.error(name, "a check takes one predicate; write a second check for the other"))
+            }
             None => Err(bench.error(name, "a check needs a predicate, such as equals or nonempty")),
         }
     }
@@ -285,7 +280,9 @@ impl Predicate {
             Predicate::Max(max) => format!("at most {max}"),
             Predicate::Includes(value) => format!("to include {}", words::show(value)),
             Predicate::Excludes(value) => format!("not to include {}", words::show(value)),
-            Predicate::Set(values) => format!("exactly the set {}", words::show(&Value::Array(values.clone()))),
+            Predicate::Set(values) => {
+                format!("exactly the set {}", words::show(&Value::Array(values.clone())))
+            }
             Predicate::Matches(regex) => format!("to match {}", words::clip(regex.as_str(), 80)),
             Predicate::Before(_, shown) => format!("an instant before {shown}"),
             Predicate::After(_, shown) => format!("an instant at or after {shown}"),
@@ -384,7 +381,9 @@ impl Predicate {
             Predicate::Includes(value) => includes(node, value),
             Predicate::Excludes(value) => excludes(node, value),
             Predicate::Set(values) => match node {
-                Value::Array(elements) => return self.on_set(subject, &elements.iter().collect::<Vec<_>>(), values),
+                Value::Array(elements) => {
+                    return self.on_set(subject, &elements.iter().collect::<Vec<_>>(), values);
+                }
                 _ => false,
             },
             Predicate::Matches(regex) => as_text(node).is_some_and(|text| regex.is_match(&text)),
@@ -432,11 +431,8 @@ impl Predicate {
     fn on_set(&self, subject: &str, nodes: &[&Value], values: &[Value]) -> Option<Wrong> {
         let missing: Vec<&Value> =
             values.iter().filter(|value| !nodes.iter().any(|node| equal(node, value))).collect();
-        let extra: Vec<&Value> = nodes
-            .iter()
-            .filter(|node| !values.iter().any(|value| equal(node, value)))
-            .copied()
-            .collect();
+        let extra: Vec<&Value> =
+            nodes.iter().filter(|node| !values.iter().any(|value| equal(node, value))).copied().collect();
         (!missing.is_empty() || !extra.is_empty()).then(|| self.set_wrong(subject, nodes, &missing, &extra))
     }
 
@@ -547,8 +543,9 @@ fn includes(node: &Value, value: &Value) -> bool {
         Value::Array(elements) => {
             wanted(value).iter().all(|value| elements.iter().any(|element| equal(element, value)))
         }
-        _ => as_text(node)
-            .is_some_and(|node| wanted(value).iter().all(|part| part.as_str().is_some_and(|part| node.contains(part)))),
+        _ => as_text(node).is_some_and(|node| {
+            wanted(value).iter().all(|part| part.as_str().is_some_and(|part| node.contains(part)))
+        }),
     }
 }
 
@@ -557,8 +554,9 @@ fn excludes(node: &Value, value: &Value) -> bool {
         Value::Array(elements) => {
             !wanted(value).iter().any(|value| elements.iter().any(|element| equal(element, value)))
         }
-        _ => as_text(node)
-            .is_none_or(|node| !wanted(value).iter().any(|part| part.as_str().is_some_and(|part| node.contains(part)))),
+        _ => as_text(node).is_none_or(|node| {
+            !wanted(value).iter().any(|part| part.as_str().is_some_and(|part| node.contains(part)))
+        }),
     }
 }
 
@@ -642,7 +640,8 @@ fn has_format(node: &Value, format: Format) -> bool {
 
 /// Whether the text has only characters that a URI may hold; those outside ASCII are let pass (RFC 3987).
 fn is_uri_text(text: &str) -> bool {
-    !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"{}|\\^`".contains(c))
+    !text.is_empty()
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"{}|\\^`".contains(c))
 }
 
 /// Whether the text is an absolute URI or a relative reference.
@@ -672,7 +671,8 @@ fn is_urn(text: &str) -> bool {
     let mut parts = text.splitn(3, ':');
     parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn"))
         && parts.next().is_some_and(|space| {
-            (2..=32).contains(&space.len()) && space.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            (2..=32).contains(&space.len())
+                && space.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         })
         && parts.next().is_some_and(is_uri_text)
 }

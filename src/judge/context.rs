@@ -8,22 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::outcome::{Level, Place, Reading};
+use crate::scim::schema::SchemaSet;
 use crate::suite::model::Requires;
-
-/// Values for the names of a suite: `${ann.id}`.
-pub trait Names {
-    /// The value with every `${…}` replaced; a whole-value `${x}` keeps its JSON type.
-    ///
-    /// # Errors
-    /// Which name or member is unknown, in one line.
-    fn resolve(&self, value: &Value) -> Result<Value, String>;
-
-    /// The text with every `${…}` replaced, unescaped.
-    ///
-    /// # Errors
-    /// Which name or member is unknown, in one line.
-    fn text(&self, text: &str) -> Result<String, String>;
-}
+use crate::suite::template::Scope;
 
 /// What the service provider claims, with the evidence.
 pub trait Claims {
@@ -117,7 +104,9 @@ pub fn same_id(a: &str, b: &str) -> bool {
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The values of the case's names.
-    pub scope: &'a dyn Names,
+    pub scope: &'a Scope,
+    /// The service provider's own schemas and resource types, completed from the core ones.
+    pub schemas: &'a SchemaSet,
     /// What the service provider claims.
     pub capabilities: &'a dyn Claims,
     /// Which reading of the RFCs applies.
@@ -128,13 +117,11 @@ pub struct Context<'a> {
     pub sent: &'a BTreeMap<String, Value>,
     /// The filter of the query judged, resolved; `None` for a query without one and for anything else.
     pub filter: Option<&'a str>,
-    /// The level of the case, row or step: what blocks and checks without one of their own inherit.
+    /// The level of the case, row or step: what blocks and checks without one of their own inherit. One that
+    /// cites requirements of its own is judged at the strongest of these.
     pub level: Level,
     /// The requirement ids of the case and step.
     pub spec: &'a [String],
-    /// The strongest level of the requirement ids, where the catalogue knows any of them. A block that cites
-    /// requirements of its own but names no level is judged at this one.
-    pub cited: &'a dyn Fn(&[String]) -> Option<Level>,
     /// Where a part of the expectation stands, by its path below `expect`: `any[1].error.scimType`, or the
     /// empty path for the expectation itself.
     pub place: &'a dyn Fn(&str) -> Place,

@@ -4,24 +4,16 @@ use serde_json::{Map, Value};
 
 use super::bench::{Bench, Judged, Wrong};
 use super::context::Reading;
-use super::{status, words};
+use super::words;
 use crate::outcome::Severity;
 use crate::scim::names;
 use crate::scim::resource::{elements, member};
 use crate::suite::model::ErrorExpect;
 
-/// Judges the answer as the SCIM error described. The second value is whether the status held.
-pub fn judge(bench: &Bench<'_>, expect: &ErrorExpect) -> (Judged, bool) {
-    let mut judged = Judged::default();
-    if let Some(wrong) = status::judge(bench, &expect.status, "error.status") {
-        judged.broken.push(wrong);
-        return (judged, false);
-    }
-    if bench.exchange.request.method == "HEAD" {
-        return (judged, true);
-    }
-    judged.absorb(body(bench, expect));
-    (judged, true)
+/// Judges the body of the answer as the SCIM error described; its status was judged before.
+pub fn judge(bench: &Bench<'_>, expect: &ErrorExpect) -> Judged {
+    // An answer to HEAD has no body.
+    if bench.exchange.request.method == "HEAD" { Judged::default() } else { body(bench, expect) }
 }
 
 fn body(bench: &Bench<'_>, expect: &ErrorExpect) -> Judged {
@@ -56,7 +48,10 @@ fn body(bench: &Bench<'_>, expect: &ErrorExpect) -> Judged {
         judged.broken.push(bench.broken(Wrong {
             check: "error.body".to_owned(),
             at: Some("error".to_owned()),
-            message: format!("{answered} with {} for a body, expected a SCIM error object", words::article(json)),
+            message: format!(
+                "{answered} with {} for a body, expected a SCIM error object",
+                words::article(json)
+            ),
             expected: "a SCIM error object".to_owned(),
             actual: words::show(json),
             expected_class: "SCIM error".to_owned(),
@@ -120,9 +115,10 @@ fn body_status(bench: &Bench<'_>, answered: &str, object: &Map<String, Value>) -
             .push(bench.broken(wrong(format!("{answered}, but the SCIM error has no status"), "absent"))),
         ErrorStatus::Other => {
             let shown = found.map_or(String::new(), words::show);
-            judged.broken.push(
-                bench.broken(wrong(format!("{answered}, but the SCIM error says status {shown}"), "other status")),
-            );
+            judged.broken.push(bench.broken(wrong(
+                format!("{answered}, but the SCIM error says status {shown}"),
+                "other status",
+            )));
         }
     }
     judged
@@ -145,10 +141,13 @@ fn scim_type(bench: &Bench<'_>, answered: &str, object: &Map<String, Value>, exp
             check: "error.scimType".to_owned(),
             message: match found {
                 None => format!("{answered} without a scimType, expected {expected}"),
-                Some(found) => format!("{answered} with scimType {}, expected {expected}", words::show(found)),
+                Some(found) => {
+                    format!("{answered} with scimType {}, expected {expected}", words::show(found))
+                }
             },
             expected: format!("scimType {expected}"),
-            actual: found.map_or("no scimType".to_owned(), |found| format!("scimType {}", words::show(found))),
+            actual: found
+                .map_or("no scimType".to_owned(), |found| format!("scimType {}", words::show(found))),
             expected_class: format!("scimType {}", keywords.join("|")),
             actual_class: class.clone(),
             ..Wrong::default()
@@ -175,9 +174,11 @@ pub fn may_come_from_gateway(status: u16) -> bool {
 
 /// Whether the object's `schemas` name the Error message. URNs are compared without regard to case.
 pub fn names_error(object: &Map<String, Value>) -> bool {
-    member(object, "schemas").map(elements).unwrap_or_default().iter().any(|urn| {
-        urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(names::ERROR))
-    })
+    member(object, "schemas")
+        .map(elements)
+        .unwrap_or_default()
+        .iter()
+        .any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(names::ERROR)))
 }
 
 /// How the `status` of an error body stands to the status of the answer.
