@@ -17,7 +17,7 @@ use super::store::Store;
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
-use crate::scim::patch::Operation;
+use crate::scim::patch::PatchOperation;
 
 /// A place where data passes from one stage of the server to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -175,7 +175,7 @@ pub(crate) struct ParsedFilter<'a> {
 
 /// The operations of a PATCH before they are applied.
 pub(crate) struct PatchOperations<'a> {
-    pub list: Vec<Operation>,
+    pub list: Vec<PatchOperation>,
     pub id: &'a str,
     pub before: &'a Value,
     pub memory: &'a mut Memory,
@@ -189,7 +189,7 @@ pub(crate) struct Change<'a> {
     /// What the client sent.
     pub sent: &'a Value,
     /// The operations of a PATCH.
-    pub operations: &'a [Operation],
+    pub operations: &'a [PatchOperation],
     /// How the resource looks now; none if it is to be created.
     pub before: Option<&'a Value>,
     /// How it is to look; none if it is to be deleted, or the write is refused.

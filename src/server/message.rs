@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::auth::Credentials;
+
 /// The media type of every SCIM message (RFC 7644 §8.1). It has no parameters.
 pub(crate) const SCIM_JSON: &str = "application/scim+json";
 
@@ -21,6 +23,8 @@ pub(crate) struct Request {
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// What the credentials in the headers are worth.
+    pub credentials: Credentials,
 }
 
 impl Request {

@@ -19,6 +19,7 @@ mod fault;
 pub mod faults;
 mod message;
 mod negotiate;
+mod normalize;
 mod query;
 mod read;
 mod represent;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::message::Request;
 use crate::scim::error::ScimError;
 use crate::scim::names;
+use crate::scim::project::Projection;
 use crate::scim::resource::{elements, is_unassigned, member};
 
 /// What a query asks for.
@@ -22,31 +23,17 @@ pub(crate) struct Query {
     pub projection: Projection,
 }
 
-/// The attributes that an answer is to show (RFC 7644 §3.9). At most one of the lists has names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Projection {
-    pub attributes: Vec<String>,
-    pub excluded: Vec<String>,
+/// Reads `attributes` and `excludedAttributes` (RFC 7644 §3.9); an empty list is as good as none.
+fn projection(attributes: Option<&str>, excluded: Option<&str>) -> Result<Projection, ScimError> {
+    let given = |names: Option<&str>| -> Option<String> {
+        names.filter(|names| !names.trim_matches([',', ' ']).is_empty()).map(str::to_owned)
+    };
+    Projection::parse(given(attributes).as_deref(), given(excluded).as_deref())
 }
 
-impl Projection {
-    /// Reads `attributes` and `excludedAttributes` from the URL.
-    pub(crate) fn of(request: &Request) -> Result<Self, ScimError> {
-        let names = |parameter: &str| -> Vec<String> {
-            let text = request.parameter(parameter).unwrap_or_default();
-            text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
-        };
-        Self::new(names("attributes"), names("excludedAttributes"))
-    }
-
-    fn new(attributes: Vec<String>, excluded: Vec<String>) -> Result<Self, ScimError> {
-        if !attributes.is_empty() && !excluded.is_empty() {
-            return Err(ScimError::invalid_value(
-                "attributes and excludedAttributes are mutually exclusive (RFC 7644 section 3.9)",
-            ));
-        }
-        Ok(Self { attributes, excluded })
-    }
+/// The projection that the URL of a request asks for.
+pub(crate) fn projection_of(request: &Request) -> Result<Projection, ScimError> {
+    projection(request.parameter("attributes"), request.parameter("excludedAttributes"))
 }
 
 impl Query {
@@ -59,7 +46,7 @@ impl Query {
             descending: descending(request.parameter("sortOrder"))?,
             start_index: start_index(integer("startIndex")?),
             count: integer("count")?.map(at_least_zero),
-            projection: Projection::of(request)?,
+            projection: projection_of(request)?,
         })
     }
 
@@ -92,7 +79,10 @@ impl Query {
             descending: descending(text("sortOrder")?.as_deref())?,
             start_index: start_index(integer("startIndex")?),
             count: integer("count")?.map(at_least_zero),
-            projection: Projection::new(list("attributes")?, list("excludedAttributes")?)?,
+            projection: projection(
+                Some(&list("attributes")?.join(",")),
+                Some(&list("excludedAttributes")?.join(",")),
+            )?,
         })
     }
 }

@@ -196,7 +196,9 @@ mod tests {
     use super::*;
 
     fn insert(store: &mut Store, kind: Kind, value: Value) -> String {
-        store.insert(kind, value.as_object().cloned().unwrap(), None)
+        let id = uuid::Uuid::new_v4().to_string();
+        store.insert(id.clone(), kind, value.as_object().cloned().unwrap(), None);
+        id
     }
 
     #[test]

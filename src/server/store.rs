@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::endpoint::Kind;
+use crate::scim::text::fold_case;
 
 /// One stored resource.
 #[derive(Debug, Clone)]
@@ -46,7 +47,8 @@ impl Record {
 pub(crate) struct Store {
     records: BTreeMap<u64, Record>,
     places: HashMap<String, u64>,
-    user_names: HashMap<String, u64>,
+    /// From a user name, folded, to the places of the users that have it. More than one only where a fault let them.
+    user_names: HashMap<String, BTreeSet<u64>>,
     /// From the id of a member to the places of the groups that list it.
     memberships: HashMap<String, BTreeSet<u64>>,
     next: u64,
@@ -69,8 +71,8 @@ impl Default for Store {
 }
 
 /// How user names compare: without regard to case (RFC 7643 §4.1.1).
-pub(crate) fn fold(user_name: &str) -> String {
-    user_name.to_lowercase()
+fn fold(user_name: &str) -> String {
+    fold_case(user_name).into_owned()
 }
 
 impl Store {
@@ -91,9 +93,10 @@ impl Store {
         self.records.values()
     }
 
-    /// The user with this name.
-    pub(crate) fn user_named(&self, user_name: &str) -> Option<&Record> {
-        self.user_names.get(&fold(user_name)).and_then(|place| self.records.get(place))
+    /// The users with this name, oldest first.
+    pub(crate) fn users_named(&self, user_name: &str) -> impl Iterator<Item = &Record> {
+        let places = self.user_names.get(&fold(user_name));
+        places.into_iter().flatten().filter_map(|place| self.records.get(place))
     }
 
     /// The groups that list this id as a member, oldest first.
@@ -111,25 +114,14 @@ impl Store {
         text
     }
 
-    /// Creates a resource under a new id, which it returns.
+    /// Creates a resource under an id. One that has the id already is replaced; a correct server never gives it.
     pub(crate) fn insert(
-        &mut self,
-        kind: Kind,
-        attributes: Map<String, Value>,
-        password: Option<String>,
-    ) -> String {
-        self.insert_as(Uuid::new_v4().to_string(), kind, attributes, password)
-    }
-
-    /// Creates a resource under an id that is not in use; one in use is replaced. A correct server takes ids from
-    /// [`Store::insert`] only.
-    pub(crate) fn insert_as(
         &mut self,
         id: String,
         kind: Kind,
         attributes: Map<String, Value>,
         password: Option<String>,
-    ) -> String {
+    ) {
         self.remove_alone(&id);
         let now = self.now();
         let place = self.next;
@@ -138,8 +130,7 @@ impl Store {
             Record { id: id.clone(), kind, attributes, password, created: now, last_modified: now };
         self.index(place, &record);
         self.records.insert(place, record);
-        self.places.insert(id.clone(), place);
-        id
+        self.places.insert(id, place);
     }
 
     /// Writes a resource anew. Its time of change grows strictly, if it is to change at all.
@@ -195,8 +186,7 @@ impl Store {
 
     fn index(&mut self, place: u64, record: &Record) {
         if let (Kind::User, Some(name)) = (record.kind, record.text("userName")) {
-            // Two users of one name exist only where a fault let them in; the older one keeps the name.
-            self.user_names.entry(fold(name)).or_insert(place);
+            self.user_names.entry(fold(name)).or_default().insert(place);
         }
         for member in record.member_ids() {
             self.memberships.entry(member.to_owned()).or_default().insert(place);
@@ -204,18 +194,20 @@ impl Store {
     }
 
     fn unindex(&mut self, place: u64, record: &Record) {
-        if let (Kind::User, Some(name)) = (record.kind, record.text("userName"))
-            && self.user_names.get(&fold(name)) == Some(&place)
-        {
-            self.user_names.remove(&fold(name));
+        if let (Kind::User, Some(name)) = (record.kind, record.text("userName")) {
+            take_out(&mut self.user_names, &fold(name), place);
         }
         for member in record.member_ids() {
-            if let Some(places) = self.memberships.get_mut(member) {
-                places.remove(&place);
-                if places.is_empty() {
-                    self.memberships.remove(member);
-                }
-            }
+            take_out(&mut self.memberships, member, place);
+        }
+    }
+}
+
+fn take_out(index: &mut HashMap<String, BTreeSet<u64>>, key: &str, place: u64) {
+    if let Some(places) = index.get_mut(key) {
+        places.remove(&place);
+        if places.is_empty() {
+            index.remove(key);
         }
     }
 }
@@ -229,15 +221,21 @@ mod tests {
         value.as_object().cloned().unwrap()
     }
 
+    fn insert(store: &mut Store, kind: Kind, value: Value) -> String {
+        let id = Uuid::new_v4().to_string();
+        store.insert(id.clone(), kind, attributes(value), None);
+        id
+    }
+
     #[test]
     fn removing_a_member_takes_it_out_of_its_groups() {
         let mut store = Store::default();
-        let ann = store.insert(Kind::User, attributes(json!({"userName": "Ann"})), None);
-        let group = store.insert(Kind::Group, attributes(json!({"members": [{"value": ann}]})), None);
+        let ann = insert(&mut store, Kind::User, json!({"userName": "Ann"}));
+        let group = insert(&mut store, Kind::Group, json!({"members": [{"value": ann}]}));
         let before = store.get(&group).unwrap().last_modified;
         assert_eq!(store.groups_listing(&ann).count(), 1);
         store.remove(&ann);
-        assert!(store.get(&ann).is_none() && store.user_named("ann").is_none());
+        assert!(store.get(&ann).is_none() && store.users_named("ann").next().is_none());
         assert_eq!(store.get(&group).unwrap().member_ids().count(), 0);
         assert!(store.get(&group).unwrap().last_modified > before);
     }
@@ -245,9 +243,9 @@ mod tests {
     #[test]
     fn the_name_index_follows_a_rename() {
         let mut store = Store::default();
-        let ann = store.insert(Kind::User, attributes(json!({"userName": "Ann"})), None);
+        let ann = insert(&mut store, Kind::User, json!({"userName": "Ann"}));
         store.update(&ann, attributes(json!({"userName": "Bob"})), None, true);
-        assert!(store.user_named("ANN").is_none());
-        assert_eq!(store.user_named("bOB").map(|user| user.id.as_str()), Some(ann.as_str()));
+        assert!(store.users_named("ANN").next().is_none());
+        assert!(store.users_named("bOB").map(|user| &user.id).eq([&ann]));
     }
 }
