@@ -12,8 +12,9 @@ use std::fmt;
 
 use serde_json::{Number, Value};
 
+use super::error::ScimError;
 use super::path::AttributePath;
-pub use evaluate::{FilterTypeError, check, element_matches, matches};
+pub use evaluate::{FilterTypeError, FilterTypeErrorKind, check, element_matches, matches};
 
 /// The longest filter that is read, in bytes.
 pub const MAX_LENGTH: usize = 16 * 1024;
@@ -191,4 +192,18 @@ pub struct FilterError {
     pub hint: Option<String>,
     /// Whether the trouble lies in a filter, and not in the path around it.
     pub in_filter: bool,
+}
+
+impl FilterError {
+    /// The answer to a request with this filter: 400 invalidFilter.
+    pub fn for_filter(&self) -> ScimError {
+        ScimError::invalid_filter(format!("the filter is malformed {self}"))
+    }
+
+    /// The answer to a PATCH with this path: 400 invalidFilter where the trouble lies between brackets,
+    /// else invalidPath.
+    pub fn for_path(&self) -> ScimError {
+        let detail = format!("the path is malformed {self}");
+        if self.in_filter { ScimError::invalid_filter(detail) } else { ScimError::invalid_path(detail) }
+    }
 }
