@@ -171,3 +171,130 @@ fn draft((id, check, verdict, Fingerprint(fingerprint)): &Key, finding: &Finding
     );
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use scimspec::outcome::{ErrorCause, Level, Place, Signature};
+
+    use super::*;
+
+    fn finding(severity: Severity, actual: &str) -> Finding {
+        Finding {
+            check: "status".to_owned(),
+            level: Level::Must,
+            severity,
+            requirements: vec!["RFC7644-3.9-01".to_owned()],
+            message: "the answer holds more than was asked for".to_owned(),
+            expected: "status 400".to_owned(),
+            actual: actual.to_owned(),
+            differences: Vec::new(),
+            exchange: None,
+            place: None,
+            signature: Signature {
+                check: "status".to_owned(),
+                method: "POST".to_owned(),
+                endpoint: "/Users".to_owned(),
+                expected: "status 400".to_owned(),
+                actual: actual.to_owned(),
+            },
+        }
+    }
+
+    fn outcome(id: &str, findings: Vec<Finding>) -> Outcome {
+        Outcome {
+            id: id.to_owned(),
+            suite: "create".to_owned(),
+            title: String::new(),
+            level: Level::Must,
+            spec: Vec::new(),
+            tags: Vec::new(),
+            place: Place { file: "3.3-create.yaml".to_owned(), line: 1, column: 1 },
+            verdict: Verdict::of(&findings),
+            findings,
+            exchanges: Vec::new(),
+            duration_ms: 1,
+            consequence: None,
+            hint: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn list(of: &Finding, verdict: &str) -> Expectations {
+        let Fingerprint(fingerprint) = of.fingerprint("create/empty");
+        toml::from_str(&format!(
+            "server = 'x'\n[[expected]]\nid = 'create/empty'\nfinding = 'status'\nfingerprints = ['{fingerprint}']\n\
+             verdict = '{verdict}'\nprofiles = ['rfc']\nwhy = 'RFC 7643 section 4.1.1'\nseen = 'true'\nprints = ''"
+        ))
+        .expect("the list is valid")
+    }
+
+    #[test]
+    fn a_run_that_shows_what_the_list_says_agrees() {
+        let known = finding(Severity::Failure, "status 201");
+        let outcomes = [
+            outcome("create/empty", vec![known.clone(), finding(Severity::Note, "status 200")]),
+            outcome("create/minimal", Vec::new()),
+        ];
+        assert_eq!(list(&known, "failed").disagreement("rfc", &outcomes), None);
+    }
+
+    #[test]
+    fn a_finding_that_the_list_does_not_know_is_shown_whole() {
+        let known = finding(Severity::Failure, "status 201");
+        let other = finding(Severity::Failure, "status 500");
+        let outcomes = [outcome("create/empty", vec![known.clone(), other.clone()])];
+        let text = list(&known, "failed").disagreement("rfc", &outcomes).expect("a disagreement");
+        let Fingerprint(fingerprint) = other.fingerprint("create/empty");
+        assert!(text.contains(&fingerprint) && text.contains(&other.message), "{text}");
+    }
+
+    #[test]
+    fn the_same_check_in_another_case_or_of_another_weight_is_not_known() {
+        let known = finding(Severity::Failure, "status 201");
+        let elsewhere =
+            [outcome("create/empty", vec![known.clone()]), outcome("create/other", vec![known.clone()])];
+        assert!(list(&known, "failed").disagreement("rfc", &elsewhere).is_some());
+        let weaker = [outcome("create/empty", vec![finding(Severity::Warning, "status 201")])];
+        assert!(list(&known, "failed").disagreement("rfc", &weaker).is_some());
+    }
+
+    #[test]
+    fn an_entry_that_is_not_seen_any_more_is_named() {
+        let known = finding(Severity::Failure, "status 201");
+        let text = list(&known, "failed").disagreement("rfc", &[outcome("create/empty", Vec::new())]);
+        assert!(text.is_some_and(|text| text.contains("not seen any more: create/empty")));
+    }
+
+    #[test]
+    fn an_entry_binds_the_runs_of_its_profiles_only() {
+        let known = finding(Severity::Failure, "status 201");
+        assert_eq!(list(&known, "failed").disagreement("okta", &[outcome("create/empty", Vec::new())]), None);
+        assert!(
+            list(&known, "failed").disagreement("okta", &[outcome("create/empty", vec![known])]).is_some()
+        );
+    }
+
+    #[test]
+    fn a_case_without_a_verdict_is_a_disagreement() {
+        let known = finding(Severity::Failure, "status 201");
+        for verdict in [
+            Verdict::Errored { cause: ErrorCause::Harness { detail: "a panic".to_owned() } },
+            Verdict::Inconclusive { why: "a race".to_owned() },
+        ] {
+            let mut stuck = outcome("create/other", Vec::new());
+            stuck.verdict = verdict;
+            let outcomes = [outcome("create/empty", vec![known.clone()]), stuck];
+            let text = list(&known, "failed").disagreement("rfc", &outcomes);
+            assert!(text.is_some_and(|text| text.contains("create/other")));
+        }
+    }
+
+    #[test]
+    fn the_committed_list_is_well_formed() {
+        let list = Expectations::read("scim2-server.toml");
+        let pinned = include_str!("scim2-server.requirements.txt");
+        let (name, version) = list.server.split_once(' ').expect("server and version");
+        let pin = pinned.lines().find(|line| line.starts_with(name)).expect("the server is pinned");
+        assert!(pin.ends_with(&format!("=={version}")), "the list is about {version}, installed is {pin}");
+    }
+}
