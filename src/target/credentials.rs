@@ -304,7 +304,7 @@ fn forms(secret: &str) -> Vec<String> {
         }
     }
     let json = serde_json::Value::from(secret).to_string();
-    let json = json.trim_matches('"').to_owned();
+    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json).to_owned();
     forms.push(json.replace('/', "\\/"));
     forms.push(json);
     forms.sort_unstable();
