@@ -86,7 +86,8 @@ impl<'a> Masker<'a> {
                     members.iter_mut().fold(false, |any, (name, member)| {
                         // The members of a message that hold resources, by RFC 7644 sections 3.4.2 and 3.7.
                         let holds = ["Resources", "Operations", "response", "data"];
-                        (holds.iter().any(|known| known.eq_ignore_ascii_case(name)) && self.walk(member)) | any
+                        (holds.iter().any(|known| known.eq_ignore_ascii_case(name)) && self.walk(member))
+                            | any
                     })
                 } else if is_envelope_part(members) {
                     members
@@ -146,7 +147,8 @@ impl<'a> Masker<'a> {
             let close = closing_quote(rest).unwrap_or(rest.len());
             let (inside, after) = rest.split_at(close);
             let is_name = after.get(1..).is_some_and(|after| after.trim_start().starts_with(':'));
-            let known = inside.starts_with("urn:") || self.ours.ids.contains(inside) || self.ours.in_text(inside);
+            let known =
+                inside.starts_with("urn:") || self.ours.ids.contains(inside) || self.ours.in_text(inside);
             if is_name || known || inside.is_empty() {
                 shown.push_str(inside);
             } else {
@@ -222,7 +224,8 @@ fn is_message(members: &Map<String, Value>) -> bool {
 /// Whether the body of an error is a resource or a list all the same. What is neither is the error's own words,
 /// in whatever shape, and those are evidence.
 fn looks_like_resource(body: &Value) -> bool {
-    ["id", "userName", "Resources", "Operations"].iter().any(|name| body.get(name).is_some()) || body.is_array()
+    ["id", "userName", "Resources", "Operations"].iter().any(|name| body.get(name).is_some())
+        || body.is_array()
 }
 
 /// Whether an object is one operation of a bulk message (RFC 7644 section 3.7).
@@ -301,7 +304,10 @@ mod tests {
         assert_eq!(masker.body(&error, "/Users", 409), None);
         assert_eq!(masker.body(&json!({"message": "taken"}), "/Users", 409), None);
         assert!(masker.body(&json!({"id": "9", "userName": "eve"}), "/Users", 409).is_some());
-        assert_eq!(masker.body(&json!({"name": "User", "endpoint": "/Users"}), "/ResourceTypes/{id}", 200), None);
+        assert_eq!(
+            masker.body(&json!({"name": "User", "endpoint": "/Users"}), "/ResourceTypes/{id}", 200),
+            None
+        );
         assert_eq!(masker.body(&json!({"id": "id-1", "userName": "whatever"}), "/Users/{id}", 200), None);
         assert!(masker.body(&json!({"id": "x", "userName": "whatever"}), "/SchemasOfOthers", 200).is_some());
     }
@@ -319,18 +325,24 @@ mod tests {
     #[test]
     fn broken_json_is_masked_by_its_quotation_marks() {
         let ours = ours();
-        let text = r#"{"schemas":["urn:x"],"userName": "eve \"the\" admin","id":"id-1","x":"ann-k3x9q", "cut": "of"#;
+        let text =
+            r#"{"schemas":["urn:x"],"userName": "eve \"the\" admin","id":"id-1","x":"ann-k3x9q", "cut": "of"#;
         let (shown, masked) = Masker::new(&ours).broken(text, "/Users", 200);
         assert!(masked);
         assert_eq!(shown, r#"{"schemas":["urn:x"],"userName": "…","id":"id-1","x":"ann-k3x9q", "cut": "…"#);
-        assert_eq!(Masker::new(&ours).broken("<h1 class=\"x\">", "/Users", 500), ("<h1 class=\"x\">".into(), false));
+        assert_eq!(
+            Masker::new(&ours).broken("<h1 class=\"x\">", "/Users", 500),
+            ("<h1 class=\"x\">".into(), false)
+        );
     }
 
     #[test]
     fn findings_are_freed_of_masked_values() {
         let ours = ours();
         let mut masker = Masker::new(&ours);
-        masker.body(&json!({"id": "2819-ab", "userName": "eve@corp.com", "title": "User"}), "/Users", 200).unwrap();
+        masker
+            .body(&json!({"id": "2819-ab", "userName": "eve@corp.com", "title": "User"}), "/Users", 200)
+            .unwrap();
         assert_eq!(
             masker.sentence(r#"row eve@corp.com ("2819-ab") of type User does not match"#),
             r#"row … ("…") of type User does not match"#

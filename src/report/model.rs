@@ -535,12 +535,7 @@ fn record(exchange: &Exchange, masker: &mut Masker<'_>) -> ExchangeRecord {
     }
 }
 
-fn answer_body(
-    body: &Body,
-    endpoint: &str,
-    status: u16,
-    masker: &mut Masker<'_>,
-) -> Option<BodyRecord> {
+fn answer_body(body: &Body, endpoint: &str, status: u16, masker: &mut Masker<'_>) -> Option<BodyRecord> {
     if body.is_empty() {
         return None;
     }
@@ -575,4 +570,3 @@ fn shorten(body: &str) -> (String, bool) {
     }
     (text::clip(body, BODY_LIMIT), true)
 }
-
