@@ -105,8 +105,7 @@ impl Service {
     fn filter(&self, text: Option<&str>, kinds: &[Kind], call: &Call) -> Result<Option<Filter>, Refusal> {
         let Some(text) = text else { return Ok(None) };
         let parse = || {
-            let filter =
-                Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
+            let filter = Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
             for kind in kinds {
                 let definition = self.definition(*kind);
                 if let ([_], Some(path)) = (kinds, unknown_paths(&filter, definition).first()) {
@@ -168,10 +167,7 @@ fn complete(row: &mut Value, representer: &Representer<'_>) {
 
 /// The type of a row, by what it says itself.
 fn kind_of(row: &Value) -> Kind {
-    row.pointer("/meta/resourceType")
-        .and_then(Value::as_str)
-        .and_then(Kind::named)
-        .unwrap_or(Kind::User)
+    row.pointer("/meta/resourceType").and_then(Value::as_str).and_then(Kind::named).unwrap_or(Kind::User)
 }
 
 /// The records that a filter can match: all, or those that an index finds.

@@ -1,8 +1,8 @@
 //! POST, PUT, PATCH and DELETE of one resource (RFC 7644 §3.3, §3.5, §3.6), and the rules that need the store:
 //! unique names, members that exist. Each write is judged whole before anything is stored.
 
-use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -120,14 +120,7 @@ impl Service {
             };
             drop_undeclared(&before, &mut after);
             drop_stale_reference(&before, &mut after);
-            self.judge(
-                &state.store,
-                call,
-                kind,
-                Some(&record),
-                &after,
-                ValidationPurpose::ReplaceRequest,
-            )
+            self.judge(&state.store, call, kind, Some(&record), &after, ValidationPurpose::ReplaceRequest)
         });
         self.commit(state, call, &record, &sent, &operations, result)?;
         self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
