@@ -15,6 +15,7 @@
 
 pub mod judge;
 pub mod outcome;
+pub mod profile;
 
 pub mod report;
 pub mod requirement;
