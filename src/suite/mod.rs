@@ -1,3 +1,13 @@
 //! Suites: what an author writes, read into types, checked, and kept with the place of every part.
 
+pub mod diagnostic;
+pub mod fresh;
+pub mod load;
 pub mod model;
+pub mod nearest;
+pub mod place;
+pub mod template;
+pub mod yaml;
+
+pub use diagnostic::Diagnostic;
+pub use load::{Library, Population, SuiteFile};

@@ -1,0 +1,263 @@
+//! Fresh values: names, addresses and ids that no run has used before, and that can be told for ours afterwards.
+//!
+//! Every generated userName, displayName, externalId and address carries the run's mark, by which ownership is proven
+//! and leftovers are found. This module refuses to know targets; where values need another shape (`userName` in the
+//! tenant's domain), the operator gives a pattern.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use super::model::{Fresh, FreshKind};
+
+/// How the operator wants generated values to look (`[new]` in the configuration). `{word}` stands for the run's mark
+/// followed by a random word; a pattern without it gets it in front.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Patterns {
+    /// For userNames, such as `{word}@acme.test`.
+    pub user_name: Option<String>,
+    /// For e-mail addresses.
+    pub email: Option<String>,
+    /// For the names of groups.
+    pub display_name: Option<String>,
+    /// For external ids.
+    pub external_id: Option<String>,
+}
+
+/// Makes fresh values. Two generators of the same mark, seed and trial give the same values in the same order.
+#[derive(Debug)]
+pub struct Generator {
+    mark: String,
+    seed: u64,
+    patterns: Patterns,
+    trial: String,
+    count: AtomicU64,
+}
+
+/// A mark for a new run: `s` and eight random small letters and digits.
+pub fn run_mark() -> String {
+    let mut word = String::from("s");
+    letters(uuid::Uuid::new_v4().as_bytes(), 8, &mut word);
+    word
+}
+
+/// Whether a text carries the mark, in whatever case: a fresh value may have been put in capitals.
+pub fn carries_mark(text: &str, mark: &str) -> bool {
+    !mark.is_empty() && text.to_ascii_lowercase().contains(&mark.to_ascii_lowercase())
+}
+
+impl Generator {
+    /// A generator for a run.
+    pub fn new(mark: impl Into<String>, seed: u64, patterns: Patterns) -> Generator {
+        Generator { mark: mark.into(), seed, patterns, trial: String::new(), count: AtomicU64::new(0) }
+    }
+
+    /// The generator of one trial, whose values do not depend on what other trials take meanwhile.
+    pub fn for_trial(&self, id: &str) -> Generator {
+        Generator {
+            mark: self.mark.clone(),
+            seed: self.seed,
+            patterns: self.patterns.clone(),
+            trial: id.to_owned(),
+            count: AtomicU64::new(0),
+        }
+    }
+
+    /// The run's mark.
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// The run's seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// A new value of that kind.
+    pub fn value(&self, kind: FreshKind) -> String {
+        let bytes = self.bytes();
+        let mut word = String::new();
+        letters(&bytes, 8, &mut word);
+        let marked = format!("{}{word}", self.mark);
+        match kind {
+            FreshKind::Email => {
+                pattern(self.patterns.email.as_deref(), "{word}@example.com", &marked).to_lowercase()
+            }
+            FreshKind::MixedCaseEmail => {
+                let capitals = format!("{}{}", self.mark, alternating(&format!("a{word}b")));
+                pattern(self.patterns.email.as_deref(), "{word}@example.com", &capitals)
+            }
+            FreshKind::UserName => pattern(self.patterns.user_name.as_deref(), "{word}@example.com", &marked),
+            FreshKind::DisplayName => pattern(self.patterns.display_name.as_deref(), "Group {word}", &marked),
+            FreshKind::ExternalId => {
+                let capitals = format!("{}{}", self.mark, alternating(&format!("a{word}b")));
+                pattern(self.patterns.external_id.as_deref(), "Ext-{word}", &capitals)
+            }
+            FreshKind::GivenName => name_of_a_person(&bytes, 3),
+            FreshKind::FamilyName => name_of_a_person(&bytes, 4),
+            FreshKind::Word => word,
+            FreshKind::Password => format!("Xk7!{}-{word}", alternating(&self.mark)),
+            FreshKind::Uuid => {
+                let mut sixteen = [0; 16];
+                sixteen.copy_from_slice(&bytes[..16]);
+                uuid::Builder::from_random_bytes(sixteen).into_uuid().to_string()
+            }
+        }
+    }
+
+    fn bytes(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [self.mark.as_bytes(), &self.seed.to_be_bytes(), self.trial.as_bytes()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.update(self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        hash.finalize().into()
+    }
+}
+
+/// The value of a derived fresh value, from the one that it is derived from; of a kind, none.
+pub fn derived(fresh: &Fresh, from: &str) -> Option<String> {
+    match fresh {
+        Fresh::Kind(_) => None,
+        Fresh::Upper(_) => Some(from.to_uppercase()),
+        Fresh::Lower(_) => Some(from.to_lowercase()),
+        Fresh::Mixed(_) => Some(alternating(from)),
+    }
+}
+
+fn pattern(own: Option<&str>, usual: &str, word: &str) -> String {
+    match own {
+        Some(own) if own.contains("{word}") => own.replace("{word}", word),
+        Some(own) => format!("{word}{own}"),
+        None => usual.replace("{word}", word),
+    }
+}
+
+/// Small letters and digits out of random bytes.
+fn letters(bytes: &[u8], count: usize, into: &mut String) {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    into.extend(bytes.iter().take(count).map(|byte| ALPHABET[usize::from(*byte) % 36] as char));
+}
+
+/// The text with the case of its letters alternating, capital first.
+fn alternating(text: &str) -> String {
+    let mut capital = false;
+    text.chars()
+        .map(|c| {
+            if !c.is_alphabetic() {
+                return c;
+            }
+            capital = !capital;
+            if capital { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }
+        })
+        .collect()
+}
+
+/// A name that could be a person's, of that many syllables.
+fn name_of_a_person(bytes: &[u8], syllables: usize) -> String {
+    const ONSETS: &[u8; 16] = b"bdfghjklmnprstvz";
+    const VOWELS: &[u8; 5] = b"aeiou";
+    let mut name = String::new();
+    for pair in bytes.chunks(2).take(syllables) {
+        let [onset, vowel] = pair else { continue };
+        name.push(ONSETS[usize::from(*onset) % 16] as char);
+        name.push(VOWELS[usize::from(*vowel) % 5] as char);
+    }
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const KINDS: [FreshKind; 10] = [
+        FreshKind::Email,
+        FreshKind::MixedCaseEmail,
+        FreshKind::UserName,
+        FreshKind::DisplayName,
+        FreshKind::GivenName,
+        FreshKind::FamilyName,
+        FreshKind::ExternalId,
+        FreshKind::Word,
+        FreshKind::Password,
+        FreshKind::Uuid,
+    ];
+
+    fn generator() -> Generator {
+        Generator::new("s0123abcd", 7, Patterns::default())
+    }
+
+    #[test]
+    fn values_repeat_with_the_trial_and_differ_within_it() {
+        let take = |trial: &str| {
+            let generator = generator().for_trial(trial);
+            KINDS.map(|kind| generator.value(kind))
+        };
+        assert_eq!(take("a/b"), take("a/b"));
+        let both: HashSet<String> = take("a/b").into_iter().chain(take("a/c")).collect();
+        assert_eq!(both.len(), 20, "{both:?}");
+    }
+
+    #[test]
+    fn what_a_server_stores_under_a_key_carries_the_mark() {
+        let generator = generator();
+        for kind in [
+            FreshKind::Email,
+            FreshKind::MixedCaseEmail,
+            FreshKind::UserName,
+            FreshKind::DisplayName,
+            FreshKind::ExternalId,
+            FreshKind::Password,
+        ] {
+            let value = generator.value(kind);
+            assert!(carries_mark(&value, generator.mark()), "{kind:?}: {value}");
+            assert!(carries_mark(&value.to_uppercase(), generator.mark()), "{kind:?}: {value}");
+        }
+    }
+
+    #[test]
+    fn mixed_case_has_both_cases_in_the_local_part() {
+        let mail = generator().value(FreshKind::MixedCaseEmail);
+        let local = mail.split('@').next().unwrap();
+        assert!(local.chars().any(char::is_uppercase) && local.chars().any(char::is_lowercase), "{mail}");
+        assert!(mail.ends_with("@example.com"), "{mail}");
+    }
+
+    #[test]
+    fn the_operators_patterns_are_kept() {
+        let patterns = Patterns {
+            user_name: Some("{word}@acme.test".into()),
+            email: Some("@acme.test".into()),
+            ..Patterns::default()
+        };
+        let generator = Generator::new("s0", 7, patterns);
+        for kind in [FreshKind::UserName, FreshKind::Email] {
+            let value = generator.value(kind);
+            assert!(value.starts_with("s0") && value.ends_with("@acme.test"), "{value}");
+        }
+    }
+
+    #[test]
+    fn derived_values_differ_in_case_only() {
+        let mail = generator().value(FreshKind::Email);
+        for (fresh, same) in
+            [(Fresh::Upper("m".into()), mail.to_uppercase()), (Fresh::Lower("m".into()), mail.clone())]
+        {
+            assert_eq!(derived(&fresh, &mail), Some(same));
+        }
+        let mixed = derived(&Fresh::Mixed("m".into()), "ab.cd").unwrap();
+        assert_eq!(mixed, "Ab.Cd");
+    }
+
+    #[test]
+    fn marks_are_nine_small_letters_and_digits() {
+        let mark = run_mark();
+        assert!(mark.len() == 9 && mark.starts_with('s'), "{mark}");
+        assert!(mark.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{mark}");
+        assert_ne!(mark, run_mark());
+    }
+}

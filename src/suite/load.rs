@@ -1,0 +1,463 @@
+//! Finds suite files, fixtures and populations, embedded in the binary and in a user's directories, and reads them.
+//!
+//! A directory of the user's adds to what is embedded; a file of the same relative path replaces the embedded one, so
+//! that an exported and edited copy works. This module refuses to judge what the suites say ([`super::lint`] does) and
+//! to know targets.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use include_dir::{Dir, include_dir};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::model::{Case, Given, Suite};
+use super::place::{Places, Spot};
+use super::yaml;
+use crate::outcome::Place;
+use crate::profile::Profile;
+
+/// Everything below `suites/`, as built into the binary.
+pub static EMBEDDED_SUITES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/suites");
+/// Everything below `fixtures/`, as built into the binary.
+pub static EMBEDDED_FIXTURES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
+
+/// How deep a user's directory is searched.
+const MAX_DIRECTORIES: usize = 16;
+
+/// Where a suite file comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Built into the binary.
+    Embedded,
+    /// From a directory that the user named.
+    User,
+}
+
+/// One suite file: its text, what it says, and where each part stands.
+#[derive(Debug)]
+pub struct SuiteFile {
+    /// The path as reports print it: `suites/rfc7644/3.5.2-patch.yaml`, or as the user named it.
+    pub file: String,
+    /// The path below the suites' root, by which profiles select: `rfc7644/3.5.2-patch.yaml`.
+    pub path: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it says.
+    pub suite: Suite,
+    source: Cow<'static, str>,
+    places: OnceLock<Places>,
+}
+
+impl SuiteFile {
+    fn read(file: Source) -> Result<SuiteFile, Box<Diagnostic>> {
+        let suite = yaml::read(&file.name, &file.text)?;
+        Ok(SuiteFile {
+            suite,
+            file: file.name,
+            path: file.path,
+            origin: file.origin,
+            source: file.text,
+            places: OnceLock::new(),
+        })
+    }
+
+    /// The text of the file.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The places of its nodes, read on first use.
+    pub fn places(&self) -> &Places {
+        self.places.get_or_init(|| Places::read(&self.source))
+    }
+
+    /// Where the node at a path such as `cases[3].steps[1].expect.spec[0]` stands; the nearest ancestor when that
+    /// exact path is not there.
+    pub fn place(&self, path: &str) -> Place {
+        let spot = self.places().spot(path);
+        Place { file: self.file.clone(), line: spot.line, column: spot.column }
+    }
+
+    /// A diagnostic at a path of this file.
+    pub fn diagnostic(
+        &self,
+        path: &str,
+        severity: Severity,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Diagnostic {
+        self.diagnostic_at(self.places().spot(path), severity, message, hint)
+    }
+
+    /// A diagnostic at a spot of this file.
+    pub fn diagnostic_at(
+        &self,
+        spot: Spot,
+        severity: Severity,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Diagnostic {
+        yaml::diagnostic_at(&self.file, &self.source, spot, severity, message, hint)
+    }
+
+    /// The id of a case of this file: `suite/case`.
+    pub fn case_id(&self, case: &Case) -> String {
+        format!("{}/{}", self.suite.suite, case.id)
+    }
+}
+
+/// A shared, named set of resources that cases only read (`fixtures/populations/NAME.yaml`).
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Population {
+    /// What it is good for, in plain words.
+    pub title: Option<String>,
+    /// Its resources by name, in the order in which they are created. A member may refer to those before it.
+    pub members: IndexMap<String, Given>,
+}
+
+/// All that suites are made of: the suite files, the fixtures, the populations, the profiles.
+#[derive(Debug, Default)]
+pub struct Library {
+    suites: Vec<SuiteFile>,
+    fixtures: BTreeMap<String, Value>,
+    populations: BTreeMap<String, Population>,
+    profiles: BTreeMap<String, Profile>,
+}
+
+impl Library {
+    /// What is built into the binary.
+    ///
+    /// # Errors
+    /// As [`Library::load`]; a test holds that there are none.
+    pub fn embedded() -> Result<Library, Vec<Diagnostic>> {
+        Library::load(&[])
+    }
+
+    /// What is built into the binary and what stands in the directories (or single files) named.
+    ///
+    /// # Errors
+    /// Every file that cannot be read, with place and hint.
+    pub fn load(user: &[PathBuf]) -> Result<Library, Vec<Diagnostic>> {
+        let mut files = Files::default();
+        let mut diagnostics = Vec::new();
+        files.embed(&EMBEDDED_SUITES);
+        files.embed_fixtures(&EMBEDDED_FIXTURES);
+        for directory in user {
+            files.add_user(directory, &mut diagnostics);
+        }
+        let library = files.read(&mut diagnostics);
+        if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
+    }
+
+    /// The suite files: the embedded ones in the order of their paths, then the user's.
+    pub fn suites(&self) -> &[SuiteFile] {
+        &self.suites
+    }
+
+    /// The fixture of that name (`fixtures/NAME.json`).
+    pub fn fixture(&self, name: &str) -> Option<&Value> {
+        self.fixtures.get(name)
+    }
+
+    /// The names of all fixtures.
+    pub fn fixture_names(&self) -> impl Iterator<Item = &str> {
+        self.fixtures.keys().map(String::as_str)
+    }
+
+    /// The population of that name.
+    pub fn population(&self, name: &str) -> Option<&Population> {
+        self.populations.get(name)
+    }
+
+    /// The names of all populations.
+    pub fn population_names(&self) -> impl Iterator<Item = &str> {
+        self.populations.keys().map(String::as_str)
+    }
+
+    /// The profiles by name.
+    pub fn profiles(&self) -> &BTreeMap<String, Profile> {
+        &self.profiles
+    }
+}
+
+/// A file that was found: its name for people, its path below the root, its text.
+struct Source {
+    name: String,
+    path: String,
+    origin: Origin,
+    text: Cow<'static, str>,
+}
+
+/// Everything found, by path, so that a user's file takes the place of an embedded one.
+#[derive(Default)]
+struct Files {
+    suites: IndexMap<String, Source>,
+    fixtures: IndexMap<String, Source>,
+    populations: IndexMap<String, Source>,
+    profiles: IndexMap<String, Source>,
+}
+
+impl Files {
+    fn embed(&mut self, directory: &Dir<'static>) {
+        for (path, text) in embedded_files(directory) {
+            let source = Source { name: format!("suites/{path}"), path, origin: Origin::Embedded, text };
+            self.sort(source);
+        }
+    }
+
+    fn embed_fixtures(&mut self, directory: &Dir<'static>) {
+        for (path, text) in embedded_files(directory) {
+            let source = Source {
+                name: format!("fixtures/{path}"),
+                path: format!("fixtures/{path}"),
+                origin: Origin::Embedded,
+                text,
+            };
+            self.sort(source);
+        }
+    }
+
+    fn add_user(&mut self, given: &Path, diagnostics: &mut Vec<Diagnostic>) {
+        let mut found = Vec::new();
+        let is_file = given.is_file();
+        if is_file {
+            found.push((given.to_owned(), file_name(given)));
+        } else {
+            find(given, "", 0, &mut found, diagnostics);
+            if found.is_empty() && diagnostics.is_empty() {
+                diagnostics.push(Diagnostic::about_file(
+                    given.display().to_string(),
+                    "no suite, fixture or profile stands in this directory",
+                    Some("suites are files named *.yaml"),
+                ));
+            }
+        }
+        for (file, path) in found {
+            let name = file.display().to_string();
+            match read_text(&file) {
+                Ok(text) => {
+                    let path = path.strip_prefix("suites/").map(str::to_owned).unwrap_or(path);
+                    self.sort(Source { name, path, origin: Origin::User, text: Cow::Owned(text) });
+                }
+                Err(trouble) => diagnostics.push(Diagnostic::about_file(name, trouble, None)),
+            }
+        }
+    }
+
+    /// Puts a file where it belongs by its path; what is no part of a suite is left alone.
+    fn sort(&mut self, source: Source) {
+        let yaml = is_yaml(&source.path);
+        let kind = if let Some(fixture) = source.path.strip_prefix("fixtures/") {
+            if yaml && is_in(fixture, "populations/") {
+                &mut self.populations
+            } else if fixture.ends_with(".json") && !fixture.contains('/') {
+                &mut self.fixtures
+            } else {
+                return;
+            }
+        } else if is_in(&source.path, "profiles/") && yaml {
+            &mut self.profiles
+        } else if source.path.starts_with("requirements/") || !yaml {
+            return;
+        } else {
+            &mut self.suites
+        };
+        kind.insert(source.path.clone(), source);
+    }
+
+    fn read(self, diagnostics: &mut Vec<Diagnostic>) -> Library {
+        let mut library = Library::default();
+        for (_, source) in self.fixtures {
+            let name = stem(&source.path);
+            match serde_json::from_str(&source.text) {
+                Ok(value @ Value::Object(_)) => {
+                    library.fixtures.insert(name, value);
+                }
+                Ok(_) => diagnostics.push(yaml::diagnostic_at(
+                    &source.name,
+                    &source.text,
+                    Spot::START,
+                    Severity::Error,
+                    "a fixture is a JSON object",
+                    None,
+                )),
+                Err(error) => diagnostics.push(json_trouble(&source, &error)),
+            }
+        }
+        for (_, source) in self.populations {
+            match yaml::read(&source.name, &source.text) {
+                Ok(population) => {
+                    library.populations.insert(stem(&source.path), population);
+                }
+                Err(trouble) => diagnostics.push(*trouble),
+            }
+        }
+        for (_, source) in self.profiles {
+            match Profile::read(&source.name, &source.text) {
+                Ok(profile) => {
+                    library.profiles.insert(profile.name.clone(), profile);
+                }
+                Err(trouble) => diagnostics.push(*trouble),
+            }
+        }
+        for read in read_suites(self.suites.into_values().collect()) {
+            match read {
+                Ok(suite) => library.suites.push(suite),
+                Err(trouble) => diagnostics.push(*trouble),
+            }
+        }
+        library
+    }
+}
+
+/// Reads suite files on as many threads as there are processors, and keeps their order.
+fn read_suites(sources: Vec<Source>) -> Vec<Result<SuiteFile, Box<Diagnostic>>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    if threads == 1 || sources.len() < 4 {
+        return sources.into_iter().map(SuiteFile::read).collect();
+    }
+    // Dealt by size, so that every thread has about as much to read.
+    let mut order: Vec<(usize, Source)> = sources.into_iter().enumerate().collect();
+    order.sort_by_key(|(_, source)| std::cmp::Reverse(source.text.len()));
+    let mut hands: Vec<(usize, Vec<(usize, Source)>)> = (0..threads).map(|_| (0, Vec::new())).collect();
+    for (index, source) in order {
+        if let Some(hand) = hands.iter_mut().min_by_key(|(bytes, _)| *bytes) {
+            hand.0 += source.text.len();
+            hand.1.push((index, source));
+        }
+    }
+    let mut read: Vec<(usize, Result<SuiteFile, Box<Diagnostic>>)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = hands
+            .into_iter()
+            .map(|(_, hand)| {
+                scope.spawn(move || {
+                    hand.into_iter()
+                        .map(|(index, source)| (index, SuiteFile::read(source)))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| match worker.join() {
+                Ok(read) => read,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    });
+    read.sort_by_key(|(index, _)| *index);
+    read.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The files below an embedded directory, by path, in order.
+pub(super) fn embedded_files(directory: &Dir<'static>) -> Vec<(String, Cow<'static, str>)> {
+    fn collect(directory: &Dir<'static>, into: &mut Vec<(String, Cow<'static, str>)>) {
+        for file in directory.files() {
+            let path = file.path().to_string_lossy().replace('\\', "/");
+            into.push((path, String::from_utf8_lossy(file.contents())));
+        }
+        for below in directory.dirs() {
+            collect(below, into);
+        }
+    }
+    let mut files = Vec::new();
+    collect(directory, &mut files);
+    files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    files
+}
+
+fn find(
+    directory: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<(PathBuf, String)>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let trouble = |error: &std::io::Error| {
+        Diagnostic::about_file(directory.display().to_string(), format!("cannot be read: {error}"), None)
+    };
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => return diagnostics.push(trouble(&error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        match entry.and_then(|entry| entry.file_type().map(|kind| (entry.path(), kind))) {
+            Ok(entry) => names.push(entry),
+            Err(error) => diagnostics.push(trouble(&error)),
+        }
+    }
+    names.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (path, kind) in names {
+        let name = file_name(&path);
+        if name.starts_with('.') {
+            continue;
+        }
+        // Links to directories are not followed, so the search ends.
+        if kind.is_dir() {
+            if depth < MAX_DIRECTORIES {
+                find(&path, &format!("{prefix}{name}/"), depth + 1, found, diagnostics);
+            } else {
+                diagnostics.push(Diagnostic::about_file(
+                    path.display().to_string(),
+                    "directories are nested too deeply here",
+                    None,
+                ));
+            }
+        } else if is_yaml(&name) || name.ends_with(".json") {
+            found.push((path, format!("{prefix}{name}")));
+        }
+    }
+}
+
+fn read_text(file: &Path) -> Result<String, String> {
+    let size = fs::metadata(file).map_err(|error| format!("cannot be read: {error}"))?.len();
+    if size > yaml::MAX_FILE {
+        return Err(format!("is too large: {size} bytes, at most {} are read", yaml::MAX_FILE));
+    }
+    let bytes = fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| format!("is no UTF-8 text: {error}"))
+}
+
+fn json_trouble(source: &Source, error: &serde_json::Error) -> Diagnostic {
+    let spot = Spot {
+        line: u32::try_from(error.line()).unwrap_or(u32::MAX).max(1),
+        column: u32::try_from(error.column()).unwrap_or(u32::MAX).max(1),
+        length: 1,
+    };
+    let text = error.to_string();
+    let message = text.split(" at line ").next().unwrap_or(&text);
+    yaml::diagnostic_at(
+        &source.name,
+        &source.text,
+        spot,
+        Severity::Error,
+        format!("this fixture is no JSON: {message}"),
+        None,
+    )
+}
+
+fn is_yaml(path: &str) -> bool {
+    path.ends_with(".yaml") || path.ends_with(".yml")
+}
+
+fn is_in(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|name| !name.contains('/'))
+}
+
+fn stem(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
