@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::given::{self, Pool};
 use super::names::{CaseNames, Created};
 use super::request::{self, Prepared, RequestError, Sources};
-use super::{Shared, outcome};
+use super::{Observed, Shared, outcome};
 use crate::judge::{self, Context, Handle, Judgement};
 use crate::outcome::{ErrorCause, Finding, Level, Outcome, Place, Severity, Signature, SkipReason, Verdict};
 use crate::plan::{Job, Part, is_write, mentions, stands_on, ways};
@@ -461,33 +461,32 @@ impl CaseRun<'_> {
         place: &str,
     ) -> Judgement {
         let part = &self.job.parts[self.current];
-        let cited = |ids: &[String]| self.cited(ids);
         let spec = if step.spec.is_empty() || step.checkpoint.is_some() { &part.spec } else { &step.spec };
         let level = step
             .level
-            .or_else(|| if step.spec.is_empty() { None } else { cited(&step.spec) })
+            .or_else(|| if step.spec.is_empty() { None } else { self.cited(&step.spec) })
             .unwrap_or(part.level);
         let at = |below: &str| -> Place {
             let separator = if below.is_empty() || below.starts_with('[') { "" } else { "." };
             self.job.file.place(&format!("{place}{separator}{below}"))
         };
-        judge::judge(
-            expect,
-            exchange,
-            &Context {
-                scope: &self.names.scope,
-                schemas: &self.shared.probe.schemas,
-                capabilities: &self.shared.probe.capabilities,
-                reading: self.shared.reading,
-                ours: &self.names.ours,
-                sent: &self.names.sent,
-                filter: prepared.filter.as_deref(),
-                level,
-                spec,
-                cited: &cited,
-                place: &at,
-            },
-        )
+        let context = Context {
+            scope: &self.names.scope,
+            schemas: &self.shared.probe.schemas,
+            capabilities: &self.shared.probe.capabilities,
+            reading: self.shared.reading,
+            ours: &self.names.ours,
+            sent: &self.names.sent,
+            filter: prepared.filter.as_deref(),
+            level,
+            spec,
+            place: &at,
+        };
+        let judgement = judge::judge(expect, exchange, &context);
+        if let Some(observer) = self.shared.observer {
+            observer(&Observed { id: &part.id, place, expect, exchange, context: &context, judgement: &judgement });
+        }
+        judgement
     }
 
     /// The strongest level of the requirements cited.

@@ -18,13 +18,14 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
+use crate::judge::{Context, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Case, Fresh, FreshKind, Requires};
-use crate::target::exchange::{ExchangeId, TransportFailure};
+use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
+use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
 use crate::target::{Refusal, RequestPlan, Sent, Target};
@@ -62,8 +63,29 @@ pub struct Shared<'a> {
     pub generator: &'a Generator,
     /// For each fixture, the case that is about creating it.
     pub about_fixture: BTreeMap<String, String>,
+    /// Told of every judgement as it is made.
+    pub observer: Option<&'a Observer<'a>>,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
     trouble: Mutex<Trouble>,
+}
+
+/// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
+pub type Observer<'o> = dyn Fn(&Observed<'_>) + Sync + 'o;
+
+/// One judgement with all that it was made of.
+pub struct Observed<'a> {
+    /// The part that it belongs to.
+    pub id: &'a str,
+    /// Where the expectation stands in its file: `cases[0].steps[1].expect`.
+    pub place: &'a str,
+    /// What was expected.
+    pub expect: &'a Expect,
+    /// What came.
+    pub exchange: &'a Exchange,
+    /// What the judge knew beside it.
+    pub context: &'a Context<'a>,
+    /// What it said.
+    pub judgement: &'a Judgement,
 }
 
 /// How many requests in a row got no answer, and what the last one met.
@@ -106,6 +128,7 @@ impl<'a> Shared<'a> {
             templates,
             generator,
             about_fixture,
+            observer: None,
             mutes: Mutex::default(),
             trouble: Mutex::default(),
         }
@@ -144,7 +167,7 @@ impl<'a> Shared<'a> {
     /// The skip reason of a request that was not sent; `None` for real transport trouble.
     fn not_sent(&self, failure: &TransportFailure) -> Option<SkipReason> {
         matches!(failure, TransportFailure::NotSent { .. }).then(|| {
-            if self.target.interrupted() { SkipReason::Interrupted } else { SkipReason::BudgetSpent }
+            if self.target.is_interrupted() { SkipReason::Interrupted } else { SkipReason::BudgetSpent }
         })
     }
 
@@ -259,7 +282,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) {
 
 /// Runs one job; a panic in it is a defect of ours, and no reason to lose the others.
 async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
-    if shared.target.interrupted() {
+    if shared.target.is_interrupted() {
         return post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
     }
     if let Some(why) = shared.gone() {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use expectations::Expectations;
 use reqwest::{Client, Method};
-use scimspec::outcome::Outcome;
+use scimspec::report::model::RunReport;
 use serde_json::{Value, json};
 use server::{Server, TOKEN};
 use tokio::process::Command;
@@ -27,7 +27,7 @@ const RUN_WITHIN: Duration = Duration::from_secs(120);
 /// The most that one command of the list may take.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(20);
 /// Fewer judged cases than this mean that the run did not test the server.
-const LEAST_JUDGED: usize = 20;
+const LEAST_JUDGED: u32 = 10;
 
 #[tokio::test]
 #[ignore = "installs and starts scim2-server"]
@@ -78,22 +78,23 @@ async fn scim2_server(profile: &str) {
 
     let run = scimspec_run(&server, profile).await;
 
-    if let Some(disagreement) = list.disagreement(profile, &run.outcomes) {
+    let RunReport { outcomes, summary, .. } = &run.report;
+    if let Some(disagreement) = list.disagreement(profile, outcomes) {
         panic!("{}, profile {profile}: {disagreement}", list.server);
     }
-    let fails = list.expected.iter().any(|entry| {
-        entry.verdict == expectations::Expected::Failed && entry.profiles.iter().any(|name| name == profile)
-    });
-    assert_eq!(run.exit, Some(i32::from(fails)), "the exit code contradicts the verdicts\n{}", run.terminal);
-    let judged = run.outcomes.iter().filter(|outcome| !outcome.exchanges.is_empty()).count();
-    assert!(judged >= LEAST_JUDGED, "only {judged} cases made a request\n{}", run.terminal);
+    let exit = summary.verdicts.exit(false).code();
+    assert_eq!(run.exit, Some(i32::from(exit)), "the exit code contradicts the verdicts\n{}", run.terminal);
+    let judged = summary.verdicts.judged();
+    assert!(judged >= LEAST_JUDGED, "only {judged} cases were judged\n{}", run.terminal);
     assert!(!run.terminal.contains(TOKEN) && !run.files.contains(TOKEN), "the token stands in an output");
+    let left = &summary.clean_up.left_behind;
+    assert!(left.is_empty(), "the run says that it left resources behind: {left:?}");
     strangers.are_as_before(&server).await;
 }
 
 /// What a run left to look at.
 struct Run {
-    outcomes: Vec<Outcome>,
+    report: RunReport,
     exit: Option<i32>,
     terminal: String,
     /// `run.json` and the JUnit file, as text.
@@ -127,10 +128,9 @@ async fn scimspec_run(server: &Server, profile: &str) -> Run {
         std::fs::read_to_string(path)
             .unwrap_or_else(|error| panic!("{}: {error}\n{terminal}", path.display()))
     };
-    let report = read(&json);
-    let mut parsed: Value = serde_json::from_str(&report).expect("run.json is JSON");
-    let outcomes = serde_json::from_value(parsed["outcomes"].take()).expect("run.json holds outcomes");
-    Run { outcomes, exit: output.status.code(), files: report + &read(&junit), terminal }
+    let text = read(&json);
+    let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", json.display()));
+    Run { report, exit: output.status.code(), files: text + &read(&junit), terminal }
 }
 
 /// Resources that are none of scimspec's business.
