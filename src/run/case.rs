@@ -397,7 +397,7 @@ impl CaseRun<'_> {
                 }
                 return;
             }
-            Some(Ownership::WithoutId) | None => {}
+            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {}
         }
         // Any other answer that is a resource: `{id: old, read: ann}`.
         if let (Some(name), Some(json)) = (&step.id, sent.exchange.json()) {
