@@ -45,10 +45,7 @@ fn error_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
         Ok(body) => {
             let found = body.as_object().and_then(|object| member(object, "schemas"));
             Fault::new(
-                format!(
-                    "answered {} with a JSON body that is no SCIM error",
-                    words::status(response.status)
-                ),
+                format!("answered {} with a JSON body that is no SCIM error", words::status(response.status)),
                 format!("schemas with {}", names::ERROR),
                 match found {
                     Some(schemas) => format!("schemas {}", words::show(schemas)),
@@ -73,15 +70,16 @@ fn error_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
             .breaks(&["RFC7644-3.12-02"])
         }
     };
-    let is_elsewhere = !is_known_endpoint(exchange, context) || kind::is_search(&exchange.request);
-    let fault =
-        if may_come_from_gateway(response.status) || is_elsewhere { fault.warning() } else { fault };
+    let is_search_refused = kind::is_search(&exchange.request) && matches!(response.status, 404 | 405 | 501);
+    let is_elsewhere = !is_known_endpoint(exchange, context) || is_search_refused;
+    let fault = if may_come_from_gateway(response.status) || is_elsewhere { fault.warning() } else { fault };
     verdict("error-shape", exchange, context, vec![fault])
 }
 
 fn error_status_matches(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     let Some(response) = refusal(exchange) else { return RuleVerdict::NotEligible };
-    let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it)) else {
+    let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it))
+    else {
         return RuleVerdict::NotEligible;
     };
     let code = response.status;
@@ -110,7 +108,8 @@ fn error_status_matches(exchange: &Exchange, context: &RuleContext<'_>) -> RuleV
 
 fn scim_type_registered(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     let Some(response) = refusal(exchange) else { return RuleVerdict::NotEligible };
-    let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it)) else {
+    let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it))
+    else {
         return RuleVerdict::NotEligible;
     };
     let Some(keyword) = member(object, "scimType").filter(|keyword| !keyword.is_null()) else {

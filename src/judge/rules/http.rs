@@ -11,9 +11,9 @@ use crate::judge::{error, words};
 use crate::scim::names;
 use crate::target::exchange::{BodyProblem, Exchange, Response};
 
-pub const NO_SERVER_ERROR: Rule =
-    Rule { name: "no-server-error", subject: "answer", judge: no_server_error };
-pub const CONTENT_TYPE: Rule = Rule { name: "content-type", subject: "answer with a body", judge: content_type };
+pub const NO_SERVER_ERROR: Rule = Rule { name: "no-server-error", subject: "answer", judge: no_server_error };
+pub const CONTENT_TYPE: Rule =
+    Rule { name: "content-type", subject: "answer with a body", judge: content_type };
 pub const CHARSET: Rule = Rule { name: "charset-is-utf-8", subject: "charset parameter", judge: charset };
 pub const JSON_WELL_FORMED: Rule =
     Rule { name: "json-well-formed", subject: "JSON body", judge: json_well_formed };
@@ -116,7 +116,9 @@ fn content_type(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     let essence = essence(response);
     match (essence.as_deref(), &accepted) {
         (_, Accepted::Other) => return RuleVerdict::NotEligible,
-        (Some(names::MEDIA_TYPE), _) | (Some("application/json"), Accepted::Json) => return RuleVerdict::Held,
+        (Some(names::MEDIA_TYPE), _) | (Some("application/json"), Accepted::Json) => {
+            return RuleVerdict::Held;
+        }
         _ => {}
     }
     let shown = response.header("content-type").map_or("none".to_owned(), |kind| words::clip(kind, 80));
@@ -186,9 +188,13 @@ fn json_well_formed(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdi
     };
     let has_mark = response.body.bytes().starts_with(b"\xef\xbb\xbf");
     let fault = if has_mark {
-        Fault::new("the body begins with a byte order mark", "JSON in UTF-8 without a mark", "a byte order mark")
-            .class("JSON", "byte order mark")
-            .breaks(&["RFC8259-8.1-02"])
+        Fault::new(
+            "the body begins with a byte order mark",
+            "JSON in UTF-8 without a mark",
+            "a byte order mark",
+        )
+        .class("JSON", "byte order mark")
+        .breaks(&["RFC8259-8.1-02"])
     } else {
         Fault::new(
             format!("the body calls itself JSON, but {}", words::problem(problem, response)),
@@ -299,7 +305,8 @@ fn body_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     )
     .class("body", "empty body");
     // The body of a create is recommended (RFC 7644 section 3.3).
-    let fault = if exchange.request.method == "POST" { fault.warning().breaks(&["RFC7644-3.3-08"]) } else { fault };
+    let fault =
+        if exchange.request.method == "POST" { fault.warning().breaks(&["RFC7644-3.3-08"]) } else { fault };
     verdict("body-present", exchange, context, vec![fault])
 }
 

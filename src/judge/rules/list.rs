@@ -55,9 +55,11 @@ fn list_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
 
 fn message_schema(object: &Map<String, Value>) -> Option<Fault> {
     let found = member(object, "schemas");
-    let names_list = found.map(elements).unwrap_or_default().iter().any(|urn| {
-        urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(names::LIST_RESPONSE))
-    });
+    let names_list = found
+        .map(elements)
+        .unwrap_or_default()
+        .iter()
+        .any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(names::LIST_RESPONSE)));
     (!names_list).then(|| {
         Fault::new(
             "the schemas do not name the ListResponse message",

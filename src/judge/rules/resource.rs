@@ -12,11 +12,13 @@ use crate::scim::resource::{elements, get, is_unassigned};
 use crate::suite::model::Capability;
 use crate::target::exchange::{Exchange, Request};
 
-pub const SCHEMAS_PRESENT: Rule = Rule { name: "schemas-present", subject: "resource", judge: schemas_present };
+pub const SCHEMAS_PRESENT: Rule =
+    Rule { name: "schemas-present", subject: "resource", judge: schemas_present };
 pub const ID_PRESENT: Rule = Rule { name: "id-present", subject: "resource", judge: id_present };
 pub const ID_STABLE: Rule =
     Rule { name: "id-stable", subject: "resource answered at its own URL", judge: id_stable };
-pub const META_COMPLETE: Rule = Rule { name: "meta-complete", subject: "whole resource", judge: meta_complete };
+pub const META_COMPLETE: Rule =
+    Rule { name: "meta-complete", subject: "whole resource", judge: meta_complete };
 pub const META_RESOURCE_TYPE: Rule =
     Rule { name: "meta-resource-type", subject: "meta.resourceType", judge: meta_resource_type };
 pub const LOCATION_ON_CREATE: Rule =
@@ -34,11 +36,8 @@ pub const ETAG_EQUALS_VERSION: Rule = Rule {
 };
 pub const PASSWORD_NEVER_RETURNED: Rule =
     Rule { name: "password-never-returned", subject: "User", judge: password_never_returned };
-pub const CREATED_EQUALS_MODIFIED: Rule = Rule {
-    name: "created-equals-modified",
-    subject: "201 with both times",
-    judge: created_equals_modified,
-};
+pub const CREATED_EQUALS_MODIFIED: Rule =
+    Rule { name: "created-equals-modified", subject: "201 with both times", judge: created_equals_modified };
 
 /// The first fault of each kind is enough: rows of a list mostly share it.
 fn first_per_kind(faults: impl IntoIterator<Item = Fault>) -> Vec<Fault> {
@@ -148,7 +147,11 @@ fn id_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
                     )
                     .class(
                         format!("{class} string"),
-                        if other.is_some_and(Value::is_string) { "empty string" } else { words::class_of(other) },
+                        if other.is_some_and(Value::is_string) {
+                            "empty string"
+                        } else {
+                            words::class_of(other)
+                        },
                     )
                     .breaks(&["RFC7643-3.1-05"]),
                 ]
@@ -236,10 +239,13 @@ fn meta_resource_type(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVer
     let is_at_own_endpoint = context.definitions.by_endpoint(exchange).is_some();
     let resources = found(exchange, context).into_iter().filter(|found| {
         is_at_own_endpoint
-            && get(found.resource, "meta").and_then(|meta| get(meta, "resourceType")).is_some_and(Value::is_string)
+            && get(found.resource, "meta")
+                .and_then(|meta| get(meta, "resourceType"))
+                .is_some_and(Value::is_string)
     });
     each("meta-resource-type", exchange, context, resources, |found| {
-        let named = get(found.resource, "meta").and_then(|meta| get(meta, "resourceType")).and_then(Value::as_str);
+        let named =
+            get(found.resource, "meta").and_then(|meta| get(meta, "resourceType")).and_then(Value::as_str);
         let (Some(named), Some(definition)) = (named, found.definition) else { return Vec::new() };
         if named == definition.name {
             return Vec::new();
@@ -390,7 +396,11 @@ fn location_equals_meta(exchange: &Exchange, context: &RuleContext<'_>) -> RuleV
             .warning(),
         );
     }
-    if is_eligible { verdict("location-equals-meta", exchange, context, faults) } else { RuleVerdict::NotEligible }
+    if is_eligible {
+        verdict("location-equals-meta", exchange, context, faults)
+    } else {
+        RuleVerdict::NotEligible
+    }
 }
 
 fn etag_syntax(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
@@ -464,7 +474,8 @@ fn etag_equals_version(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVe
 /// The passwords that the request set, as texts.
 fn sent_passwords(request: &Request) -> Vec<String> {
     let Some(body) = request.json() else { return Vec::new() };
-    let mut passwords: Vec<String> = get(&body, "password").and_then(Value::as_str).map(str::to_owned).into_iter().collect();
+    let mut passwords: Vec<String> =
+        get(&body, "password").and_then(Value::as_str).map(str::to_owned).into_iter().collect();
     for operation in get(&body, "Operations").map(elements).unwrap_or_default() {
         let value = get(operation, "value");
         let path = get(operation, "path").and_then(Value::as_str).unwrap_or_default();
@@ -501,8 +512,12 @@ fn password_never_returned(exchange: &Exchange, context: &RuleContext<'_>) -> Ru
         });
         if is_elsewhere {
             return vec![
-                Fault::new("the password that was sent stands in another attribute", "no password", "the password")
-                    .class("password absent", "present elsewhere"),
+                Fault::new(
+                    "the password that was sent stands in another attribute",
+                    "no password",
+                    "the password",
+                )
+                .class("password absent", "present elsewhere"),
             ];
         }
         Vec::new()
@@ -511,7 +526,9 @@ fn password_never_returned(exchange: &Exchange, context: &RuleContext<'_>) -> Ru
 
 fn created_equals_modified(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     let is_create = exchange.request.method == "POST" && exchange.status() == Some(201);
-    let Some(found) = single(exchange, context).filter(|_| is_create) else { return RuleVerdict::NotEligible };
+    let Some(found) = single(exchange, context).filter(|_| is_create) else {
+        return RuleVerdict::NotEligible;
+    };
     let time = |name: &str| meta_text(found.resource, name).and_then(datetime::parse).map(|time| time.utc);
     let (Some(created), Some(modified)) = (time("created"), time("lastModified")) else {
         return RuleVerdict::NotEligible;
@@ -521,7 +538,10 @@ fn created_equals_modified(exchange: &Exchange, context: &RuleContext<'_>) -> Ru
         return RuleVerdict::Held;
     }
     let fault = Fault::new(
-        format!("meta.created and meta.lastModified of a new resource are {} ms apart", apart.num_milliseconds()),
+        format!(
+            "meta.created and meta.lastModified of a new resource are {} ms apart",
+            apart.num_milliseconds()
+        ),
         "the same instant",
         format!("{created} and {modified}"),
     )

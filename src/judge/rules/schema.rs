@@ -17,10 +17,12 @@ pub const DATE_TIME_FORMAT: Rule =
     Rule { name: "date-time-format", subject: "dateTime value", judge: date_time_format };
 pub const REFERENCE_SYNTAX: Rule =
     Rule { name: "reference-syntax", subject: "reference value", judge: reference_syntax };
-pub const ATTRIBUTE_TYPES: Rule = Rule { name: "attribute-types", subject: "resource", judge: attribute_types };
+pub const ATTRIBUTE_TYPES: Rule =
+    Rule { name: "attribute-types", subject: "resource", judge: attribute_types };
 pub const ONE_PRIMARY: Rule =
     Rule { name: "one-primary", subject: "multi-valued attribute", judge: one_primary };
-pub const SCHEMAS_MATCH: Rule = Rule { name: "schemas-match", subject: "whole resource", judge: schemas_match };
+pub const SCHEMAS_MATCH: Rule =
+    Rule { name: "schemas-match", subject: "whole resource", judge: schemas_match };
 pub const NEVER_RETURNED: Rule = Rule { name: "never-returned", subject: "resource", judge: never_returned };
 pub const REQUIRED_PRESENT: Rule =
     Rule { name: "required-present", subject: "whole resource", judge: required_present };
@@ -112,10 +114,7 @@ fn reference_syntax(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdi
                 "an absolute or relative URI",
                 words::show_typed(value),
             )
-            .class(
-                format!("{class} URI"),
-                if value.is_string() { "other text" } else { words::class(value) },
-            )
+            .class(format!("{class} URI"), if value.is_string() { "other text" } else { words::class(value) })
         })
     })
 }
@@ -170,7 +169,8 @@ fn by_validator(
             if !kinds.contains(&violation.kind) {
                 continue;
             }
-            let class = format!("{} {:?}", found.path_class(&without_indexes(&violation.path)), violation.kind);
+            let class =
+                format!("{} {:?}", found.path_class(&without_indexes(&violation.path)), violation.kind);
             let difference = Difference {
                 path: found.path(&violation.path),
                 expected: words::clip(&violation.message, 200),
@@ -230,7 +230,8 @@ fn attribute_types(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdic
 
 fn one_primary(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     let has_elements = |found: &Found<'_>| {
-        let is_plural = |value: &Value| value.as_array().is_some_and(|elements| elements.iter().any(Value::is_object));
+        let is_plural =
+            |value: &Value| value.as_array().is_some_and(|elements| elements.iter().any(Value::is_object));
         found.resource.as_object().is_some_and(|members| members.values().any(is_plural))
     };
     by_validator("one-primary", exchange, context, &[ViolationKind::Primary], has_elements, as_it_is)
@@ -259,7 +260,12 @@ fn required_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdi
 }
 
 fn attributes_declared(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
-    by_validator("attributes-declared", exchange, context, &[ViolationKind::Unknown], no_discovery, |fault, _| {
-        fault.warning()
-    })
+    by_validator(
+        "attributes-declared",
+        exchange,
+        context,
+        &[ViolationKind::Unknown],
+        no_discovery,
+        |fault, _| fault.warning(),
+    )
 }
