@@ -154,7 +154,12 @@ impl Profile {
     }
 }
 
-fn compile(file: &str, source: &str, key: &str, globs: &[String]) -> Result<Vec<GlobMatcher>, Box<Diagnostic>> {
+fn compile(
+    file: &str,
+    source: &str,
+    key: &str,
+    globs: &[String],
+) -> Result<Vec<GlobMatcher>, Box<Diagnostic>> {
     globs
         .iter()
         .enumerate()

@@ -50,7 +50,8 @@ impl Requirement {
     pub fn link(&self) -> String {
         let document = self.document.to_lowercase();
         // Appendices have a letter first and an anchor of their own.
-        let kind = if self.section.starts_with(|c: char| c.is_ascii_digit()) { "section" } else { "appendix" };
+        let kind =
+            if self.section.starts_with(|c: char| c.is_ascii_digit()) { "section" } else { "appendix" };
         format!("https://www.rfc-editor.org/rfc/{document}#{kind}-{}", self.section)
     }
 }
@@ -328,7 +329,10 @@ mod tests {
             let Requirement { id, document, section, .. } = requirement;
             assert!(seen.insert(id), "{id} twice");
             let number = id.strip_prefix(&format!("{document}-{section}-")).unwrap_or_default();
-            assert!(number.len() >= 2 && number.bytes().all(|b| b.is_ascii_digit()), "{id}: not of {document} {section}");
+            assert!(
+                number.len() >= 2 && number.bytes().all(|b| b.is_ascii_digit()),
+                "{id}: not of {document} {section}"
+            );
             assert!(Catalogue::embedded().get(id) == Some(requirement), "{id} is not found by its id");
         }
         assert!(seen.len() > 800, "{}", seen.len());

@@ -112,7 +112,17 @@ impl fmt::Display for Diagnostic {
 /// Control characters of a file shown as a replacement character of the same width, so that no file can drive
 /// the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 fn byte_of(line: &str, character: usize) -> usize {

@@ -84,7 +84,9 @@ impl Generator {
         letters(&bytes, 8, &mut word);
         let marked = format!("{}{word}", self.mark);
         match kind {
-            FreshKind::Email => pattern(self.patterns.email.as_deref(), "{word}@example.com", &marked).to_lowercase(),
+            FreshKind::Email => {
+                pattern(self.patterns.email.as_deref(), "{word}@example.com", &marked).to_lowercase()
+            }
             FreshKind::MixedCaseEmail => {
                 let capitals = format!("{}{}", self.mark, alternating(&format!("a{word}b")));
                 pattern(self.patterns.email.as_deref(), "{word}@example.com", &capitals)
@@ -283,7 +285,11 @@ mod tests {
 
     #[test]
     fn the_operators_patterns_are_kept() {
-        let patterns = Patterns { user_name: Some("{word}@acme.test".into()), email: Some("@acme.test".into()), ..Patterns::default() };
+        let patterns = Patterns {
+            user_name: Some("{word}@acme.test".into()),
+            email: Some("@acme.test".into()),
+            ..Patterns::default()
+        };
         let generator = Generator::new("s0", 7, patterns);
         for kind in [FreshKind::UserName, FreshKind::Email] {
             let value = generator.value(kind);
@@ -320,10 +326,9 @@ mod tests {
     #[test]
     fn derived_values_differ_in_case_only() {
         let mail = generator().value(FreshKind::Email);
-        for (fresh, same) in [
-            (Fresh::Upper("m".into()), mail.to_uppercase()),
-            (Fresh::Lower("m".into()), mail.clone()),
-        ] {
+        for (fresh, same) in
+            [(Fresh::Upper("m".into()), mail.to_uppercase()), (Fresh::Lower("m".into()), mail.clone())]
+        {
             assert_eq!(derived(&fresh, &mail), Some(same));
         }
         let mixed = derived(&Fresh::Mixed("m".into()), "ab.cd").unwrap();

@@ -143,7 +143,9 @@ pub fn parse(text: &str) -> Result<Vec<Reference>, TemplateError> {
         let span = at..end + 1;
         match reference(&text[at + 2..end]) {
             Ok((name, path)) => all.push(Reference { name, path, span }),
-            Err(why) => return Err(TemplateError::Malformed { text: text[span.clone()].to_owned(), why, span }),
+            Err(why) => {
+                return Err(TemplateError::Malformed { text: text[span.clone()].to_owned(), why, span });
+            }
         }
         from = end + 1;
     }
@@ -202,7 +204,9 @@ fn reference(text: &str) -> Result<(String, Vec<Selector>), &'static str> {
 
 /// A name: letters, digits, `_`, `-`, `$`, and `:` for the URNs that extensions go by.
 fn word(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '$' | ':'))).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '$' | ':')))
+        .unwrap_or(text.len());
     text.split_at(end)
 }
 
@@ -328,8 +332,12 @@ impl Scope {
             let plain = match value {
                 Value::String(text) => text,
                 Value::Bool(_) | Value::Number(_) => value.to_string(),
-                Value::Null => return Err(TemplateError::NotText { reference: reference.text(), kind: "null" }),
-                Value::Array(_) => return Err(TemplateError::NotText { reference: reference.text(), kind: "a list" }),
+                Value::Null => {
+                    return Err(TemplateError::NotText { reference: reference.text(), kind: "null" });
+                }
+                Value::Array(_) => {
+                    return Err(TemplateError::NotText { reference: reference.text(), kind: "a list" });
+                }
                 Value::Object(_) => {
                     return Err(TemplateError::NotText { reference: reference.text(), kind: "an object" });
                 }
@@ -471,7 +479,8 @@ mod tests {
 
     #[test]
     fn a_whole_value_keeps_its_type_and_a_part_becomes_text() {
-        let resolved = scope().resolve(&json!({"a": "${ann.active}", "b": ["x${row.n}y"], "c": null})).unwrap();
+        let resolved =
+            scope().resolve(&json!({"a": "${ann.active}", "b": ["x${row.n}y"], "c": null})).unwrap();
         assert_eq!(resolved, json!({"a": true, "b": ["x3y"], "c": null}));
         assert_eq!(scope().resolve(&json!("${ann.emails[0]}")).unwrap(), json!({"value": "a@b"}));
         assert_eq!(scope().resolve(&json!("${ann.n}")).unwrap(), Value::Null);
@@ -522,7 +531,10 @@ mod tests {
             scope.value("ann.usrName").unwrap_err().to_string(),
             "`${ann.usrName}`: `ann` has no member `usrName`; did you mean `userName`?"
         );
-        assert_eq!(scope.value("ann.emails[3].x").unwrap_err().to_string(), "`${ann.emails[3].x}`: `ann.emails` has 1 element");
+        assert_eq!(
+            scope.value("ann.emails[3].x").unwrap_err().to_string(),
+            "`${ann.emails[3].x}`: `ann.emails` has 1 element"
+        );
         assert_eq!(
             scope.text("x ${ann.emails}", Escape::None).unwrap_err().to_string(),
             "`${ann.emails}` is a list, which cannot stand inside a text"
