@@ -13,10 +13,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod config;
 pub mod judge;
 pub mod outcome;
+pub mod plan;
 pub mod profile;
-
 pub mod report;
 pub mod requirement;
 pub mod scim;

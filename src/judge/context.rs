@@ -7,20 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::outcome::{Level, Place};
+use crate::outcome::{Level, Place, Reading};
 use crate::scim::schema::SchemaSet;
 use crate::suite::model::Requires;
 use crate::suite::template::Scope;
-
-/// Which column of the disputed spots applies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Reading {
-    /// Widespread deviations that clients survive are warnings.
-    #[default]
-    Lenient,
-    /// Each sentence is taken literally, after verified errata.
-    Strict,
-}
 
 /// What the service provider claims, with the evidence.
 pub trait Claims {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::bench::{Bench, Judged, Wrong};
-use super::context::Reading;
+use crate::outcome::Reading;
 use super::words;
 use crate::outcome::Severity;
 use crate::scim::names;

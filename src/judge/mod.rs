@@ -34,7 +34,8 @@ use crate::suite::model::{
 use crate::target::exchange::Exchange;
 
 use bench::{Bench, Judged, Wrong};
-pub use context::{Claims, Context, Handle, Ours, Reading, same_id};
+pub use context::{Claims, Context, Handle, Ours, same_id};
+pub use crate::outcome::Reading;
 
 /// What an expectation came to.
 #[derive(Debug, Clone, Default, PartialEq)]

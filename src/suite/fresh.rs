@@ -6,9 +6,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::model::{Fresh, FreshKind};
+
+/// What stands in a fixture for a word of the resource's own.
+pub const UNIQUE: &str = "{{unique}}";
 
 /// How the operator wants generated values to look (`[new]` in the configuration). `{word}` stands for the run's mark
 /// followed by a random word; a pattern without it gets it in front.
@@ -105,6 +109,37 @@ impl Generator {
         }
     }
 
+    /// A word that no other resource of any run carries: the mark and eight random letters and digits.
+    pub fn unique(&self) -> String {
+        let mut word = self.mark.clone();
+        letters(&self.bytes(), 8, &mut word);
+        word
+    }
+
+    /// A resource of its own from a fixture: `{{unique}}` becomes one new word throughout, and what carries it takes
+    /// the operator's patterns (`userName`, `displayName`, `externalId`, `emails[].value`).
+    pub fn instance(&self, fixture: &Value) -> Value {
+        let word = self.unique();
+        let mut instance = fixture.clone();
+        substitute(&mut instance, &word, 0);
+        let Some(members) = instance.as_object_mut() else { return instance };
+        let carries = |text: &str| text.contains(&word);
+        let reshape = |value: Option<&mut Value>, own: Option<&str>| {
+            if let (Some(Value::String(text)), Some(own)) = (value, own)
+                && carries(text)
+            {
+                *text = pattern(Some(own), own, local_part(text));
+            }
+        };
+        reshape(members.get_mut("userName"), self.patterns.user_name.as_deref());
+        reshape(members.get_mut("displayName"), self.patterns.display_name.as_deref());
+        reshape(members.get_mut("externalId"), self.patterns.external_id.as_deref());
+        for mail in members.get_mut("emails").and_then(Value::as_array_mut).into_iter().flatten() {
+            reshape(mail.get_mut("value"), self.patterns.email.as_deref());
+        }
+        instance
+    }
+
     fn bytes(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         for part in [self.mark.as_bytes(), &self.seed.to_be_bytes(), self.trial.as_bytes()] {
@@ -124,6 +159,27 @@ pub fn derived(fresh: &Fresh, from: &str) -> Option<String> {
         Fresh::Lower(_) => Some(from.to_lowercase()),
         Fresh::Mixed(_) => Some(alternating(from)),
     }
+}
+
+/// Replaces `{{unique}}` in all texts of a value, as deep as fixtures go.
+fn substitute(value: &mut Value, word: &str, depth: usize) {
+    const DEEPEST: usize = 64;
+    match value {
+        Value::String(text) if text.contains(UNIQUE) => *text = text.replace(UNIQUE, word),
+        Value::Array(elements) if depth < DEEPEST => {
+            elements.iter_mut().for_each(|element| substitute(element, word, depth + 1));
+        }
+        Value::Object(members) if depth < DEEPEST => {
+            members.values_mut().for_each(|member| substitute(member, word, depth + 1));
+        }
+        _ => {}
+    }
+}
+
+/// What stands before the `@` of an address; of another text, all of it without blanks.
+fn local_part(text: &str) -> &str {
+    let before = text.split('@').next().unwrap_or(text);
+    before.rsplit(' ').next().unwrap_or(before)
 }
 
 fn pattern(own: Option<&str>, usual: &str, word: &str) -> String {
@@ -239,6 +295,32 @@ mod tests {
             let value = generator.value(kind);
             assert!(value.starts_with("s0") && value.ends_with("@acme.test"), "{value}");
         }
+    }
+
+    #[test]
+    fn an_instance_of_a_fixture_has_one_word_of_its_own_throughout() {
+        let fixture = serde_json::json!({
+            "userName": "{{unique}}@example.com",
+            "displayName": "Ann",
+            "emails": [{"value": "{{unique}}.work@example.com"}, {"value": "fixed@example.com"}]
+        });
+        let plain = generator().instance(&fixture);
+        let word = plain["userName"].as_str().unwrap().strip_suffix("@example.com").unwrap().to_owned();
+        assert!(word.starts_with("s0123abcd") && word.len() == 17, "{word}");
+        assert_eq!(plain["emails"][0]["value"], format!("{word}.work@example.com"));
+        assert_eq!(plain["displayName"], "Ann");
+
+        let patterns = Patterns {
+            user_name: Some("{word}@acme.test".into()),
+            email: Some("{word}@mail.test".into()),
+            display_name: Some("X {word}".into()),
+            ..Patterns::default()
+        };
+        let own = Generator::new("s0123abcd", 7, patterns).instance(&fixture);
+        assert_eq!(own["userName"], format!("{word}@acme.test"));
+        assert_eq!(own["emails"][0]["value"], format!("{word}.work@mail.test"));
+        assert_eq!(own["emails"][1]["value"], "fixed@example.com");
+        assert_eq!(own["displayName"], "Ann");
     }
 
     #[test]

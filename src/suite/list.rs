@@ -1,0 +1,131 @@
+//! The cases of a profile as a list, for people and for programs.
+
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::load::Library;
+use crate::outcome::{Level, Place};
+use crate::profile::Profile;
+use crate::requirement::Catalogue;
+
+/// One case in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Entry {
+    /// The permanent id: `suite/case`.
+    pub id: String,
+    /// How strongly it binds.
+    pub level: Level,
+    /// The case in plain words.
+    pub title: String,
+    /// The requirements that it cites, with those of its suite.
+    pub spec: Vec<String>,
+    /// Where it is documented otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source: Vec<String>,
+    /// Its tags, with those of its suite.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The ids of its rows; each becomes a trial of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<String>,
+    /// Whether it is a rule, judged over every exchange of the run.
+    pub rule: bool,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// The cases of a profile, in the order of the files.
+pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for file in library.suites() {
+        for (index, case) in file.suite.cases.iter().enumerate() {
+            if !profile.includes(file, case) {
+                continue;
+            }
+            let both = |of_suite: &[String], of_case: &[String]| {
+                let mut all = of_suite.to_vec();
+                all.extend(of_case.iter().filter(|one| !of_suite.contains(one)).cloned());
+                all
+            };
+            entries.push(Entry {
+                id: file.case_id(case),
+                level: catalogue.level_of(&file.suite, case),
+                title: case.title.clone(),
+                spec: both(&file.suite.spec, &case.spec),
+                source: case.source.clone(),
+                tags: both(&file.suite.tags, &case.tags),
+                rows: case.rows.iter().map(|row| row.id.clone()).collect(),
+                rule: case.rule.is_some(),
+                place: file.place(&format!("cases[{index}].id")),
+            });
+        }
+    }
+    entries
+}
+
+/// The list as text: a heading a suite, a line a case, the counts at the end.
+pub fn text(entries: &[Entry]) -> String {
+    let width = entries.iter().map(|entry| entry.id.chars().count()).max().unwrap_or(0).min(48);
+    let mut text = String::new();
+    let mut file = "";
+    for entry in entries {
+        if entry.place.file != file {
+            file = &entry.place.file;
+            let gap = if text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(text, "{gap}{file}");
+        }
+        let rows = match entry.rows.len() {
+            0 => String::new(),
+            n => format!(" ({n} rows)"),
+        };
+        let _ =
+            writeln!(text, "  {:<width$}  {:<6}  {}{rows}", entry.id, entry.level.to_string(), entry.title);
+    }
+    let (must, should, may) =
+        entries.iter().fold((0, 0, 0), |(must, should, may), entry| match entry.level {
+            Level::Must => (must + 1, should, may),
+            Level::Should => (must, should + 1, may),
+            Level::May => (must, should, may + 1),
+        });
+    let suites = {
+        let mut files: Vec<&str> = entries.iter().map(|entry| entry.place.file.as_str()).collect();
+        files.dedup();
+        files.len()
+    };
+    let _ = writeln!(
+        text,
+        "\n{} cases in {suites} suites: {must} must, {should} should, {may} may",
+        entries.len()
+    );
+    text
+}
+
+/// The list as JSON.
+pub fn json(entries: &[Entry]) -> String {
+    format!("{:#}\n", serde_json::json!({ "cases": entries }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_stands_once_with_its_place() {
+        let library = Library::embedded().unwrap();
+        let profile = Profile::by_name(&library, "rfc").unwrap();
+        let entries = entries(&library, profile, Catalogue::embedded());
+        assert_eq!(entries.len(), profile.cases(&library).count());
+        let first = entries.first().unwrap();
+        let source =
+            library.suites().iter().find(|file| file.file == first.place.file).unwrap().text().source();
+        let line = source.lines().nth(first.place.line as usize - 1).unwrap();
+        assert!(line.contains(first.id.split('/').nth(1).unwrap()), "{line}");
+        let text = text(&entries);
+        assert!(text.lines().count() >= entries.len() + 2);
+        assert!(text.contains(&format!("{} cases in ", entries.len())), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&json(&entries)).unwrap();
+        assert_eq!(json["cases"].as_array().unwrap().len(), entries.len());
+    }
+}
