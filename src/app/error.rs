@@ -2,12 +2,12 @@
 
 use std::io;
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
 use crate::server::{ServerError, UnknownFault};
-use crate::suite::diagnostic::{self, Diagnostic};
+use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
 use crate::target::{ProbeError, TargetError};
@@ -19,8 +19,8 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Config(#[from] ConfigError),
     /// Suite files, with the place of each slip.
-    #[error("{}", diagnostic::render_all(.0))]
-    Suites(Vec<Diagnostic>),
+    #[error("{0}")]
+    Suites(String),
     /// The profile.
     #[error("error: {0}\n")]
     Profile(#[from] UnknownProfile),
@@ -41,7 +41,7 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Target(#[from] TargetError),
     /// The target does not answer as a service provider.
-    #[error("error: {0}\n")]
+    #[error("error: {0}\n  help: {}\n", .0.hint())]
     Probe(#[from] ProbeError),
     /// The reference server.
     #[error("error: {0}\n")]
@@ -73,6 +73,13 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Suite files that cannot be used, each slip with its place.
+    pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
+        let shown: Vec<String> =
+            diagnostics.iter().map(|diagnostic| format!("{}\n", diagnostic.render(config.look.colour))).collect();
+        AppError::Suites(shown.join("\n"))
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
@@ -85,8 +92,8 @@ impl AppError {
             | AppError::NoUrl { .. }
             | AppError::Export(_)
             | AppError::Write(_) => Exit::Usage,
-            AppError::Probe(_)
-            | AppError::Server(_)
+            AppError::Probe(error) => error.exit(),
+            AppError::Server(_)
             | AppError::Ledger(_)
             | AppError::Junit(_)
             | AppError::Io(_) => Exit::Unreachable,

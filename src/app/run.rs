@@ -25,11 +25,11 @@ use crate::run::board::Board;
 use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions};
 use crate::suite::fresh::{Generator, run_mark};
-use crate::suite::lint;
+use crate::suite::diagnostic::Severity;
 use crate::suite::load::{Library, Origin};
-use crate::target::exchange::Exchange;
 use crate::target::probe::{Probe, probe};
-use crate::target::{CleanUp, Credentials, Target, consent_needed};
+use crate::target::client::resource_path;
+use crate::target::{CleanUp, Credentials, Left, Target, consent_needed};
 use crate::trial;
 
 /// Runs the command.
@@ -82,7 +82,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     };
     let report = Run {
         suites: library.digest(),
-        target: place.identity(config, &target, &probe, &exchanges),
+        target: place.identity(config, &target, &probe),
         profile: profile.name.clone(),
         reading: config.reading,
         deny_warnings: config.deny_warnings,
@@ -102,7 +102,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     .report();
     publish(config, &report)?;
     place.close(&runtime);
-    if target.is_interrupted() {
+    if target.interrupted() {
         eprintln!("interrupted: what was not judged is reported as skipped; what was created has been cleaned up");
         return Ok(Exit::Unreachable);
     }
@@ -111,14 +111,14 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.
 fn library(config: &Config) -> Result<Library, AppError> {
-    let library = Library::load(&config.suites).map_err(AppError::Suites)?;
+    let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
     if library.suites().iter().any(|file| file.origin == Origin::User) {
-        let errors: Vec<_> = lint::lint(&library, Catalogue::embedded())
+        let errors: Vec<_> = super::files::lint(&library)
             .into_iter()
-            .filter(|diagnostic| diagnostic.is_error())
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
             .collect();
         if !errors.is_empty() {
-            return Err(AppError::Suites(errors));
+            return Err(AppError::suites(errors, config));
         }
     }
     Ok(library)
@@ -252,15 +252,11 @@ impl Place {
         config: &Config,
         target: &Target,
         probe: &Probe,
-        exchanges: &[Arc<Exchange>],
     ) -> TargetIdentity {
-        let product = exchanges
-            .iter()
-            .find_map(|exchange| exchange.response()?.header("Server").map(str::to_owned));
         TargetIdentity {
             base_url: target.base_url().to_owned(),
             embedded: matches!(self, Place::Embedded(..)),
-            product,
+            product: probe.server.clone(),
             documentation: probe.capabilities.documentation.clone(),
             credentials: config.credential_names.clone(),
             headers: config.header_names.clone(),
@@ -294,7 +290,16 @@ fn record(clean_up: &CleanUp) -> CleanUpRecord {
             .left
             .iter()
             .chain(&clean_up.disowned)
-            .map(|left| LeftBehind { path: left.path(), why: left.why.clone() })
+            .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
             .collect(),
+    }
+}
+
+/// Where something that is left may be found.
+fn whereabouts(left: &Left) -> String {
+    match (&left.id, &left.trace) {
+        (Some(id), _) => resource_path(&left.endpoint, id),
+        (None, Some(trace)) => format!("{} with {trace}", left.endpoint),
+        (None, None) => left.endpoint.clone(),
     }
 }

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::context::Reading;
+use crate::outcome::Reading;
 use super::{kind, words};
 use crate::outcome::{Difference, Finding, Level, Place, Severity, Signature};
 use crate::scim::definition::ResourceDefinition;
