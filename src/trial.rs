@@ -44,11 +44,11 @@ fn conclude(outcome: &Outcome, describe: &Describe, deny_warnings: bool) -> Resu
 }
 
 /// The arguments under which the trials are printed: in order, one a line.
-pub fn arguments(color: libtest_mimic::ColorSetting, terse: bool) -> Arguments {
+pub fn arguments(color: libtest_mimic::ColorSetting) -> Arguments {
     Arguments {
         test_threads: Some(1),
         color: Some(color),
-        format: Some(if terse { FormatSetting::Terse } else { FormatSetting::Pretty }),
+        format: Some(FormatSetting::Pretty),
         ..Arguments::default()
     }
 }

@@ -20,6 +20,8 @@ mod resource;
 pub mod rules;
 mod status;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod words;
 

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use super::names;
 use super::path::AttributePath;
 use super::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
 
@@ -193,20 +192,6 @@ pub fn sub_attribute<'a>(attribute: &'a Attribute, name: &str) -> Option<&'a Att
     })
 }
 
-/// Whether a URN is one of the core schemas or extensions that RFC 7643 itself defines.
-pub fn is_core_schema(urn: &str) -> bool {
-    [
-        names::USER,
-        names::GROUP,
-        names::ENTERPRISE_USER,
-        names::SERVICE_PROVIDER_CONFIG,
-        names::RESOURCE_TYPE,
-        names::SCHEMA,
-    ]
-    .iter()
-    .any(|it| it.eq_ignore_ascii_case(urn))
-}
-
 fn resolved<'a>(
     attribute: &'a Attribute,
     sub: Option<&str>,
@@ -222,6 +207,7 @@ fn resolved<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scim::names;
     use crate::scim::schema::SchemaSet;
 
     fn user() -> ResourceDefinition {

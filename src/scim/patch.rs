@@ -5,6 +5,8 @@
 //! (`meta.lastModified`, `$ref`) is not for here.
 
 mod apply;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use serde_json::Value;

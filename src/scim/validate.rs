@@ -5,6 +5,7 @@
 //! and whether an attribute that is not defined matters is for the caller to say.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
@@ -76,10 +77,20 @@ pub struct Violation {
     pub message: String,
 }
 
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{} {}", self.path, self.message)
+        }
+    }
+}
+
 impl From<Violation> for ScimError {
     /// 400: invalidSyntax where the body does not have the form of its schemas, invalidValue where a value is wrong.
     fn from(violation: Violation) -> ScimError {
-        let detail = format!("{} {}", violation.path, violation.message);
+        let detail = violation.to_string();
         match violation.kind {
             ViolationKind::Shape
             | ViolationKind::Unknown
@@ -121,7 +132,7 @@ pub(super) fn element(value: &Value, attribute: &Attribute) -> Result<(), String
     validator.element(value, attribute, &attribute.name);
     match validator.out.into_iter().find(|it| it.kind != ViolationKind::Canonical) {
         None => Ok(()),
-        Some(violation) => Err(format!("{} {}", violation.path, violation.message)),
+        Some(violation) => Err(violation.to_string()),
     }
 }
 

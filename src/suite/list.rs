@@ -118,7 +118,8 @@ mod tests {
         let entries = entries(&library, profile, Catalogue::embedded());
         assert_eq!(entries.len(), profile.cases(&library).count());
         let first = entries.first().unwrap();
-        let source = library.suites().iter().find(|file| file.file == first.place.file).unwrap().source();
+        let source =
+            library.suites().iter().find(|file| file.file == first.place.file).unwrap().text().source();
         let line = source.lines().nth(first.place.line as usize - 1).unwrap();
         assert!(line.contains(first.id.split('/').nth(1).unwrap()), "{line}");
         let text = text(&entries);

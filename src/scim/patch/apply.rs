@@ -14,9 +14,7 @@ use crate::scim::filter::evaluate::element_problems;
 use crate::scim::filter::{CompareOperator, Filter, element_matches};
 use crate::scim::path::PatchPath;
 use crate::scim::problem::json_type;
-use crate::scim::resource::{
-    elements, get, is_unassigned, member, member_mut, remove_member, schemas, set_member,
-};
+use crate::scim::resource::{elements, get, is_unassigned, member, member_mut, remove_member, set_member};
 use crate::scim::schema::{Attribute, AttributeType, Mutability, Schema};
 
 /// The resource after all operations, in their order; the given one is left as it is.
@@ -50,7 +48,7 @@ struct Patch<'a> {
 
 impl Patch<'_> {
     fn operate(&mut self, operation: &PatchOperation) -> Result<(), ScimError> {
-        let before = self.listed_extensions();
+        let before = self.listed_schemas();
         let null = Value::Null;
         let value = operation.value.as_ref();
         match (&operation.path, operation.op) {
@@ -288,34 +286,27 @@ impl Patch<'_> {
         }
     }
 
-    /// The extensions that `schemas` lists.
-    fn listed_extensions(&self) -> Vec<String> {
+    /// The URIs that `schemas` lists.
+    fn listed_schemas(&self) -> Vec<String> {
         let listed = member(&self.members, "schemas").map(elements).unwrap_or_default();
-        listed
-            .iter()
-            .filter_map(Value::as_str)
-            .filter(|urn| self.definition.extension(urn).is_some())
-            .map(str::to_owned)
-            .collect()
+        listed.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     /// Brings `schemas` and the containers of extensions together again after an operation: an extension that was
     /// taken out of `schemas` loses its container, one whose container came is listed.
     fn settle_schemas(&mut self, before: &[String]) -> Result<(), ScimError> {
-        let resource = Value::Object(std::mem::take(&mut self.members));
-        let listed: Vec<String> = schemas(&resource).into_iter().map(str::to_owned).collect();
-        if let Value::Object(members) = resource {
-            self.members = members;
-        }
+        let listed = self.listed_schemas();
         let is_listed = |urn: &str| listed.iter().any(|it| it.eq_ignore_ascii_case(urn));
-        if let Some(strange) = listed.iter().find(|urn| !self.definition.knows_schema(urn)) {
+        let was_listed = |urn: &str| before.iter().any(|it| it.eq_ignore_ascii_case(urn));
+        if let Some(strange) =
+            listed.iter().find(|urn| !was_listed(urn) && !self.definition.knows_schema(urn))
+        {
             return Err(ScimError::invalid_value(format!(
                 "{strange} is no schema of {}",
                 self.definition.name
             )));
         }
-        if let Some(lost) =
-            self.definition.required_schemas().find(|urn| !listed.is_empty() && !is_listed(urn))
+        if let Some(lost) = self.definition.required_schemas().find(|urn| was_listed(urn) && !is_listed(urn))
         {
             return Err(ScimError::mutability(format!("schemas must contain {lost}")));
         }
@@ -325,7 +316,7 @@ impl Patch<'_> {
             if !has_container || is_listed(urn) {
                 continue;
             }
-            if before.iter().any(|it| it.eq_ignore_ascii_case(urn)) {
+            if was_listed(urn) {
                 self.remove_extension(&extension.schema)?;
             } else if let Some(Value::Array(urns)) = member_mut(&mut self.members, "schemas") {
                 urns.push(urn.into());
