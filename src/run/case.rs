@@ -4,6 +4,7 @@
 //! and later ones run if everything they stand on is there. Clean-up is the caller's.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -15,7 +16,7 @@ use super::{Observed, Shared, outcome};
 use crate::judge::{self, Context, Handle, Judgement};
 use crate::outcome::{ErrorCause, Finding, Level, Outcome, Place, Severity, Signature, SkipReason, Verdict};
 use crate::plan::{Job, Part, is_write, mentions, stands_on, ways};
-use crate::suite::model::{Action, Auth, Becomes, Capture, Encode, Eventually, Expect, StatusPattern, StatusSet, Step};
+use crate::suite::model::{Action, Auth, Becomes, Capture, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step};
 use crate::target::exchange::{Exchange, ExchangeId};
 use crate::target::{Created as Ownership, RequestPlan, Sent};
 
@@ -28,6 +29,7 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         names: shared.names(job),
         parts: job.parts.iter().map(|_| PartRun::default()).collect(),
         current: 0,
+        last: None,
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -62,6 +64,7 @@ struct CaseRun<'r> {
     names: CaseNames,
     parts: Vec<PartRun>,
     current: usize,
+    last: Option<Arc<Exchange>>,
 }
 
 impl CaseRun<'_> {
@@ -394,7 +397,7 @@ impl CaseRun<'_> {
                 }
                 return;
             }
-            Some(Ownership::WithoutId) | None => {}
+            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {}
         }
         // Any other answer that is a resource: `{id: old, read: ann}`.
         if let (Some(name), Some(json)) = (&step.id, sent.exchange.json()) {
@@ -538,6 +541,8 @@ impl CaseRun<'_> {
         plan.headers = headers;
         plan.auth = auth;
         plan.body.clone_from(&prepared.body);
+        // A case that says it may disturb, and was allowed to, may also send what a good server has to refuse.
+        plan.permissions.collection = self.job.case.allow.contains(&Permission::Disruptive);
         plan
     }
 
@@ -548,7 +553,9 @@ impl CaseRun<'_> {
             .send(plan)
             .await
             .map_err(|refusal| Verdict::Errored { cause: ErrorCause::Guard { detail: refusal.to_string() } })?;
-        self.part().exchanges.push(sent.exchange.id);
+        let also = sent.also.iter().map(|exchange| exchange.id);
+        self.part().exchanges.extend(also.chain([sent.exchange.id]));
+        self.last = Some(Arc::clone(&sent.exchange));
         match &sent.exchange.answer {
             Ok(_) => Ok(sent),
             Err(failure) => Err(match self.shared.not_sent(failure) {
@@ -562,11 +569,9 @@ impl CaseRun<'_> {
         }
     }
 
-    /// The resource that the last exchange of this part showed, if it is the one with that id.
+    /// The resource that the last exchange showed, if it is the one with that id.
     fn last_resource(&self, id: &str) -> Option<Value> {
-        let last = self.parts[self.current].exchanges.last()?;
-        let exchange = self.shared.target.exchange(*last)?;
-        resource_of(&exchange, id)
+        resource_of(self.last.as_deref()?, id)
     }
 
     fn suite_error(&mut self, detail: String) -> Flow {

@@ -130,6 +130,9 @@ async fn post(
         Some(Ownership::Disowned { id, why }) => {
             Err(refused(&format!(" with the id '{id}', which is not ours ({why}); it was left alone")))
         }
+        Some(Ownership::Unproven { id, why }) => {
+            Err(refused(&format!(" with the id '{id}', which cannot be shown to be ours ({why})")))
+        }
         Some(Ownership::WithoutId) | None => Err(refused(" without an id")),
     }
 }

@@ -4,6 +4,7 @@
 //! sees it, and every create is written to the ledger before it is sent. The client follows redirects only
 //! within the base URL, so credentials never reach another origin. What an answer means is for others to judge.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -42,6 +43,9 @@ const IDLE: Duration = Duration::from_millis(1500);
 
 /// What a path segment keeps unescaped: the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What a query value keeps unescaped.
+pub(crate) const QUERY: &AsciiSet = SEGMENT;
 
 /// A request to be sent.
 #[derive(Debug, Clone)]
@@ -117,11 +121,20 @@ pub enum Created {
         /// The id.
         id: String,
     },
-    /// A resource that cannot be shown to be ours; it is never written to.
+    /// A resource that is somebody else's: its id was seen before, or what lies under it is not what was sent.
+    /// It is never written to. This is a finding.
     Disowned {
         /// The id.
         id: String,
-        /// Why it does not count as ours.
+        /// How we know.
+        why: String,
+    },
+    /// A resource that cannot be shown to be ours, for no fault of the service provider's: the request carried
+    /// no mark, or the resource cannot be read back. It is not written to before it is proven.
+    Unproven {
+        /// The id.
+        id: String,
+        /// What proof is missing.
         why: String,
     },
     /// The answer names no id.
@@ -205,6 +218,10 @@ pub(crate) struct State {
     pub(crate) intents: IndexMap<u64, Intent>,
     /// Resources that a create was answered with and that are not ours to delete: endpoint, id, why.
     pub(crate) disowned: Vec<(String, String, String)>,
+    /// Resources that could not be shown to be ours yet: endpoint, id, what proof is missing.
+    pub(crate) unproven: Vec<(String, String, String)>,
+    /// Endpoints that a create was sent to.
+    pub(crate) tried: BTreeSet<String>,
     /// Endpoint and resource type of what can be created.
     endpoints: Vec<(String, String)>,
     next_intent: u64,
@@ -304,10 +321,12 @@ impl Target {
             mark,
             interrupted: CancellationToken::new(),
             state: Mutex::new(State {
+                tried: intents.values().map(|intent: &Intent| intent.endpoint.clone()).collect(),
                 register,
                 ledger,
                 intents,
                 disowned: Vec::new(),
+                unproven: Vec::new(),
                 endpoints: vec![
                     ("/Users".to_owned(), "User".to_owned()),
                     ("/Groups".to_owned(), "Group".to_owned()),
@@ -403,6 +422,13 @@ impl Target {
         self.state().log.clone()
     }
 
+    /// The exchange of that number, if it fits in the log.
+    pub fn exchange(&self, id: ExchangeId) -> Option<Arc<Exchange>> {
+        let state = self.state();
+        let at = state.log.binary_search_by_key(&id, |exchange| exchange.id).ok()?;
+        state.log.get(at).cloned()
+    }
+
     /// How many exchanges did not fit in the log.
     pub fn exchanges_dropped(&self) -> u64 {
         self.state().log_dropped
@@ -414,7 +440,7 @@ impl Target {
     }
 
     /// Whether the run was interrupted.
-    pub fn is_interrupted(&self) -> bool {
+    pub fn interrupted(&self) -> bool {
         self.interrupted.is_cancelled()
     }
 
@@ -604,7 +630,7 @@ impl Target {
         let mut also = Vec::new();
         let (mut repeats, mut redirects, mut resets) = (0, 0, 0);
         loop {
-            let exchange = self.exchange(&wire, purpose).await;
+            let exchange = self.once(&wire, purpose).await;
             let again = match &exchange.answer {
                 Err(TransportFailure::Closed { .. })
                     if wire.is_safe() && resets == 0 && !self.stopped(purpose) =>
@@ -682,7 +708,7 @@ impl Target {
     }
 
     /// One request with what comes of it.
-    async fn exchange(&self, wire: &Wire, purpose: Purpose) -> Arc<Exchange> {
+    async fn once(&self, wire: &Wire, purpose: Purpose) -> Arc<Exchange> {
         let mut admitted = self.within_budget(purpose, false);
         if admitted.is_ok() {
             tokio::select! {
@@ -846,11 +872,13 @@ impl Target {
                 endpoint,
                 attribute,
                 value,
+                marked: resource.as_ref().is_some_and(|resource| state.register.marks(resource)),
                 origin: wire.origin.clone(),
                 time: Utc::now(),
             };
             state.next_intent += 1;
             state.ledger.intent(&intent).map_err(|error| Refusal::Ledger { why: error.to_string() })?;
+            state.tried.insert(intent.endpoint.clone());
             state.intents.insert(intent.number, intent.clone());
             announced.push(intent);
         }

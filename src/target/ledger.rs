@@ -36,6 +36,9 @@ pub struct Intent {
     pub attribute: Option<String>,
     /// That attribute's value.
     pub value: Option<String>,
+    /// Whether the mark stands anywhere in it.
+    #[serde(default)]
+    pub marked: bool,
     /// The case that wants it.
     pub origin: String,
     /// When.
@@ -363,6 +366,7 @@ mod tests {
             endpoint: "/Users".to_owned(),
             attribute: Some("userName".to_owned()),
             value: Some(format!("ann-m4rk-{number}@example.com")),
+            marked: true,
             origin: "create/minimal".to_owned(),
             time: Utc::now(),
         }

@@ -3,9 +3,12 @@
 //!
 //! [`client::Target`] sends; [`guard`] decides what may be sent; [`ledger`] remembers on disk what is ours;
 //! [`clean_up`] removes it; [`probe`] asks what the service provider claims, and [`capabilities`] judges that
-//! claim without a network. Nothing here knows suites, cases or verdicts.
+//! claim without a network; [`needs`] fills in what it demands of every resource. Nothing here knows cases or
+//! verdicts.
 
-pub mod body;
+mod body;
+pub mod capabilities;
+pub mod clean_up;
 pub mod client;
 pub mod consent;
 pub mod credentials;
@@ -13,15 +16,20 @@ pub mod exchange;
 pub mod failure;
 pub mod guard;
 pub mod ledger;
+pub mod needs;
 pub mod options;
-pub mod ownership;
+mod ownership;
 pub mod pace;
+pub mod probe;
 mod settle;
 
+pub use capabilities::Capabilities;
+pub use clean_up::{CleanUp, Left};
 pub use client::{Created, Refusal, RequestPlan, Sent, Target, TargetError};
 pub use consent::consent_needed;
 pub use credentials::Credentials;
 pub use guard::Permissions;
-pub use ledger::LedgerLocation;
+pub use ledger::{LedgerLocation, Leftover, Leftovers};
 pub use options::{Limits, TargetOptions};
 pub use pace::Rate;
+pub use probe::{Probe, ProbeError};

@@ -17,6 +17,13 @@ use super::ownership::{Moment, identifier};
 /// clocks and time zones explains, was there before.
 const OLD: TimeDelta = TimeDelta::hours(26);
 
+/// What the evidence says.
+enum Proof {
+    Ours,
+    Foreign(&'static str),
+    Missing(&'static str),
+}
+
 impl Target {
     /// Decides whose the resource is that a create was answered with.
     pub(super) async fn settle(
@@ -39,8 +46,14 @@ impl Target {
                 self.close_intent(intent);
                 return (None, None);
             }
-            // After 5xx or an unfollowed 3xx there may be a resource all the same; the clean-up looks for it.
-            _ => return (None, None),
+            // After 5xx or an unfollowed 3xx there may be a resource all the same; the clean-up looks for it, if
+            // there is something to look for.
+            _ => {
+                if intent.value.is_none() {
+                    self.close_intent(intent);
+                }
+                return (None, None);
+            }
         }
         let body = exchange.json();
         let from_location = || response.header("Location").and_then(|location| id_in(location, endpoint));
@@ -64,42 +77,51 @@ impl Target {
         let (known, seen, marked) = {
             let state = self.state();
             (
-                state.register.get(endpoint, &id).cloned(),
+                state.register.get(endpoint, &id).is_some(),
                 state.register.seen_before(endpoint, &id, moment),
                 body.is_some_and(|body| state.register.marks(body)),
             )
         };
         let mut read_back = None;
-        let verdict = if known.is_some() {
-            Ok(())
+        let proof = if known {
+            Proof::Ours
         } else if seen {
-            Err("a resource of this id was there before the request".to_owned())
+            Proof::Foreign("a resource of this id was there before the request")
         } else if status == 200 && body.is_some_and(is_old) {
-            Err("its meta.created lies long before the request, and the answer is 200".to_owned())
+            Proof::Foreign("its meta.created lies long before the request, and the answer is 200")
         } else if marked {
-            Ok(())
+            Proof::Ours
+        } else if intent.value.is_none() && !intent.marked {
+            Proof::Missing("the request carried no mark of this run")
         } else {
             read_back = self.fetch(endpoint, &id, &intent.origin, purpose).await;
             let shown = read_back.as_ref().filter(|exchange| exchange.status() == Some(200));
             match shown.and_then(|exchange| exchange.json()) {
-                Some(resource) if self.state().register.marks(resource) => Ok(()),
-                Some(_) => Err("neither the answer nor a read of it carries the run's mark".to_owned()),
-                None => Err("the answer does not carry the run's mark, and it cannot be read".to_owned()),
+                Some(resource) if self.state().register.marks(resource) => Proof::Ours,
+                Some(_) if intent.value.is_some() => {
+                    Proof::Foreign("neither the answer nor a read of it shows what was sent")
+                }
+                Some(_) => Proof::Missing("neither the answer nor a read of it carries the run's mark"),
+                None => Proof::Missing("the answer does not carry the run's mark, and it cannot be read"),
             }
         };
-        match verdict {
-            Ok(()) => {
+        let created = match proof {
+            Proof::Ours => {
                 let resource_type = resource_type_of(body).unwrap_or_else(|| self.resource_type(endpoint));
                 self.take(endpoint, &id, &resource_type, &intent.origin);
-                self.close_intent(intent);
-                (Some(Created::Owned { resource_type, id }), read_back)
+                Created::Owned { resource_type, id }
             }
-            Err(why) => {
-                self.close_intent(intent);
-                self.state().disowned.push((endpoint.to_owned(), id.clone(), why.clone()));
-                (Some(Created::Disowned { id, why }), read_back)
+            Proof::Foreign(why) => {
+                self.state().disowned.push((endpoint.to_owned(), id.clone(), why.to_owned()));
+                Created::Disowned { id, why: why.to_owned() }
             }
-        }
+            Proof::Missing(why) => {
+                self.state().unproven.push((endpoint.to_owned(), id.clone(), why.to_owned()));
+                Created::Unproven { id, why: why.to_owned() }
+            }
+        };
+        self.close_intent(intent);
+        (Some(created), read_back)
     }
 
     /// The creates inside a Bulk request: each id is read back, since a BulkResponse shows no resource.
