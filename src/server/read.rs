@@ -79,7 +79,14 @@ impl Service {
             }
         }
         let mut rows =
-            Rows { endpoint: &call.endpoint, filter: filter.as_ref(), rows, memory: &mut state.memory };
+            Rows {
+                endpoint: &call.endpoint,
+                filter: filter.as_ref(),
+                rows,
+                store: &state.store,
+                base: &call.base,
+                memory: &mut state.memory,
+            };
         self.faults.rows(&mut rows);
         let mut rows = rows.rows;
 
