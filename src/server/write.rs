@@ -25,12 +25,13 @@ use crate::scim::validate::ValidationPurpose;
 /// How PATCH is read. Where the RFC leaves a choice, the one that identity providers rely on: they write `Replace`,
 /// name paths in the keys of a value, repeat the `id` there, and select an element that they expect to be made.
 const PATCH_OPTIONS: PatchOptions = PatchOptions {
-    any_case_op: true,
+    lower_case_op_only: false,
     boolean_strings: false,
     add_creates_from_filter: true,
     replace_creates_from_filter: false,
     remove_listed_values: false,
     path_keys: true,
+    extension_paths: true,
     ignore_read_only_members: true,
     ignore_unknown: false,
     max_operations: Some(1000),

@@ -1,6 +1,5 @@
 //! Filters that are read or evaluated wrongly (RFC 7644 §3.4.2.2).
 
-use serde_json::Value;
 
 use super::super::fault::{FaultEntry, ParsedFilter, Rewrite};
 use super::super::represent::Representer;

@@ -823,8 +823,7 @@ fn scim_type(answer: &Answer) -> Option<&str> {
 fn apply_while_possible(operations: &[PatchOperation], before: &Value, change: &Change<'_>) -> Value {
     let mut state = before.clone();
     for operation in operations {
-        let options = PatchOptions { any_case_op: true, ..PatchOptions::default() };
-        match apply(std::slice::from_ref(operation), &state, change.definition, options) {
+        match apply(std::slice::from_ref(operation), &state, change.definition, PatchOptions::default()) {
             Ok(after) => state = after,
             Err(_) => break,
         }
