@@ -13,8 +13,8 @@ use super::represent::Representer;
 use super::service::{Call, Service, State};
 use super::store::{Record, Store};
 use crate::scim::error::{ScimError, ScimType};
-use crate::scim::filter::evaluate::unknown_paths;
-use crate::scim::filter::{CompareOperator, Filter, FilterValue, check, matches};
+use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
+use crate::scim::filter::{CompareOperator, Filter, FilterValue, matches};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
@@ -79,7 +79,14 @@ impl Service {
             }
         }
         let mut rows =
-            Rows { endpoint: &call.endpoint, filter: filter.as_ref(), rows, memory: &mut state.memory };
+            Rows {
+                endpoint: &call.endpoint,
+                filter: filter.as_ref(),
+                rows,
+                store: &state.store,
+                base: &call.base,
+                memory: &mut state.memory,
+            };
         self.faults.rows(&mut rows);
         let mut rows = rows.rows;
 
@@ -107,22 +114,19 @@ impl Service {
         let parse = || {
             let filter =
                 Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
-            for kind in kinds {
-                let definition = self.definition(*kind);
-                if let ([_], Some(path)) = (kinds, unknown_paths(&filter, definition).first()) {
-                    return Err(ScimError::invalid_filter(format!(
-                        "{} has no attribute {path}",
-                        definition.name
-                    )));
-                }
-                check(&filter, definition)?;
-            }
             if mentions(&filter, "password") && call.request.method != Method::POST {
                 return Err(ScimError::with_type(
                     403,
                     ScimType::Sensitive,
                     "a URL is no place for a password; use POST /.search (RFC 7644 section 7.5.2)",
                 ));
+            }
+            for kind in kinds {
+                for problem in problems(&filter, self.definition(*kind)) {
+                    if problem.kind != FilterTypeErrorKind::Unknown || kinds.len() == 1 {
+                        return Err(problem.into());
+                    }
+                }
             }
             Ok(Some(filter))
         };
