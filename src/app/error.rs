@@ -16,7 +16,7 @@ use crate::target::{ProbeError, TargetError};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The command line, the environment or `scimspec.toml`.
-    #[error("error: {0}\n")]
+    #[error("{}\n", .0.render(false))]
     Config(#[from] ConfigError),
     /// Suite files, with the place of each slip.
     #[error("{0}")]
@@ -41,8 +41,13 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Target(#[from] TargetError),
     /// The target does not answer as a service provider.
-    #[error("error: {0}\n  help: {}\n", .0.hint())]
-    Probe(#[from] ProbeError),
+    #[error("error: {error}\n  help: {hint}\n")]
+    Probe {
+        /// What happened.
+        error: ProbeError,
+        /// What to do about it.
+        hint: String,
+    },
     /// The reference server.
     #[error("error: {0}\n")]
     Server(#[from] ServerError),
@@ -72,6 +77,12 @@ pub enum AppError {
     Io(#[from] io::Error),
 }
 
+impl From<ProbeError> for AppError {
+    fn from(error: ProbeError) -> AppError {
+        AppError::Probe { hint: error.hint(), error }
+    }
+}
+
 impl AppError {
     /// Suite files that cannot be used, each slip with its place.
     pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
@@ -92,7 +103,7 @@ impl AppError {
             | AppError::NoUrl { .. }
             | AppError::Export(_)
             | AppError::Write(_) => Exit::Usage,
-            AppError::Probe(error) => error.exit(),
+            AppError::Probe { error, .. } => error.exit(),
             AppError::Server(_)
             | AppError::Ledger(_)
             | AppError::Junit(_)

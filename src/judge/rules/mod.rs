@@ -24,9 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::outcome::Reading;
 use super::{kind, words};
-use crate::outcome::{Difference, Finding, Level, Place, Severity, Signature};
+use crate::outcome::{Difference, Finding, Level, Place, Reading, Severity, Signature};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{get, schemas};
