@@ -64,10 +64,14 @@ pub enum AppError {
     #[error("error: the JUnit report cannot be made: {0}\n")]
     Junit(#[from] quick_junit::SerializeError),
     /// Nothing was selected.
-    #[error("error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n")]
+    #[error(
+        "error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n"
+    )]
     NothingSelected,
     /// A command needs a URL.
-    #[error("error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n")]
+    #[error(
+        "error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n"
+    )]
     NoUrl {
         /// The command.
         command: &'static str,
@@ -86,8 +90,10 @@ impl From<ProbeError> for AppError {
 impl AppError {
     /// Suite files that cannot be used, each slip with its place.
     pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
-        let shown: Vec<String> =
-            diagnostics.iter().map(|diagnostic| format!("{}\n", diagnostic.render(config.look.colour))).collect();
+        let shown: Vec<String> = diagnostics
+            .iter()
+            .map(|diagnostic| format!("{}\n", diagnostic.render(config.look.colour)))
+            .collect();
         AppError::Suites(shown.join("\n"))
     }
 
@@ -104,10 +110,9 @@ impl AppError {
             | AppError::Export(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
-            AppError::Server(_)
-            | AppError::Ledger(_)
-            | AppError::Junit(_)
-            | AppError::Io(_) => Exit::Unreachable,
+            AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
+                Exit::Unreachable
+            }
             AppError::NothingSelected => Exit::NothingRan,
         }
     }

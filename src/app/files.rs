@@ -32,9 +32,8 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         read_only: false,
     };
     let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
-    let selected = |id: &str| {
-        plan.jobs.iter().any(|job| format!("{}/{}", job.file.suite.suite, job.case.id) == id)
-    };
+    let selected =
+        |id: &str| plan.jobs.iter().any(|job| format!("{}/{}", job.file.suite.suite, job.case.id) == id);
     let mut entries = list::entries(&library, profile, catalogue);
     entries.retain(|entry| selected(&entry.id));
     if entries.is_empty() {
@@ -79,16 +78,16 @@ pub fn lint(library: &Library) -> Vec<Diagnostic> {
 }
 
 /// A schema as the files in `schema/` hold it.
-fn schema_text(schema: schemars::Schema) -> String {
-    format!("{:#}\n", schema.to_value())
+fn schema_text(schema: &serde_json::Value) -> String {
+    format!("{schema:#}\n")
 }
 
 /// `scimspec schema`.
 pub fn schema(arguments: &SchemaArguments) -> Result<Exit, AppError> {
     print(&match arguments.of {
         SchemaOf::Suite => crate::suite::schema::schema_text(),
-        SchemaOf::Report => schema_text(json::schema()),
-        SchemaOf::Config => schema_text(config::settings::schema()),
+        SchemaOf::Report => schema_text(&json::schema()),
+        SchemaOf::Config => schema_text(&config::settings::schema()),
     })?;
     Ok(Exit::Conformant)
 }

@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
+use crate::judge::rules::Definitions;
 use crate::judge::{Context, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
@@ -112,8 +113,11 @@ impl<'a> Shared<'a> {
         templates: Templates,
         generator: &'a Generator,
     ) -> Shared<'a> {
-        let fixtures: BTreeSet<&str> =
-            plan.running().flat_map(|job| job.case.given.values()).filter_map(|given| given.fixture.as_deref()).collect();
+        let fixtures: BTreeSet<&str> = plan
+            .running()
+            .flat_map(|job| job.case.given.values())
+            .filter_map(|given| given.fixture.as_deref())
+            .collect();
         let about_fixture = fixtures
             .into_iter()
             .filter_map(|fixture| Some((fixture.to_owned(), plan.about_fixture(fixture)?)))
@@ -266,16 +270,15 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive] {
         let at_once = if phase == Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
-        stream::iter(jobs)
-            .for_each_concurrent(at_once, |job| one(shared, &pool, board, job))
-            .await;
+        stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, board, job)).await;
     }
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
+    let definitions = Definitions::of(&shared.probe.schemas);
     let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &mutes));
+        board.post(rule::judge(shared, job, &exchanges, &definitions, &mutes));
     }
     board.close();
     clean_up
