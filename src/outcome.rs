@@ -46,6 +46,29 @@ impl fmt::Display for Level {
     }
 }
 
+/// How the spots are read that the RFCs leave in dispute. It never changes what is a warning and what a
+/// failure: that is [`Level`] and `--deny warnings`.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Reading {
+    /// Accepts every answer that a careful reader of the RFCs can defend.
+    #[default]
+    Lenient,
+    /// Accepts only what the letter of the RFCs says.
+    Strict,
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reading::Lenient => "lenient",
+            Reading::Strict => "strict",
+        })
+    }
+}
+
 /// What a finding does to the verdict of its case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

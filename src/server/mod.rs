@@ -1,1 +1,189 @@
-//! The reference server: the embedded target, the demo, and the double for client developers.
+//! The reference server: SCIM 2.0 to the letter of RFC 7643 and RFC 7644, in memory, on a loopback port.
+//!
+//! It is the target of `scimspec run` where no URL is given, the double that `scimspec serve` offers, and what our
+//! own tests attack. Each request takes the same way through it:
+//!
+//! ```text
+//! request ─► auth ─► endpoint ─► preconditions ─► body ─► operations ─► validation ─► store ─► representation ─► answer
+//! ```
+//!
+//! [`scim`](crate::scim) says what SCIM means, the modules here when it is applied. Faults ([`faults`]) are planted
+//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs.
+//!
+//! The server binds 127.0.0.1 only and keeps nothing.
+
+mod auth;
+mod discovery;
+mod endpoint;
+mod fault;
+pub mod faults;
+mod message;
+mod negotiate;
+mod normalize;
+mod query;
+mod read;
+mod represent;
+mod serve;
+mod service;
+mod store;
+mod write;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
+pub use serve::{list_faults, serve};
+
+use service::Service;
+
+/// How long open connections may go on after the server was told to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
+/// How a server is to be.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The bearer token to accept; a random one if there is none.
+    pub token: Option<String>,
+    /// The defects to plant.
+    pub faults: Vec<Fault>,
+    /// What the server insists on beyond the RFC.
+    pub demands: Demands,
+    /// The most resources in one page, and the size of a page where the client does not say.
+    pub max_results: usize,
+    /// Whether each request is noted on standard error: method, path, status, time. No header, no body.
+    pub log: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            token: None,
+            faults: Vec::new(),
+            demands: Demands::default(),
+            max_results: 200,
+            log: false,
+        }
+    }
+}
+
+impl fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerOptions")
+            .field("port", &self.port)
+            .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("faults", &self.faults)
+            .field("demands", &self.demands)
+            .field("max_results", &self.max_results)
+            .field("log", &self.log)
+            .finish()
+    }
+}
+
+/// What a picky, yet conformant, server insists on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// A `userName` that is no e-mail address is refused with 400 invalidValue.
+    pub email_user_name: bool,
+    /// Attributes of User that `/Schemas` declares required, in attribute notation: `displayName`,
+    /// `name.formatted`. A required sub-attribute makes its parent required too.
+    pub required: Vec<String>,
+}
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The port could not be had.
+    #[error("cannot listen on 127.0.0.1:{port}: {source} (another program may hold the port; 0 takes a free one)")]
+    Bind {
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A demand names an attribute that User does not have.
+    #[error("User has no attribute {name:?} to require (attribute notation is expected: displayName, name.formatted)")]
+    UnknownAttribute {
+        /// The name given.
+        name: String,
+    },
+    /// The words about the server could not be written, or a signal not be awaited.
+    #[error("the server cannot run: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A server that answers until it is told to stop, or dropped.
+pub struct RunningServer {
+    base_url: String,
+    token: String,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl RunningServer {
+    /// The base URL: `http://127.0.0.1:PORT/scim/v2`.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The bearer token that the server accepts. A secret.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Stops the server: no new request, and a short while for those under way.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The receiver is gone only if the server has ended already.
+            let _ = stop.send(());
+        }
+        let ended = tokio::time::timeout(SHUTDOWN_GRACE, &mut self.task).await;
+        if ended.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for RunningServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningServer").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// If the port cannot be had, or a demand names an attribute that does not exist.
+pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError> {
+    let bind = |source| ServerError::Bind { port: options.port, source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(bind)?;
+    let address: SocketAddr = listener.local_addr().map_err(bind)?;
+    let token = options.token.clone().unwrap_or_else(auth::random_token);
+    let service = Arc::new(Service::new(&options, &token, address)?);
+    let base_url = service.base_url().to_owned();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let server = axum::serve(listener, service::router(service)).with_graceful_shutdown(async move {
+            // A sender that was dropped has aborted this task as well.
+            let _ = stopped.await;
+        });
+        if let Err(error) = server.await {
+            eprintln!("scimspec: the embedded server ended: {error}");
+        }
+    });
+    Ok(RunningServer { base_url, token, stop: Some(stop), task })
+}

@@ -1,3 +1,35 @@
-//! The client that speaks to the service provider under test, and the promises it keeps.
+//! The client that speaks to the service provider under test, and the promises it keeps: it touches only what
+//! this run created, is bounded in time and memory, keeps to the pace it was given, and shows no secret.
+//!
+//! [`client::Target`] sends; [`guard`] decides what may be sent; [`ledger`] remembers on disk what is ours;
+//! [`clean_up`] removes it; [`probe`] asks what the service provider claims, and [`capabilities`] judges that
+//! claim without a network; [`needs`] fills in what it demands of every resource. Nothing here knows cases or
+//! verdicts.
 
+mod body;
+pub mod capabilities;
+pub mod clean_up;
+pub mod client;
+pub mod consent;
+pub mod credentials;
 pub mod exchange;
+pub mod failure;
+pub mod guard;
+pub mod ledger;
+pub mod needs;
+pub mod options;
+mod ownership;
+pub mod pace;
+pub mod probe;
+mod settle;
+
+pub use capabilities::Capabilities;
+pub use clean_up::{CleanUp, Left};
+pub use client::{Created, Refusal, RequestPlan, Sent, Target, TargetError};
+pub use consent::consent_needed;
+pub use credentials::Credentials;
+pub use guard::Permissions;
+pub use ledger::{LedgerLocation, Leftover, Leftovers};
+pub use options::{Limits, TargetOptions};
+pub use pace::Rate;
+pub use probe::{Probe, ProbeError};

@@ -1,0 +1,449 @@
+//! The command line as types.
+//!
+//! This module says what can be typed and what it is for, and nothing about what it comes to: the environment,
+//! `scimspec.toml` and the defaults are put under it by [`crate::config`].
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::outcome::Reading;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const TOP_HELP: &str = "\
+Examples:
+  scimspec run                                   a look: tests the server inside scimspec
+  scimspec run http://localhost:8080/scim/v2     tests yours
+  scimspec run https://scim.example.com/v2 --token-env SCIM_TOKEN --yes --junit scim.xml
+
+Exit codes:
+  0  conformant: every case that could be judged holds
+  1  failures (or warnings, under --deny warnings)
+  2  the command line, the configuration or a suite is wrong
+  3  the target cannot be reached, or a case could not be judged
+  4  nothing ran
+
+'scimspec run --help' says everything that a run can be told.";
+
+const RUN_HELP: &str = "\
+Examples:
+  scimspec run
+      A look at what there is to see: tests the reference server inside scimspec.
+  scimspec run http://localhost:8080/scim/v2 --profile okta
+      Will Okta's provisioning work against this server?
+  scimspec run $URL --token-env SCIM_TOKEN --yes --junit scim.xml --json run.json
+      In a pipeline. The token is read from the variable and never printed.
+  scimspec run $URL --case 'patch/*' --skip '*/bulk-*'
+      Only the cases about PATCH, without those about Bulk.
+  scimspec run $URL --case 'query/by-attribute[title]'
+      One case alone, as each failure suggests it.
+  scimspec run $URL --rate 100/min --requests 2000 --jobs 1
+      Gently, against a tenant with a rate limit.
+
+Promises:
+  scimspec changes and deletes only what it created itself. It asks for consent (--yes) before it writes to a
+  host other than this one, and cleans up after failure, panic and Ctrl-C. What a killed run left behind,
+  'scimspec clean' deletes.
+
+Configuration:
+  The long name of an option can stand in scimspec.toml, with _ for - (token_env = \"SCIM_TOKEN\"), and in the
+  environment, in capitals (SCIMSPEC_TOKEN_ENV=SCIM_TOKEN). The command line wins over the environment, and
+  the environment over the file. 'scimspec schema config' describes the file, and what only it can say:
+  [template.user], [template.group], [new], [second], [limits].
+
+Environment:
+  SCIMSPEC_TOKEN     the bearer token, where no other credentials are given
+  SCIMSPEC_PASSWORD  the password for --basic
+  SCIMSPEC_CONFIG    the configuration file, as --config
+  SCIMSPEC_…         any other option, as above; lists are separated by commas
+  NO_COLOR           no colours, whatever it is set to
+  COLUMNS            the width of the output
+
+Exit codes:
+  0  conformant: every case that could be judged holds
+  1  failures (or warnings, under --deny warnings)
+  2  the command line, the configuration or a suite is wrong
+  3  the target cannot be reached, or a case could not be judged
+  4  nothing ran";
+
+const LIST_HELP: &str = "\
+Examples:
+  scimspec list --tag okta.create
+  scimspec list --case 'query/*' --format json
+  scimspec list --export my-suites      write suites and fixtures to a folder, to read or to start from";
+
+const CHECK_HELP: &str = "\
+Examples:
+  scimspec check my-suites
+  scimspec check my-suites/rate-limits.yaml
+
+Each problem is shown with file, line, column and what to write instead. Exit code 2 if there is one.";
+
+const PROBE_HELP: &str = "\
+Examples:
+  scimspec probe http://localhost:8080/scim/v2
+  scimspec probe $URL --token-env SCIM_TOKEN --format json
+
+Only reads: GET /ServiceProviderConfig, /ResourceTypes and /Schemas.";
+
+const SERVE_HELP: &str = "\
+Examples:
+  scimspec serve --port 8080 --token secret
+  scimspec serve --fault patch-replaces-whole-array
+  scimspec serve --list-faults
+
+The first line of output is the base URL. Everything is in memory, and gone when the server stops.";
+
+const SCHEMA_HELP: &str = "\
+Examples:
+  scimspec schema suite > suite.schema.json     for '# yaml-language-server: $schema=suite.schema.json'
+  scimspec schema report                        the format of --json";
+
+const CLEAN_HELP: &str = "\
+Before scimspec creates a resource it notes so in a ledger on this machine, and takes the note away when the
+resource is deleted. After a run that was killed, the ledger knows what is still there. Nothing else is
+touched. Without a URL, the leftovers of all targets are listed, and deleted where credentials allow.";
+
+/// The conformance harness for SCIM 2.0 servers
+///
+/// Point it at a base URL, and it tells with evidence whether the server keeps RFC 7643 and RFC 7644, and
+/// whether an identity provider such as Okta will work against it.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "scimspec",
+    version,
+    styles = STYLES,
+    max_term_width = 110,
+    after_help = TOP_HELP,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command understands.
+    #[command(flatten)]
+    pub common: CommonArguments,
+}
+
+/// What scimspec can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Tests a server, and says what holds and what does not
+    #[command(after_long_help = RUN_HELP, after_help = "'scimspec run --help' adds examples, configuration and exit codes.")]
+    Run(Box<RunArguments>),
+    /// Lists the cases that a run would consider
+    #[command(after_long_help = LIST_HELP)]
+    List(ListArguments),
+    /// Checks suite files without running them
+    #[command(after_long_help = CHECK_HELP)]
+    Check(CheckArguments),
+    /// Shows what a server claims to support, and where it says so
+    #[command(after_long_help = PROBE_HELP)]
+    Probe(Box<ProbeArguments>),
+    /// Starts the reference server
+    #[command(after_long_help = SERVE_HELP)]
+    Serve(ServeArguments),
+    /// Prints the JSON Schema of a file format
+    #[command(after_long_help = SCHEMA_HELP)]
+    Schema(SchemaArguments),
+    /// Deletes what killed runs left on a server
+    #[command(after_long_help = CLEAN_HELP)]
+    Clean(Box<CleanArguments>),
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CommonArguments {
+    /// When to use colours
+    ///
+    /// `auto` uses them on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = "Common options")]
+    pub color: Option<ColorChoice>,
+    /// The configuration file
+    ///
+    /// Without it, scimspec.toml in the current folder is read if it is there.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Common options")]
+    pub config: Option<PathBuf>,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `scimspec run`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArguments {
+    /// The server, and how to speak to it.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Which cases.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// How disputed spots of the RFCs are read
+    ///
+    /// `lenient` accepts every answer that a careful reader can defend, `strict` only what the letter says.
+    /// Warnings stay warnings in both.
+    #[arg(long, value_enum, value_name = "READING", help_heading = "Judgement")]
+    pub reading: Option<Reading>,
+    /// Counts warnings as failures
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Judgement")]
+    pub deny: Option<Deny>,
+    /// Runs only what needs no write
+    #[arg(long, help_heading = "Promises")]
+    pub read_only: bool,
+    /// Consents to writes on a host that is not this one
+    #[arg(long, short = 'y', help_heading = "Promises")]
+    pub yes: bool,
+    /// Allows cases that may disturb the server, or take minutes
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Promises")]
+    pub allow: Vec<Allow>,
+    /// How many cases run at once
+    #[arg(long, short = 'j', value_name = "N", help_heading = "Execution")]
+    pub jobs: Option<u16>,
+    /// The seed of generated values, to make the same run again
+    #[arg(long, value_name = "N", help_heading = "Execution")]
+    pub seed: Option<u64>,
+    /// Writes a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Reports")]
+    pub junit: Option<PathBuf>,
+    /// Writes the whole report as JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Reports")]
+    pub json: Option<PathBuf>,
+    /// Keeps every exchange in the JSON report, not only those that show something
+    #[arg(long, help_heading = "Reports")]
+    pub all_exchanges: bool,
+}
+
+/// The server under test, and how to speak to it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TargetArguments {
+    /// The base URL of the server, such as http://localhost:8080/scim/v2
+    ///
+    /// Without it, the reference server inside scimspec is started on a free port and tested.
+    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+    pub url: Option<String>,
+    /// Reads the bearer token from an environment variable
+    #[arg(long, value_name = "VAR", help_heading = "Target", conflicts_with_all = ["token_file", "basic"])]
+    pub token_env: Option<String>,
+    /// Reads the bearer token from a file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Target", conflicts_with = "basic")]
+    pub token_file: Option<PathBuf>,
+    /// Logs in as USER; the password is read from the environment
+    #[arg(long, value_name = "USER", help_heading = "Target")]
+    pub basic: Option<String>,
+    /// The variable that holds the password for --basic [default: SCIMSPEC_PASSWORD]
+    #[arg(long, value_name = "VAR", help_heading = "Target", requires = "basic")]
+    pub password_env: Option<String>,
+    /// Adds a header to every request; ${VAR} in it is read from the environment
+    ///
+    /// Put secrets in a variable: 'X-Api-Key: ${API_KEY}' (in single quotes, so that the shell leaves it alone).
+    /// What came from a variable is shown as *** in all output.
+    #[arg(long, value_name = "NAME: VALUE", help_heading = "Target")]
+    pub header: Vec<String>,
+    /// The time limit of one request, such as 30s or 500ms [default: 30s]
+    #[arg(long, value_name = "TIME", help_heading = "Target")]
+    pub timeout: Option<String>,
+    /// The pace, such as 100/min or 5/s
+    #[arg(long, value_name = "N/UNIT", help_heading = "Target")]
+    pub rate: Option<String>,
+    /// How many requests may be made in all; what does not fit is skipped
+    #[arg(long, value_name = "N", help_heading = "Target")]
+    pub requests: Option<u64>,
+}
+
+/// Which cases.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SelectionArguments {
+    /// What the server is tested for: rfc, okta, … [default: rfc]
+    #[arg(long, short = 'p', value_name = "NAME", help_heading = "Selection")]
+    pub profile: Option<String>,
+    /// Runs the cases whose id matches, such as 'patch/*'; can be repeated
+    #[arg(long, short = 'c', value_name = "GLOB", help_heading = "Selection")]
+    pub case: Vec<String>,
+    /// Leaves out the cases whose id matches; can be repeated
+    #[arg(long, value_name = "GLOB", help_heading = "Selection")]
+    pub skip: Vec<String>,
+    /// Runs the cases with this tag, such as okta.create; can be repeated
+    #[arg(long, short = 't', value_name = "TAG", help_heading = "Selection")]
+    pub tag: Vec<String>,
+    /// Adds the suites of a folder; can be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Selection")]
+    pub suites: Vec<PathBuf>,
+}
+
+/// What `--deny` turns into failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Deny {
+    /// Warnings: recommendations not kept.
+    Warnings,
+}
+
+/// What `--allow` lets run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Allow {
+    /// Cases that could degrade or lock the service for others.
+    Disruptive,
+    /// Cases that take minutes.
+    Slow,
+}
+
+/// `scimspec list`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ListArguments {
+    /// Which cases.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// Writes the suites and fixtures inside scimspec to a folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub export: Option<PathBuf>,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `scimspec check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArguments {
+    /// Suite files, or folders of them; without any, the suites inside scimspec
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// `scimspec probe`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ProbeArguments {
+    /// The server, and how to speak to it.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `scimspec serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArguments {
+    /// Plants a named defect; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub fault: Vec<String>,
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// Demands this bearer token
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Lists the defects that --fault can plant
+    #[arg(long)]
+    pub list_faults: bool,
+}
+
+/// `scimspec schema`.
+#[derive(Debug, Clone, Args)]
+pub struct SchemaArguments {
+    /// Which format
+    #[arg(value_enum, value_name = "FORMAT")]
+    pub of: SchemaOf,
+}
+
+/// The file formats that have a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Suite files.
+    Suite,
+    /// The report that --json writes.
+    Report,
+    /// scimspec.toml.
+    Config,
+}
+
+/// `scimspec clean`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CleanArguments {
+    /// The server, and how to speak to it.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Consents to deleting on a host that is not this one
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+impl Cli {
+    /// Reads the command line of this process. Ends the process where it asks for help or the version (code 0),
+    /// or cannot be understood (code 2).
+    pub fn from_command_line() -> Cli {
+        Cli::parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn issue_commands_parse() {
+        for line in [
+            "scimspec run",
+            "scimspec run http://localhost/scim --token-env VAR --profile okta --case a/* --case b/* --skip c/* \
+             --junit f.xml --json f.json --jobs 2 --rate 100/min --requests 9 --reading strict --deny warnings \
+             --suites dir --read-only --yes --allow slow --allow disruptive --seed 7 --timeout 30s --color never",
+            "scimspec list --format json --export dir --tag okta.create",
+            "scimspec check dir file.yaml",
+            "scimspec probe http://localhost/scim --format json",
+            "scimspec serve --fault one --fault two --port 8080 --token t --list-faults",
+            "scimspec schema suite",
+            "scimspec schema report",
+            "scimspec schema config",
+            "scimspec clean",
+        ] {
+            if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
+                panic!("{line}\n{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn credentials_exclude_each_other() {
+        for line in ["--token-env A --token-file b", "--token-env A --basic ann", "--password-env P"] {
+            let words = ["scimspec", "run"].into_iter().chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

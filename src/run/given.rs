@@ -1,0 +1,229 @@
+//! Resources that exist before a case begins: its own givens, those shared between cases, and populations.
+//!
+//! What fails here is never the case's verdict: the case could not start. This module turns fixtures into
+//! requests and answers into handles; it judges nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Shared;
+use super::names::{CaseNames, Created};
+use super::request::change;
+use crate::judge::Handle;
+use crate::outcome::{ErrorCause, SkipReason, Verdict};
+use crate::suite::model::Given;
+use crate::target::Created as Ownership;
+use crate::target::RequestPlan;
+
+/// Why a given is not there.
+#[derive(Debug, Clone)]
+pub struct GivenTrouble {
+    /// The fixture it starts from, if any.
+    pub fixture: Option<String>,
+    /// What was attempted and what came back.
+    pub detail: String,
+    /// Whether the service provider refused it, rather than the network or the suite.
+    pub refused: bool,
+    /// Whether nothing was sent, since the budget is spent or the run interrupted.
+    pub not_sent: Option<SkipReason>,
+}
+
+impl GivenTrouble {
+    /// What it makes of the case that needed it.
+    pub fn verdict(&self, shared: &Shared<'_>, case_id: &str) -> Verdict {
+        if let Some(reason) = &self.not_sent {
+            return Verdict::Skipped { reason: reason.clone() };
+        }
+        let about = self
+            .fixture
+            .as_deref()
+            .filter(|_| self.refused)
+            .and_then(|fixture| shared.about_fixture.get(fixture))
+            .filter(|about| about.as_str() != case_id);
+        match about {
+            Some(case) => Verdict::Skipped {
+                reason: SkipReason::BlockedBy { case: case.clone(), detail: self.detail.clone() },
+            },
+            None => Verdict::Errored { cause: ErrorCause::Precondition { detail: self.detail.clone() } },
+        }
+    }
+}
+
+/// Creates one given (or several, with `times`), and reads nothing back.
+///
+/// # Errors
+/// Why it is not there.
+pub async fn create(
+    shared: &Shared<'_>,
+    given: &Given,
+    names: &CaseNames,
+    origin: &str,
+) -> Result<Vec<Created>, GivenTrouble> {
+    let mut all = Vec::new();
+    for _ in 0..given.times.unwrap_or(1) {
+        let resource = resource(shared, given, names)?;
+        all.push(post(shared, given, &resource, origin).await?);
+    }
+    Ok(all)
+}
+
+/// The resource that a given describes, new.
+fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Value, GivenTrouble> {
+    let trouble = |detail: String| GivenTrouble {
+        fixture: given.fixture.clone(),
+        detail,
+        refused: false,
+        not_sent: None,
+    };
+    let base = match (&given.inline, &given.fixture) {
+        (Some(inline), _) => names.scope.resolve(inline).map_err(|error| trouble(error.to_string()))?,
+        (None, Some(fixture)) => {
+            shared.fixture(fixture, &names.generator).ok_or_else(|| trouble(format!("the fixture '{fixture}' is not there")))?
+        }
+        (None, None) => return Err(trouble("a given needs a fixture or an inline resource".to_owned())),
+    };
+    let filled = shared.fill(base, &names.generator);
+    change(filled, &given.set, &given.without, &names.scope).map_err(|error| trouble(error.to_string()))
+}
+
+async fn post(
+    shared: &Shared<'_>,
+    given: &Given,
+    resource: &Value,
+    origin: &str,
+) -> Result<Created, GivenTrouble> {
+    let what = given.fixture.as_deref().map_or_else(|| "the given".to_owned(), |name| format!("the given '{name}'"));
+    let trouble = |detail: String, refused: bool| GivenTrouble {
+        fixture: given.fixture.clone(),
+        detail,
+        refused,
+        not_sent: None,
+    };
+    let (resource_type, endpoint) = shared.kind_of(resource);
+    let plan = RequestPlan::new("POST", &endpoint, origin).json(resource);
+    let sent = shared.send(plan).await.map_err(|refusal| trouble(refusal.to_string(), false))?;
+    let response = match &sent.exchange.answer {
+        Ok(response) => response,
+        Err(failure) => {
+            let mut trouble = trouble(format!("{what} could not be created: {failure}"), false);
+            trouble.not_sent = shared.not_sent(failure);
+            return Err(trouble);
+        }
+    };
+    let refused = |why: &str| {
+        let answer = clip(&response.body.text());
+        trouble(format!("{what} could not be created: POST {endpoint} answered {}{why} {answer}", response.status), true)
+    };
+    if !(200..300).contains(&response.status) {
+        return Err(refused(""));
+    }
+    match &sent.created {
+        Some(Ownership::Owned { id, .. }) => Ok(Created {
+            handle: Handle {
+                resource_type,
+                id: Some(id.clone()),
+                state: Some(sent.exchange.json().cloned().unwrap_or_else(|| resource.clone())),
+            },
+            endpoint,
+        }),
+        Some(Ownership::Disowned { id, why }) => {
+            Err(refused(&format!(" with the id '{id}', which is not ours ({why}); it was left alone")))
+        }
+        Some(Ownership::Unproven { id, why }) => {
+            Err(refused(&format!(" with the id '{id}', which cannot be shown to be ours ({why})")))
+        }
+        Some(Ownership::WithoutId) | None => Err(refused(" without an id")),
+    }
+}
+
+/// The givens that several cases share, and the populations, created before the first case runs.
+#[derive(Debug, Default)]
+pub struct Pool {
+    givens: BTreeMap<String, Result<Vec<Created>, GivenTrouble>>,
+    populations: BTreeMap<String, Result<BTreeMap<String, Vec<Created>>, GivenTrouble>>,
+}
+
+impl Pool {
+    /// Creates everything that the running jobs share.
+    pub async fn create(shared: &Shared<'_>) -> Pool {
+        let mut pool = Pool::default();
+        for name in shared.plan.populations() {
+            let made = pool.population(shared, name).await;
+            pool.populations.insert(name.to_owned(), made);
+        }
+        for job in shared.plan.running() {
+            let mut names = shared.names(job);
+            for (name, given) in &job.case.given {
+                let Some(key) = job.pooled.get(name) else { continue };
+                if !pool.givens.contains_key(key) {
+                    let made = create(shared, given, &names, "population").await;
+                    pool.givens.insert(key.clone(), made);
+                }
+                if let Some(Ok(made)) = pool.givens.get(key) {
+                    names.resources(name, made);
+                }
+            }
+        }
+        pool
+    }
+
+    async fn population(
+        &self,
+        shared: &Shared<'_>,
+        name: &str,
+    ) -> Result<BTreeMap<String, Vec<Created>>, GivenTrouble> {
+        let population = shared.library.population(name).ok_or_else(|| GivenTrouble {
+            fixture: None,
+            detail: format!("the population '{name}' is not there"),
+            refused: false,
+            not_sent: None,
+        })?;
+        let mut names = CaseNames::new(shared.generator.for_trial(name));
+        let mut made = BTreeMap::new();
+        for (member, given) in &population.members {
+            let created = create(shared, given, &names, "population").await.map_err(|mut trouble| {
+                trouble.detail = format!("population {name}, {member}: {}", trouble.detail);
+                trouble
+            })?;
+            names.resources(member, &created);
+            made.insert(member.clone(), created);
+        }
+        Ok(made)
+    }
+
+    /// The shared given of that key.
+    pub fn given(&self, key: &str) -> Option<&Result<Vec<Created>, GivenTrouble>> {
+        self.givens.get(key)
+    }
+
+    /// The shared population of that name.
+    pub fn population_named(
+        &self,
+        name: &str,
+    ) -> Option<&Result<BTreeMap<String, Vec<Created>>, GivenTrouble>> {
+        self.populations.get(name)
+    }
+}
+
+/// The first words of an answer, for a message.
+pub fn clip(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// Replaces `{{unique}}` in a fixture by one new word, the same throughout the resource.
+pub fn with_unique(value: &Value, word: &str) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace("{{unique}}", word)),
+        Value::Array(all) => Value::Array(all.iter().map(|value| with_unique(value, word)).collect()),
+        Value::Object(members) => Value::Object(
+            members.iter().map(|(name, value)| (name.clone(), with_unique(value, word))).collect(),
+        ),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}

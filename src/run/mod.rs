@@ -1,0 +1,331 @@
+//! The executor: phases, and in each phase its jobs, several at a time.
+//!
+//! Schedules what the plan decided, hands every outcome to the board, and makes sure that a case that panics,
+//! a target that dies and an interrupt leave everything cleaned up. It decides nothing about verdicts: those
+//! come from the judge, or from what stopped a case.
+
+pub mod board;
+mod case;
+pub mod given;
+pub mod names;
+pub mod request;
+mod rule;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use serde_json::Value;
+
+use crate::judge::{Context, Judgement};
+use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
+use crate::plan::{Disposition, Job, Part, Phase, Plan};
+use crate::requirement::Catalogue;
+use crate::suite::fresh::{Generator, derived};
+use crate::suite::load::Library;
+use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
+use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
+use crate::target::needs;
+use crate::target::probe::Probe;
+use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target};
+
+use board::Board;
+use given::{Pool, with_unique};
+use names::CaseNames;
+
+/// The operator's own needs: attributes that the target insists on.
+#[derive(Debug, Clone)]
+pub struct Templates {
+    /// Merged under every User: `[template.user]`.
+    pub user: Value,
+    /// Merged under every Group: `[template.group]`.
+    pub group: Value,
+}
+
+/// What all cases of a run share.
+pub struct Shared<'a> {
+    /// The client.
+    pub target: &'a Target,
+    /// Suites, fixtures and populations.
+    pub library: &'a Library,
+    /// The requirements.
+    pub catalogue: &'a Catalogue,
+    /// What is going to run.
+    pub plan: &'a Plan<'a>,
+    /// What the target claims.
+    pub probe: &'a Probe,
+    /// How disputed spots are read.
+    pub reading: Reading,
+    /// The operator's needs.
+    pub templates: Templates,
+    /// The maker of fresh values.
+    pub generator: &'a Generator,
+    /// For each fixture, the case that is about creating it.
+    pub about_fixture: BTreeMap<String, String>,
+    /// Told of every judgement as it is made.
+    pub observer: Option<&'a Observer<'a>>,
+    mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
+    trouble: Mutex<Trouble>,
+}
+
+/// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
+pub type Observer<'o> = dyn Fn(&Observed<'_>) + Sync + 'o;
+
+/// One judgement with all that it was made of.
+pub struct Observed<'a> {
+    /// The part that it belongs to.
+    pub id: &'a str,
+    /// Where the expectation stands in its file: `cases[0].steps[1].expect`.
+    pub place: &'a str,
+    /// What was expected.
+    pub expect: &'a Expect,
+    /// What came.
+    pub exchange: &'a Exchange,
+    /// What the judge knew beside it.
+    pub context: &'a Context<'a>,
+    /// What it said.
+    pub judgement: &'a Judgement,
+}
+
+/// How many requests in a row got no answer, and what the last one met.
+#[derive(Debug, Default)]
+struct Trouble {
+    in_a_row: u32,
+    gone: Option<String>,
+}
+
+/// After so many requests in a row without an answer, the target counts as gone and the rest is not tried:
+/// with a time-out of half a minute a run would otherwise take an hour to say so.
+const GONE_AFTER: u32 = 4;
+
+impl<'a> Shared<'a> {
+    /// What a run's cases share, before the first of them runs.
+    #[expect(clippy::too_many_arguments, reason = "one constructor call, each argument a different noun")]
+    pub fn new(
+        target: &'a Target,
+        library: &'a Library,
+        catalogue: &'a Catalogue,
+        plan: &'a Plan<'a>,
+        probe: &'a Probe,
+        reading: Reading,
+        templates: Templates,
+        generator: &'a Generator,
+    ) -> Shared<'a> {
+        let fixtures: BTreeSet<&str> =
+            plan.running().flat_map(|job| job.case.given.values()).filter_map(|given| given.fixture.as_deref()).collect();
+        let about_fixture = fixtures
+            .into_iter()
+            .filter_map(|fixture| Some((fixture.to_owned(), plan.about_fixture(fixture)?)))
+            .collect();
+        Shared {
+            target,
+            library,
+            catalogue,
+            plan,
+            probe,
+            reading,
+            templates,
+            generator,
+            about_fixture,
+            observer: None,
+            mutes: Mutex::default(),
+            trouble: Mutex::default(),
+        }
+    }
+
+    /// Whether the target claims what is needed.
+    ///
+    /// # Errors
+    /// The evidence that it does not.
+    pub fn claims(&self, requires: &Requires) -> Result<(), String> {
+        self.probe.capabilities.check(requires)
+    }
+
+    /// Sends a request and keeps count of those without an answer.
+    async fn send(&self, plan: RequestPlan) -> Result<Sent, Refusal> {
+        let sent = self.target.send(plan).await?;
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match &sent.exchange.answer {
+            Ok(_) => trouble.in_a_row = 0,
+            Err(TransportFailure::NotSent { .. }) => {}
+            Err(failure) => {
+                trouble.in_a_row += 1;
+                if trouble.in_a_row >= GONE_AFTER {
+                    trouble.gone = Some(failure.to_string());
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    /// What the last of many requests without an answer met, once the target counts as gone.
+    fn gone(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).gone.clone()
+    }
+
+    /// The skip reason of a request that was not sent; `None` for real transport trouble.
+    fn not_sent(&self, failure: &TransportFailure) -> Option<SkipReason> {
+        matches!(failure, TransportFailure::NotSent { .. }).then(|| {
+            if self.target.interrupted() { SkipReason::Interrupted } else { SkipReason::BudgetSpent }
+        })
+    }
+
+    fn mute(&self, rules: &[String], exchange: ExchangeId) {
+        let mut mutes = self.mutes.lock().unwrap_or_else(PoisonError::into_inner);
+        for rule in rules {
+            mutes.entry(rule.clone()).or_default().insert(exchange);
+        }
+    }
+
+    /// A new resource of a fixture, with a word of its own that carries the run's mark.
+    fn fixture(&self, name: &str, generator: &Generator) -> Option<Value> {
+        let word = || format!("{}{}", generator.mark(), generator.value(FreshKind::Word));
+        self.library.fixture(name).map(|fixture| with_unique(fixture, &word()))
+    }
+
+    /// A resource with what the operator and the server's own schemas demand beside it.
+    fn fill(&self, resource: Value, generator: &Generator) -> Value {
+        let (kind, _) = self.kind_of(&resource);
+        let Some(definition) = self.probe.schemas.definition(&kind) else { return resource };
+        let template = match kind.as_str() {
+            "User" => &self.templates.user,
+            "Group" => &self.templates.group,
+            _ => &Value::Null,
+        };
+        needs::fill(resource, &definition, template, generator)
+    }
+
+    /// The resource type and endpoint that a resource's `schemas` name; Users where they name none.
+    fn kind_of(&self, resource: &Value) -> (String, String) {
+        let schemas: Vec<&str> = resource
+            .get("schemas")
+            .and_then(Value::as_array)
+            .map(|all| all.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        self.probe
+            .schemas
+            .resource_types
+            .iter()
+            .find(|kind| schemas.iter().any(|urn| urn.eq_ignore_ascii_case(&kind.schema)))
+            .map_or_else(
+                || ("User".to_owned(), "/Users".to_owned()),
+                |kind| (kind.name.clone(), kind.endpoint.clone()),
+            )
+    }
+
+    /// The resource type that lives under an endpoint.
+    fn kind_at(&self, endpoint: &str) -> String {
+        self.probe
+            .schemas
+            .resource_types
+            .iter()
+            .find(|kind| kind.endpoint.trim_end_matches('/').eq_ignore_ascii_case(endpoint))
+            .map_or_else(|| "User".to_owned(), |kind| kind.name.clone())
+    }
+
+    /// The names of a job before anything is created: the run's mark, its row, its fresh values.
+    fn names(&self, job: &Job<'_>) -> CaseNames {
+        let mut names = CaseNames::new(self.generator.for_trial(&job.id()));
+        if let Some(row) = job.row {
+            names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
+        }
+        for (name, value) in fresh_values(job.case, &names.generator) {
+            names.value(&name, Value::from(value));
+        }
+        names
+    }
+}
+
+/// The fresh values of a case: the generated ones first, then those derived from them.
+fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    for (name, fresh) in &case.fresh {
+        if let Fresh::Kind(kind) = fresh {
+            values.insert(name.clone(), generator.value(*kind));
+        }
+    }
+    for (name, fresh) in &case.fresh {
+        if let Fresh::Upper(from) | Fresh::Lower(from) | Fresh::Mixed(from) = fresh {
+            if let Some(value) = values.get(from).and_then(|value| derived(fresh, value)) {
+                values.insert(name.clone(), value);
+            }
+        }
+    }
+    values
+}
+
+/// Runs a plan. Every part gets an outcome on the board, whatever happens; the board is closed at the end.
+pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> CleanUp {
+    for job in &shared.plan.jobs {
+        if let Disposition::Skip(reason) = &job.disposition {
+            post_all(board, job, &Verdict::Skipped { reason: reason.clone() });
+        }
+    }
+    let pool = Pool::create(shared).await;
+    for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive] {
+        let at_once = if phase == Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
+        let jobs = shared.plan.running().filter(|job| job.phase == phase);
+        stream::iter(jobs)
+            .for_each_concurrent(at_once, |job| one(shared, &pool, board, job))
+            .await;
+    }
+    // Clean-up comes before the rules, so that they see its exchanges too.
+    let clean_up = shared.target.clean_up().await;
+    let exchanges = shared.target.exchanges();
+    let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
+        board.post(rule::judge(shared, job, &exchanges, &mutes));
+    }
+    board.close();
+    clean_up
+}
+
+/// Runs one job; a panic in it is a defect of ours, and no reason to lose the others.
+async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
+    if shared.target.interrupted() {
+        return post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
+    }
+    if let Some(why) = shared.gone() {
+        let detail = format!("the target stopped answering ({why}); the rest was not tried");
+        return post_all(board, job, &Verdict::Errored { cause: ErrorCause::Transport { detail } });
+    }
+    match AssertUnwindSafe(case::run(shared, pool, job)).catch_unwind().await {
+        Ok(outcomes) => outcomes.into_iter().for_each(|outcome| board.post(outcome)),
+        Err(panic) => {
+            let detail = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_else(|| "a panic without a message".to_owned());
+            post_all(board, job, &Verdict::Errored { cause: ErrorCause::Harness { detail } });
+        }
+    }
+    shared.target.clean_up_after(&job.id()).await;
+}
+
+fn post_all(board: &Board, job: &Job<'_>, verdict: &Verdict) {
+    for part in &job.parts {
+        board.post(outcome(job, part, verdict.clone()));
+    }
+}
+
+/// An outcome without evidence yet.
+pub fn outcome(job: &Job<'_>, part: &Part, verdict: Verdict) -> Outcome {
+    Outcome {
+        id: part.id.clone(),
+        suite: job.file.suite.suite.clone(),
+        title: part.title.clone(),
+        level: part.level,
+        spec: part.spec.clone(),
+        tags: job.tags(),
+        place: part.place.clone(),
+        verdict,
+        findings: Vec::new(),
+        exchanges: Vec::new(),
+        duration_ms: 0,
+        consequence: part.consequence.clone(),
+        hint: job.case.hint.clone(),
+        notes: Vec::new(),
+    }
+}

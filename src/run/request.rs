@@ -1,0 +1,296 @@
+//! A step and the names it stands on → the request to send. Pure.
+//!
+//! Owns the encoding of paths and queries, the envelope of a PatchOp and the building of bodies; refuses to
+//! know whether the request may be sent (the target's guard) or what comes back.
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use crate::scim::names::{PATCH_OP, SEARCH_REQUEST};
+use crate::suite::model::{By, Encode, Make, Payload, Query};
+use crate::suite::template::{Escape, Scope, TemplateError};
+
+/// A request, ready but for credentials and default headers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// The HTTP method.
+    pub method: String,
+    /// The path below the base URL, with its query, encoded.
+    pub path: String,
+    /// The path with ids replaced: `/Users/{id}`.
+    pub endpoint: String,
+    /// The body as bytes.
+    pub body: Option<Bytes>,
+    /// The body as JSON, where it is.
+    pub json: Option<Value>,
+    /// The filter it asks with, resolved.
+    pub filter: Option<String>,
+}
+
+/// Why a step cannot be made into a request.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// A `${…}` does not resolve.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// `send` is not `METHOD /path`.
+    #[error("send: '{line}' is not METHOD /path")]
+    Line {
+        /// The line as written.
+        line: String,
+    },
+    /// A body stands on a handle, fixture or step that is not there.
+    #[error("{what} '{name}' is not there")]
+    Missing {
+        /// `fixture`, `resource` or `request`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A `make` names no source.
+    #[error("make needs one of from, fixture and sent")]
+    NoSource,
+}
+
+/// Where bodies come from: what a case knows when it builds a request.
+pub struct Sources<'a> {
+    /// The values that `${…}` stands for.
+    pub scope: &'a Scope,
+    /// A handle's resource as last read.
+    pub resource: &'a dyn Fn(&str) -> Option<Value>,
+    /// The body that a step sent.
+    pub sent: &'a dyn Fn(&str) -> Option<Value>,
+    /// A new resource of a fixture, its unique marks replaced.
+    pub fixture: &'a dyn Fn(&str) -> Option<Value>,
+    /// The operator's template and the server's required attributes, filled in.
+    pub fill: &'a dyn Fn(Value) -> Value,
+}
+
+/// Everything but unreserved characters: what a query value may hold raw.
+const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Only what a query cannot hold: the way terse clients encode.
+const MINIMAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%');
+
+/// Prepares `send`.
+///
+/// # Errors
+/// A template that does not resolve, a malformed line, a body that stands on nothing.
+pub fn send(line: &str, payload: &Payload<'_>, sources: &Sources<'_>) -> Result<Prepared, RequestError> {
+    let malformed = || RequestError::Line { line: line.to_owned() };
+    let (method, target) = line.split_once(' ').ok_or_else(malformed)?;
+    let target = target.trim();
+    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) || !target.starts_with('/') {
+        return Err(malformed());
+    }
+    let json = match payload {
+        Payload::None | Payload::Raw(_) => None,
+        Payload::Body(body) => Some(sources.scope.resolve(body)?),
+        Payload::Make(make) => Some(build(make, sources)?),
+        Payload::Operations(operations) => {
+            Some(json!({"schemas": [PATCH_OP], "Operations": sources.scope.resolve_operations(operations)?}))
+        }
+    };
+    let body = match (payload, &json) {
+        (Payload::Raw(raw), _) => Some(Bytes::from(sources.scope.text(raw, Escape::None)?)),
+        (_, Some(json)) => Some(Bytes::from(json.to_string())),
+        _ => None,
+    };
+    let path = sources.scope.text(target, Escape::PathSegment)?.replace(' ', "%20");
+    Ok(Prepared { method: method.to_owned(), endpoint: endpoint_of(&path), path, body, json, filter: None })
+}
+
+/// Prepares a read of a resource by its endpoint and id.
+pub fn read(endpoint: &str, id: &str) -> Prepared {
+    let path = format!("{endpoint}/{}", utf8_percent_encode(id, STRICT));
+    Prepared {
+        method: "GET".to_owned(),
+        endpoint: format!("{endpoint}/{{id}}"),
+        path,
+        body: None,
+        json: None,
+        filter: None,
+    }
+}
+
+/// Prepares a query in one of its ways.
+///
+/// # Errors
+/// A filter whose template does not resolve.
+pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Prepared, RequestError> {
+    let filter = query.filter.as_deref().map(|filter| scope.text(filter, Escape::JsonString)).transpose()?;
+    let attribute_list = |all: &[String]| (!all.is_empty()).then(|| all.join(","));
+    let endpoint = query.endpoint.trim_end_matches('/');
+    match by {
+        By::Get => {
+            let parameters: [(&str, Option<String>); 7] = [
+                ("filter", filter.clone()),
+                ("sortBy", query.sort_by.clone()),
+                ("sortOrder", query.sort_order.clone()),
+                ("startIndex", query.start_index.map(|number| number.to_string())),
+                ("count", query.count.map(|number| number.to_string())),
+                ("attributes", attribute_list(&query.attributes)),
+                ("excludedAttributes", attribute_list(&query.excluded_attributes)),
+            ];
+            let written: Vec<String> = parameters
+                .into_iter()
+                .filter_map(|(name, value)| value.map(|value| format!("{name}={}", encoded(&value, encode))))
+                .collect();
+            let path = if endpoint.is_empty() { "/".to_owned() } else { endpoint.to_owned() };
+            let path = if written.is_empty() { path } else { format!("{path}?{}", written.join("&")) };
+            Ok(Prepared {
+                method: "GET".to_owned(),
+                endpoint: endpoint_of(&path),
+                path,
+                body: None,
+                json: None,
+                filter,
+            })
+        }
+        By::Search => {
+            let mut body = Map::new();
+            body.insert("schemas".to_owned(), json!([SEARCH_REQUEST]));
+            let mut add = |name: &str, value: Option<Value>| {
+                if let Some(value) = value {
+                    body.insert(name.to_owned(), value);
+                }
+            };
+            let list = |all: &[String]| (!all.is_empty()).then(|| json!(all));
+            add("filter", filter.clone().map(Value::from));
+            add("sortBy", query.sort_by.clone().map(Value::from));
+            add("sortOrder", query.sort_order.clone().map(Value::from));
+            add("startIndex", query.start_index.map(Value::from));
+            add("count", query.count.map(Value::from));
+            add("attributes", list(&query.attributes));
+            add("excludedAttributes", list(&query.excluded_attributes));
+            let path = format!("{endpoint}/.search");
+            let json = Value::Object(body);
+            Ok(Prepared {
+                method: "POST".to_owned(),
+                endpoint: path.clone(),
+                path,
+                body: Some(Bytes::from(json.to_string())),
+                json: Some(json),
+                filter,
+            })
+        }
+    }
+}
+
+fn encoded(value: &str, encode: Encode) -> String {
+    match encode {
+        Encode::Strict => utf8_percent_encode(value, STRICT).to_string(),
+        Encode::Minimal => utf8_percent_encode(value, MINIMAL).to_string(),
+        Encode::Plus => utf8_percent_encode(value, STRICT).to_string().replace("%20", "+"),
+    }
+}
+
+/// Builds the resource that a `make` describes.
+///
+/// # Errors
+/// A source that is not there, a template that does not resolve.
+pub fn build(make: &Make, sources: &Sources<'_>) -> Result<Value, RequestError> {
+    let base = if let Some(name) = &make.from {
+        (sources.resource)(name).ok_or_else(|| RequestError::Missing { what: "resource", name: name.clone() })?
+    } else if let Some(name) = &make.fixture {
+        (sources.fixture)(name).ok_or_else(|| RequestError::Missing { what: "fixture", name: name.clone() })?
+    } else if let Some(name) = &make.sent {
+        (sources.sent)(name).ok_or_else(|| RequestError::Missing { what: "request", name: name.clone() })?
+    } else {
+        return Err(RequestError::NoSource);
+    };
+    let base = if make.template { (sources.fill)(base) } else { base };
+    Ok(change(base, &make.set, &make.without, sources.scope)?)
+}
+
+/// A resource with top-level attributes set and others left out; names are matched whatever their case.
+///
+/// # Errors
+/// A template that does not resolve.
+pub fn change(
+    mut resource: Value,
+    set: &IndexMap<String, Value>,
+    without: &[String],
+    scope: &Scope,
+) -> Result<Value, TemplateError> {
+    if let Value::Object(members) = &mut resource {
+        for name in without {
+            members.retain(|member, _| !member.eq_ignore_ascii_case(name));
+        }
+        for (name, value) in set {
+            let value = scope.resolve(value)?;
+            match members.keys().find(|member| member.eq_ignore_ascii_case(name)).cloned() {
+                Some(member) => members.insert(member, value),
+                None => members.insert(name.clone(), value),
+            };
+        }
+    }
+    Ok(resource)
+}
+
+/// A path without its query, its resource id replaced by `{id}`.
+pub fn endpoint_of(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    let mut segments = path.trim_start_matches('/').split('/');
+    match (segments.next(), segments.next()) {
+        (Some(first), Some(second)) if second == ".search" || second.is_empty() => format!("/{first}/{second}"),
+        (Some(first), Some(_)) => {
+            let rest: String = segments.map(|segment| format!("/{segment}")).collect();
+            format!("/{first}/{{id}}{rest}")
+        }
+        (Some(first), None) => format!("/{first}"),
+        (None, _) => "/".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_lose_ids_and_queries() {
+        for (path, endpoint) in [
+            ("/Users", "/Users"),
+            ("/Users?filter=x", "/Users"),
+            ("/Users/42?attributes=id", "/Users/{id}"),
+            ("/Users/.search", "/Users/.search"),
+            ("/.search", "/.search"),
+            ("/", "/"),
+            ("/?filter=x", "/"),
+        ] {
+            assert_eq!(endpoint_of(path), endpoint, "{path}");
+        }
+    }
+
+    #[test]
+    fn queries_are_encoded_as_asked() {
+        let scope = Scope::new();
+        let asked = Query {
+            endpoint: "/Users".to_owned(),
+            filter: Some(r#"userName eq "a+b&c""#.to_owned()),
+            count: Some(2),
+            ..Query::default()
+        };
+        let path = |encode| query(&asked, By::Get, encode, &scope).map(|prepared| prepared.path).unwrap_or_default();
+        assert_eq!(path(Encode::Strict), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
+        assert_eq!(path(Encode::Plus), "/Users?filter=userName+eq+%22a%2Bb%26c%22&count=2");
+        assert_eq!(path(Encode::Minimal), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
+    }
+
+    #[test]
+    fn a_search_carries_the_query_in_its_body() {
+        let asked = Query {
+            endpoint: "/Users".to_owned(),
+            filter: Some("title pr".to_owned()),
+            attributes: vec!["userName".to_owned()],
+            ..Query::default()
+        };
+        let prepared = query(&asked, By::Search, Encode::Strict, &Scope::new()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(prepared.path, "/Users/.search");
+        assert_eq!(
+            prepared.json,
+            Some(json!({"schemas": [SEARCH_REQUEST], "filter": "title pr", "attributes": ["userName"]}))
+        );
+    }
+}

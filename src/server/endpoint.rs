@@ -1,0 +1,181 @@
+//! Which endpoint a path names, and which methods it takes (RFC 7644 §3.2, Table 2). Pure.
+
+use axum::http::Method;
+use percent_encoding::percent_decode_str;
+
+/// The path under which the server stands.
+pub(crate) const BASE_PATH: &str = "/scim/v2";
+
+/// The resource types that can be created here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    User,
+    Group,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 2] = [Kind::User, Kind::Group];
+
+    /// The name of the resource type, as in `meta.resourceType`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::User => "User",
+            Kind::Group => "Group",
+        }
+    }
+
+    /// The last segment of the type's endpoint.
+    pub(crate) fn segment(self) -> &'static str {
+        match self {
+            Kind::User => "Users",
+            Kind::Group => "Groups",
+        }
+    }
+
+    /// The type with this name, compared exactly (`name` is case-exact, RFC 7643 §6).
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// The base URI itself: a query over all resources (RFC 7644 §3.4.2.1).
+    Root,
+    /// `/.search` at the base.
+    RootSearch,
+    Resources(Kind),
+    Search(Kind),
+    Resource(Kind, String),
+    ServiceProviderConfig,
+    ResourceTypes,
+    ResourceType(String),
+    Schemas,
+    Schema(String),
+    /// `/Me` and whatever is below it.
+    Me,
+    Bulk,
+    Unknown,
+}
+
+impl Endpoint {
+    /// Reads a percent-encoded path. One trailing slash is of no account.
+    pub(crate) fn of(path: &str) -> Self {
+        let Some(rest) = path.strip_prefix(BASE_PATH) else { return Self::Unknown };
+        if !(rest.is_empty() || rest.starts_with('/')) {
+            return Self::Unknown;
+        }
+        let rest = rest.strip_prefix('/').unwrap_or(rest);
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let mut segments = Vec::new();
+        for segment in rest.split('/') {
+            match percent_decode_str(segment).decode_utf8() {
+                Ok(text) => segments.push(text.into_owned()),
+                Err(_) => return Self::Unknown,
+            }
+        }
+        let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match names.as_slice() {
+            [""] => Self::Root,
+            [".search"] => Self::RootSearch,
+            ["ServiceProviderConfig"] => Self::ServiceProviderConfig,
+            ["ResourceTypes"] => Self::ResourceTypes,
+            ["ResourceTypes", id] => Self::ResourceType((*id).to_owned()),
+            ["Schemas"] => Self::Schemas,
+            ["Schemas", id] => Self::Schema((*id).to_owned()),
+            ["Me", ..] => Self::Me,
+            ["Bulk"] => Self::Bulk,
+            [segment, rest @ ..] => {
+                let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.segment() == *segment) else {
+                    return Self::Unknown;
+                };
+                match rest {
+                    [] => Self::Resources(kind),
+                    [".search"] => Self::Search(kind),
+                    [id] if !id.is_empty() => Self::Resource(kind, (*id).to_owned()),
+                    _ => Self::Unknown,
+                }
+            }
+            [] => Self::Root,
+        }
+    }
+
+    /// The methods that the endpoint takes, as the `Allow` header lists them. None where every method has the
+    /// same answer, whatever it is: nothing is there, or the feature is not implemented.
+    pub(crate) fn methods(&self) -> Option<&'static [Method]> {
+        const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
+        const SEARCH: &[Method] = &[Method::POST, Method::OPTIONS];
+        const COLLECTION: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
+        const RESOURCE: &[Method] =
+            &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+        match self {
+            Self::Root
+            | Self::ServiceProviderConfig
+            | Self::ResourceTypes
+            | Self::ResourceType(_)
+            | Self::Schemas
+            | Self::Schema(_) => Some(READ),
+            Self::RootSearch | Self::Search(_) => Some(SEARCH),
+            Self::Resources(_) => Some(COLLECTION),
+            Self::Resource(..) => Some(RESOURCE),
+            Self::Me | Self::Bulk | Self::Unknown => None,
+        }
+    }
+
+    /// Whether a request without credentials may read it: `authenticationSchemes` should be readable before
+    /// authenticating (RFC 7643 §5).
+    pub(crate) fn is_public(&self) -> bool {
+        matches!(self, Self::ServiceProviderConfig)
+    }
+
+    /// The type of the resources below this endpoint, if there is one.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Resources(kind) | Self::Search(kind) | Self::Resource(kind, _) => Some(*kind),
+            _ => None,
+        }
+    }
+
+    /// Whether it is one of the three discovery endpoints, or a document below them.
+    pub(crate) fn is_discovery(&self) -> bool {
+        matches!(
+            self,
+            Self::ServiceProviderConfig
+                | Self::ResourceTypes
+                | Self::ResourceType(_)
+                | Self::Schemas
+                | Self::Schema(_)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_endpoints() {
+        let cases = [
+            ("/scim/v2", Endpoint::Root),
+            ("/scim/v2/", Endpoint::Root),
+            ("/scim/v2/.search", Endpoint::RootSearch),
+            ("/scim/v2/Users", Endpoint::Resources(Kind::User)),
+            ("/scim/v2/Users/", Endpoint::Resources(Kind::User)),
+            ("/scim/v2/Users/.search", Endpoint::Search(Kind::User)),
+            ("/scim/v2/Groups/a%2Fb", Endpoint::Resource(Kind::Group, "a/b".to_owned())),
+            ("/scim/v2/Groups/a+b", Endpoint::Resource(Kind::Group, "a+b".to_owned())),
+            ("/scim/v2/Schemas/urn:a:b", Endpoint::Schema("urn:a:b".to_owned())),
+            ("/scim/v2/Me", Endpoint::Me),
+            ("/scim/v2/Users/1/2", Endpoint::Unknown),
+            ("/scim/v2/users", Endpoint::Unknown),
+            ("/scim/v2x/Users", Endpoint::Unknown),
+            ("/scim/v1/Users", Endpoint::Unknown),
+            ("/scim/v2/Users//1", Endpoint::Unknown),
+            ("/scim/v2/Users/%ff", Endpoint::Unknown),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(Endpoint::of(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The mechanism of faults: a named defect, and the seams of the server at which it may rewrite what passes.
+//!
+//! A fault sees only data that crosses a seam, and changes only that; the stages on both sides never know. The
+//! catalogue itself is [`faults`](super::faults).
+
+use std::collections::HashMap;
+use std::fmt;
+
+use axum::http::Method;
+use serde_json::{Map, Value};
+
+use super::endpoint::{Endpoint, Kind};
+use super::faults;
+use super::message::{Answer, Request};
+use super::query::Query;
+use super::store::Store;
+use crate::scim::definition::ResourceDefinition;
+use crate::scim::error::ScimError;
+use crate::scim::filter::Filter;
+use crate::scim::patch::PatchOperation;
+
+/// A place where data passes from one stage of the server to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Seam {
+    /// The request, and the parameters read from it.
+    Request,
+    /// The parsed filter.
+    Filter,
+    /// The operations of a PATCH.
+    Operations,
+    /// A resource before and after a write.
+    Resource,
+    /// The resources that a query or a check for uniqueness considers.
+    Rows,
+    /// The answer: status, headers, body, and when it is sent.
+    Answer,
+}
+
+impl fmt::Display for Seam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Request => "request",
+            Self::Filter => "filter",
+            Self::Operations => "operations",
+            Self::Resource => "resource",
+            Self::Rows => "rows",
+            Self::Answer => "answer",
+        })
+    }
+}
+
+/// One defect of the catalogue.
+#[derive(Debug)]
+pub struct FaultEntry {
+    /// Its name, in kebab-case, permanent.
+    pub name: &'static str,
+    /// The defects seen on real servers that it stands for: ids of the form `DEF-001`. Empty where none of them was
+    /// collected; then the requirements say why it is here.
+    pub defects: &'static [&'static str],
+    /// What a client sees, in one sentence.
+    pub client_sees: &'static str,
+    /// Who is hurt by it, and how.
+    pub hurts: &'static str,
+    /// The requirements that it breaks: at most three.
+    pub requirements: &'static [&'static str],
+    pub(crate) rewrites: &'static [Rewrite],
+}
+
+impl FaultEntry {
+    /// The first seam at which the defect acts.
+    pub fn seam(&self) -> Seam {
+        self.rewrites.first().map_or(Seam::Answer, Rewrite::seam)
+    }
+}
+
+/// A defect that is to be planted.
+#[derive(Clone, Copy)]
+pub struct Fault(&'static FaultEntry);
+
+impl Fault {
+    /// The fault of this name.
+    ///
+    /// # Errors
+    /// If there is none; the error names the nearest.
+    pub fn from_name(name: &str) -> Result<Self, UnknownFault> {
+        match faults::catalogue().iter().find(|entry| entry.name == name) {
+            Some(entry) => Ok(Self(entry)),
+            None => Err(UnknownFault { name: name.to_owned(), nearest: nearest(name) }),
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Its entry in the catalogue.
+    pub fn entry(self) -> &'static FaultEntry {
+        self.0
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fault").field(&self.0.name).finish()
+    }
+}
+
+/// No fault has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no fault {name:?}{}", .nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default())]
+pub struct UnknownFault {
+    /// The name given.
+    pub name: String,
+    /// The most similar name that there is, if one is similar.
+    pub nearest: Option<&'static str>,
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    faults::catalogue()
+        .iter()
+        .map(|entry| (similar::TextDiff::from_chars(name, entry.name).ratio(), entry.name))
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .filter(|(ratio, _)| *ratio > 0.5)
+        .map(|(_, name)| name)
+}
+
+/// What a fault does, and where.
+pub(crate) enum Rewrite {
+    Request(fn(&mut Request)),
+    Query(fn(&mut Query)),
+    Filter(fn(&mut ParsedFilter<'_>)),
+    Operations(fn(&mut PatchOperations<'_>)),
+    Change(fn(&mut Change<'_>)),
+    Rows(fn(&mut Rows<'_>)),
+    Conflicts(fn(&mut Conflicts<'_>)),
+    Answer(fn(&mut Seen<'_>, &mut Answer)),
+}
+
+impl Rewrite {
+    fn seam(&self) -> Seam {
+        match self {
+            Self::Request(_) | Self::Query(_) => Seam::Request,
+            Self::Filter(_) => Seam::Filter,
+            Self::Operations(_) => Seam::Operations,
+            Self::Change(_) => Seam::Resource,
+            Self::Rows(_) | Self::Conflicts(_) => Seam::Rows,
+            Self::Answer(_) => Seam::Answer,
+        }
+    }
+}
+
+impl fmt::Debug for Rewrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.seam().fmt(f)
+    }
+}
+
+/// What planted faults remember between requests. Empty as long as none needs it.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Resources that were deleted, as they last looked.
+    pub deleted: Vec<Value>,
+    /// Of each resource that was changed, how it looked before the last change.
+    pub previous: HashMap<String, Value>,
+    /// Of each resource, members that answers show although the store does not have them.
+    pub shown: HashMap<String, Map<String, Value>>,
+}
+
+/// A filter after parsing, or why it is none.
+pub(crate) struct ParsedFilter<'a> {
+    pub text: &'a str,
+    pub parsed: Result<Option<Filter>, ScimError>,
+}
+
+/// The operations of a PATCH before they are applied.
+pub(crate) struct PatchOperations<'a> {
+    pub list: Vec<PatchOperation>,
+    pub id: &'a str,
+    pub before: &'a Value,
+    pub memory: &'a mut Memory,
+}
+
+/// A write before it reaches the store.
+pub(crate) struct Change<'a> {
+    pub method: &'a Method,
+    pub kind: Kind,
+    pub definition: &'a ResourceDefinition,
+    /// What the client sent.
+    pub sent: &'a Value,
+    /// The operations of a PATCH.
+    pub operations: &'a [PatchOperation],
+    /// How the resource looks now; none if it is to be created.
+    pub before: Option<&'a Value>,
+    /// How it is to look; none if it is to be deleted, or the write is refused.
+    pub after: Option<Value>,
+    /// Why the write is refused, if it is.
+    pub refusal: Option<ScimError>,
+    /// The id; of a create, the one that is to be given.
+    pub id: String,
+    pub memory: &'a mut Memory,
+}
+
+/// The resources that matched a query, before sorting and paging.
+pub(crate) struct Rows<'a> {
+    pub endpoint: &'a Endpoint,
+    pub filter: Option<&'a Filter>,
+    pub rows: Vec<Value>,
+    pub memory: &'a mut Memory,
+}
+
+/// The ids of the resources that have a unique value which a write wants.
+pub(crate) struct Conflicts<'a> {
+    pub method: &'a Method,
+    pub user_name: &'a str,
+    pub store: &'a Store,
+    pub ids: Vec<String>,
+}
+
+/// What an answer answers.
+pub(crate) struct Seen<'a> {
+    pub request: &'a Request,
+    pub endpoint: &'a Endpoint,
+    pub store: &'a Store,
+    pub base: &'a str,
+    pub memory: &'a mut Memory,
+}
+
+/// The faults of one server.
+#[derive(Debug, Default)]
+pub(crate) struct Planted {
+    rewrites: Vec<&'static Rewrite>,
+}
+
+macro_rules! seam {
+    ($(#[$doc:meta])* $name:ident, $variant:ident, $data:ty) => {
+        $(#[$doc])*
+        pub(crate) fn $name(&self, data: &mut $data) {
+            for rewrite in &self.rewrites {
+                if let Rewrite::$variant(rewrite) = rewrite {
+                    rewrite(data);
+                }
+            }
+        }
+    };
+}
+
+impl Planted {
+    pub(crate) fn new(faults: &[Fault]) -> Self {
+        Self { rewrites: faults.iter().flat_map(|fault| fault.0.rewrites).collect() }
+    }
+
+    seam!(request, Request, Request);
+    seam!(query, Query, Query);
+    seam!(filter, Filter, ParsedFilter<'_>);
+    seam!(operations, Operations, PatchOperations<'_>);
+    seam!(change, Change, Change<'_>);
+    seam!(rows, Rows, Rows<'_>);
+    seam!(conflicts, Conflicts, Conflicts<'_>);
+
+    pub(crate) fn answer(&self, seen: &mut Seen<'_>, answer: &mut Answer) {
+        for rewrite in &self.rewrites {
+            if let Rewrite::Answer(rewrite) = rewrite {
+                rewrite(seen, answer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_gets_a_hint() {
+        let error = Fault::from_name("filter-ignord").unwrap_err();
+        assert_eq!(error.nearest, Some("filter-ignored"));
+        assert!(error.to_string().contains("did you mean filter-ignored?"));
+        assert_eq!(Fault::from_name("###").unwrap_err().nearest, None);
+    }
+}

@@ -1,0 +1,229 @@
+//! GET of one resource, and queries (RFC 7644 §3.4).
+
+use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
+use axum::http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::endpoint::{Endpoint, Kind};
+use super::fault::{ParsedFilter, Rows};
+use super::message::Answer;
+use super::negotiate::{Precondition, Refusal, precondition, read_object};
+use super::query::{Query, projection_of};
+use super::represent::Representer;
+use super::service::{Call, Service, State};
+use super::store::{Record, Store};
+use crate::scim::error::{ScimError, ScimType};
+use crate::scim::filter::evaluate::unknown_paths;
+use crate::scim::filter::{CompareOperator, Filter, FilterValue, check, matches};
+use crate::scim::list::ListResponse;
+use crate::scim::names;
+use crate::scim::path::AttributePath;
+use crate::scim::sort;
+
+impl Service {
+    /// GET of one resource.
+    pub(crate) fn get_resource(
+        &self,
+        state: &State,
+        call: &Call,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        let record = find(&state.store, kind, id)?;
+        let projection = projection_of(&call.request)?;
+        let representer = Representer { store: &state.store, base: &call.base };
+        let version = representer.version(record);
+        let location = representer.location(record);
+        let answer = match precondition(&call.request, &version) {
+            Precondition::Proceed => {
+                let resource = representer.resource(record);
+                Answer::json(StatusCode::OK, projection.apply(&resource, self.definition(kind)))
+            }
+            Precondition::NotModified => Answer::empty(StatusCode::NOT_MODIFIED),
+            Precondition::Failed => return Err(precondition_failed()),
+        };
+        Ok(answer
+            .with_header(ETAG, &version)
+            .with_header(LOCATION, &location)
+            .with_header(CONTENT_LOCATION, &location))
+    }
+
+    /// A query: GET of a collection or the root, or POST of a SearchRequest.
+    pub(crate) fn query(&self, state: &mut State, call: &Call) -> Result<Answer, Refusal> {
+        let mut query = if call.request.method == Method::POST {
+            Query::of_search(&read_object(&call.request)?)?
+        } else {
+            Query::of(&call.request)?
+        };
+        self.faults.query(&mut query);
+        let kinds: Vec<Kind> = call.endpoint.kind().map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+        let filter = self.filter(query.filter.as_deref(), &kinds, call)?;
+
+        let representer = Representer { store: &state.store, base: &call.base };
+        let mut rows = Vec::new();
+        for record in candidates(&state.store, filter.as_ref()) {
+            if !kinds.contains(&record.kind) {
+                continue;
+            }
+            let resource = match &filter {
+                Some(filter) if mentions(filter, "version") => representer.resource(record),
+                _ => representer.candidate(record),
+            };
+            let definition = self.definition(record.kind);
+            let matched = match &filter {
+                Some(filter) => matches(filter, &resource, definition).map_err(ScimError::from)?,
+                None => true,
+            };
+            if matched {
+                rows.push(resource);
+            }
+        }
+        let mut rows =
+            Rows { endpoint: &call.endpoint, filter: filter.as_ref(), rows, memory: &mut state.memory };
+        self.faults.rows(&mut rows);
+        let mut rows = rows.rows;
+
+        if let Some(sort_by) = &query.sort_by {
+            self.sort(&mut rows, sort_by, query.descending)?;
+        }
+        let total = rows.len();
+        let count = query.count.unwrap_or(self.max_results).min(self.max_results);
+        let mut page: Vec<Value> =
+            rows.into_iter().skip(query.start_index.saturating_sub(1)).take(count).collect();
+        for row in &mut page {
+            let kind = kind_of(row);
+            complete(row, &representer);
+            *row = query.projection.apply(row, self.definition(kind));
+        }
+        let list = ListResponse::page(total as u64, query.start_index as u64, page);
+        Ok(Answer::json(StatusCode::OK, list.to_json()))
+    }
+
+    /// Parses a filter and checks it against what it is to be applied to. An attribute that no schema of a single
+    /// resource type defines is refused (RFC 7644 Table 9); where several types are searched, it has no value
+    /// (§3.4.2.1).
+    fn filter(&self, text: Option<&str>, kinds: &[Kind], call: &Call) -> Result<Option<Filter>, Refusal> {
+        let Some(text) = text else { return Ok(None) };
+        let parse = || {
+            let filter =
+                Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
+            for kind in kinds {
+                let definition = self.definition(*kind);
+                if let ([_], Some(path)) = (kinds, unknown_paths(&filter, definition).first()) {
+                    return Err(ScimError::invalid_filter(format!(
+                        "{} has no attribute {path}",
+                        definition.name
+                    )));
+                }
+                check(&filter, definition)?;
+            }
+            if mentions(&filter, "password") && call.request.method != Method::POST {
+                return Err(ScimError::with_type(
+                    403,
+                    ScimType::Sensitive,
+                    "a URL is no place for a password; use POST /.search (RFC 7644 section 7.5.2)",
+                ));
+            }
+            Ok(Some(filter))
+        };
+        let mut parsed = ParsedFilter { text, parsed: parse() };
+        self.faults.filter(&mut parsed);
+        Ok(parsed.parsed?)
+    }
+
+    fn sort(&self, rows: &mut [Value], sort_by: &str, descending: bool) -> Result<(), Refusal> {
+        let path = AttributePath::parse(sort_by)
+            .map_err(|error| ScimError::invalid_value(format!("sortBy is no attribute: {error}")))?;
+        rows.sort_by(|left, right| {
+            let order = sort::compare(left, right, &path, self.definition(kind_of(left)));
+            if descending { order.reverse() } else { order }
+        });
+        Ok(())
+    }
+}
+
+/// The resource of this id, if it is of this type.
+pub(crate) fn find<'a>(store: &'a Store, kind: Kind, id: &str) -> Result<&'a Record, ScimError> {
+    match store.get(id) {
+        Some(record) if record.kind == kind => Ok(record),
+        _ => Err(ScimError::not_found(format!("there is no {} {id:?}", kind.name()))),
+    }
+}
+
+pub(crate) fn precondition_failed() -> Refusal {
+    ScimError::new(412, "the resource is not in the version that the precondition names").into()
+}
+
+/// Adds to a row what [`Representer::candidate`] leaves out.
+fn complete(row: &mut Value, representer: &Representer<'_>) {
+    let version = row
+        .get("id")
+        .and_then(Value::as_str)
+        .and_then(|id| representer.store.get(id))
+        .map(|record| representer.version(record));
+    if let (Some(version), Some(meta)) = (version, row.get_mut("meta").and_then(Value::as_object_mut)) {
+        meta.insert("version".to_owned(), version.into());
+    }
+}
+
+/// The type of a row, by what it says itself.
+fn kind_of(row: &Value) -> Kind {
+    row.pointer("/meta/resourceType")
+        .and_then(Value::as_str)
+        .and_then(Kind::named)
+        .unwrap_or(Kind::User)
+}
+
+/// The records that a filter can match: all, or those that an index finds.
+fn candidates<'a>(store: &'a Store, filter: Option<&Filter>) -> Vec<&'a Record> {
+    match filter.and_then(|filter| indexed(store, filter)) {
+        Some(records) => records,
+        None => store.all().collect(),
+    }
+}
+
+/// The records that an index finds for a filter, if one serves it: `id eq` or `userName eq` on its own, or as an
+/// operand of `and`.
+fn indexed<'a>(store: &'a Store, filter: &Filter) -> Option<Vec<&'a Record>> {
+    match filter {
+        Filter::And(operands) => operands.iter().find_map(|operand| indexed(store, operand)),
+        Filter::Compare { path, operator: CompareOperator::Equal, value: FilterValue::String(text) } => {
+            let is_core = path.urn.as_deref().is_none_or(|urn| urn.eq_ignore_ascii_case(names::USER));
+            if !is_core || path.sub.is_some() {
+                None
+            } else if path.name.eq_ignore_ascii_case("id") {
+                Some(store.get(text).into_iter().collect())
+            } else if path.name.eq_ignore_ascii_case("userName") {
+                Some(store.users_named(text).collect())
+            } else {
+                None
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a filter speaks of an attribute or sub-attribute of this name.
+fn mentions(filter: &Filter, name: &str) -> bool {
+    let names = |path: &AttributePath| {
+        path.name.eq_ignore_ascii_case(name)
+            || path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name))
+    };
+    match filter {
+        Filter::And(operands) | Filter::Or(operands) => {
+            operands.iter().any(|operand| mentions(operand, name))
+        }
+        Filter::Not(operand) => mentions(operand, name),
+        Filter::Compare { path, .. } | Filter::Present(path) => names(path),
+        Filter::ValuePath { path, filter } => names(path) || mentions(filter, name),
+    }
+}
+
+/// Whether an endpoint answers queries.
+pub(crate) fn is_query(endpoint: &Endpoint, method: &Method) -> bool {
+    match endpoint {
+        Endpoint::Root | Endpoint::Resources(_) => method == Method::GET || method == Method::HEAD,
+        Endpoint::RootSearch | Endpoint::Search(_) => method == Method::POST,
+        _ => false,
+    }
+}

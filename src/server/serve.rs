@@ -1,0 +1,67 @@
+//! `scimspec serve`: the server in the foreground, and the list of the faults it can have.
+
+use std::io::Write;
+
+use super::{ServerError, ServerOptions, faults, start};
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// The first line written is the base URL, alone; the second says how to authenticate; a third names the faults, if
+/// any are planted. A token that the caller chose is not repeated.
+///
+/// # Errors
+/// If the server cannot start, `out` cannot be written, or signals cannot be awaited.
+pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), ServerError> {
+    let chosen = options.token.is_some();
+    let planted: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
+    let server = start(options).await?;
+    writeln!(out, "{}", server.base_url())?;
+    if chosen {
+        writeln!(out, "Authorization: Bearer (the token you chose)")?;
+    } else {
+        writeln!(out, "Authorization: Bearer {}", server.token())?;
+    }
+    if !planted.is_empty() {
+        writeln!(out, "Planted: {}", planted.join(", "))?;
+    }
+    out.flush()?;
+    interrupted().await?;
+    server.shutdown().await;
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or for SIGTERM where there is one.
+async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+/// The catalogue of faults as text: of each its name first, then what a client sees, who is hurt, and where it comes
+/// from.
+pub fn list_faults() -> String {
+    let catalogue = faults::catalogue();
+    let width = catalogue.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in catalogue {
+        let mut origin: Vec<&str> = entry.requirements.to_vec();
+        origin.extend(entry.defects);
+        text.push_str(&format!(
+            "{:width$}  {} [{}: {}] ({})\n",
+            entry.name,
+            entry.client_sees,
+            entry.seam(),
+            entry.hurts,
+            origin.join(", "),
+        ));
+    }
+    text
+}

@@ -1,0 +1,393 @@
+//! POST, PUT, PATCH and DELETE of one resource (RFC 7644 §3.3, §3.5, §3.6), and the rules that need the store:
+//! unique names, members that exist. Each write is judged whole before anything is stored.
+
+use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
+use axum::http::StatusCode;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::endpoint::Kind;
+use super::fault::{Change, Conflicts, PatchOperations};
+use super::message::Answer;
+use super::negotiate::{Precondition, Refusal, precondition, read_object};
+use super::normalize::{declares, normalize};
+use super::query::projection_of;
+use super::read::{find, precondition_failed};
+use super::represent::Representer;
+use super::service::{Call, Service, State};
+use super::store::{Record, Store};
+use crate::scim::error::ScimError;
+use crate::scim::names;
+use crate::scim::patch::{PatchOperation, PatchOptions, PatchRequest, apply};
+use crate::scim::project::Projection;
+use crate::scim::validate::ValidationPurpose;
+
+/// How PATCH is read. Where the RFC leaves a choice, the one that identity providers rely on: they write `Replace`,
+/// name paths in the keys of a value, repeat the `id` there, and select an element that they expect to be made.
+const PATCH_OPTIONS: PatchOptions = PatchOptions {
+    any_case_op: true,
+    boolean_strings: false,
+    add_creates_from_filter: true,
+    replace_creates_from_filter: false,
+    remove_listed_values: false,
+    path_keys: true,
+    ignore_read_only_members: true,
+    ignore_unknown: false,
+    max_operations: Some(1000),
+};
+
+/// A write that passed, ready for the store.
+struct Draft {
+    attributes: Map<String, Value>,
+    password: Option<String>,
+}
+
+impl Service {
+    /// POST to a collection.
+    pub(crate) fn create(&self, state: &mut State, call: &Call, kind: Kind) -> Result<Answer, Refusal> {
+        let sent = read_object(&call.request)?;
+        let projection = projection_of(&call.request)?;
+        let State { store, memory } = state;
+        let (after, refusal) =
+            outcome(self.judge(store, call, kind, None, &sent, ValidationPurpose::CreateRequest));
+        let mut change = Change {
+            method: &call.request.method,
+            kind,
+            definition: self.definition(kind),
+            sent: &Value::Object(sent),
+            operations: &[],
+            before: None,
+            after,
+            refusal,
+            id: Uuid::new_v4().to_string(),
+            memory,
+        };
+        self.faults.change(&mut change);
+        let Change { after, refusal, id, .. } = change;
+        if let Some(after) = after {
+            let draft = draft(store, None, kind, after);
+            store.insert(id.clone(), kind, draft.attributes, draft.password);
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal.into());
+        }
+        self.show(store, call, StatusCode::CREATED, kind, &id, &projection)
+    }
+
+    /// PUT to a resource.
+    pub(crate) fn replace(
+        &self,
+        state: &mut State,
+        call: &Call,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        let record = self.unmodified(&state.store, call, kind, id)?;
+        let sent = read_object(&call.request)?;
+        let projection = projection_of(&call.request)?;
+        let result =
+            self.judge(&state.store, call, kind, Some(&record), &sent, ValidationPurpose::ReplaceRequest);
+        let result = result.map(|mut kept| {
+            // A write-only attribute that the client leaves out is not asserted: it never saw it.
+            if let (false, Some(digest)) = (kept.contains_key("password"), &record.password) {
+                kept.insert("password".to_owned(), digest.as_str().into());
+            }
+            kept
+        });
+        self.commit(state, call, &record, &Value::Object(sent), &[], result)?;
+        self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
+    }
+
+    /// PATCH of a resource.
+    pub(crate) fn patch(
+        &self,
+        state: &mut State,
+        call: &Call,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        let record = self.unmodified(&state.store, call, kind, id)?;
+        let sent = Value::Object(read_object(&call.request)?);
+        let projection = projection_of(&call.request)?;
+        let before = before(&state.store, call, &record);
+        let list = PatchRequest::parse(&sent, PATCH_OPTIONS)?;
+        let mut operations = PatchOperations { list, id, before: &before, memory: &mut state.memory };
+        self.faults.operations(&mut operations);
+        let operations = operations.list;
+        let result = apply(&operations, &before, self.definition(kind), PATCH_OPTIONS).and_then(|after| {
+            let Value::Object(mut after) = after else {
+                return Err(ScimError::invalid_value("the resource would no longer be an object"));
+            };
+            drop_undeclared(&before, &mut after);
+            drop_stale_reference(&before, &mut after);
+            self.judge(
+                &state.store,
+                call,
+                kind,
+                Some(&record),
+                &after,
+                ValidationPurpose::ReplaceRequest,
+            )
+        });
+        self.commit(state, call, &record, &sent, &operations, result)?;
+        self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
+    }
+
+    /// DELETE of a resource.
+    pub(crate) fn delete(
+        &self,
+        state: &mut State,
+        call: &Call,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        let record = self.unmodified(&state.store, call, kind, id)?;
+        let before = before(&state.store, call, &record);
+        let State { store, memory } = state;
+        let mut change = Change {
+            method: &call.request.method,
+            kind,
+            definition: self.definition(kind),
+            sent: &Value::Null,
+            operations: &[],
+            before: Some(&before),
+            after: None,
+            refusal: None,
+            id: id.to_owned(),
+            memory,
+        };
+        self.faults.change(&mut change);
+        match change.after {
+            None => store.remove(id),
+            Some(after) => {
+                let draft = draft(store, Some(&record), kind, after);
+                store.update(id, draft.attributes, draft.password, true);
+            }
+        }
+        Ok(Answer::empty(StatusCode::NO_CONTENT))
+    }
+
+    /// The resource that a write is to change, if it exists and its preconditions hold.
+    fn unmodified(&self, store: &Store, call: &Call, kind: Kind, id: &str) -> Result<Record, Refusal> {
+        let record = find(store, kind, id)?;
+        let version = Representer { store, base: &call.base }.version(record);
+        match precondition(&call.request, &version) {
+            Precondition::Proceed => Ok(record.clone()),
+            Precondition::NotModified | Precondition::Failed => Err(precondition_failed()),
+        }
+    }
+
+    /// What a resource that a client sent, or a PATCH made, is to be kept as; or why it is refused.
+    fn judge(
+        &self,
+        store: &Store,
+        call: &Call,
+        kind: Kind,
+        record: Option<&Record>,
+        sent: &Map<String, Value>,
+        purpose: ValidationPurpose,
+    ) -> Result<Map<String, Value>, ScimError> {
+        let mut kept = normalize(sent, self.definition(kind), purpose)?;
+        match kind {
+            Kind::User => self.judge_user(store, call, record, &kept)?,
+            Kind::Group => judge_members(store, record, &mut kept)?,
+        }
+        Ok(kept)
+    }
+
+    fn judge_user(
+        &self,
+        store: &Store,
+        call: &Call,
+        record: Option<&Record>,
+        kept: &Map<String, Value>,
+    ) -> Result<(), ScimError> {
+        let user_name = kept.get("userName").and_then(Value::as_str).unwrap_or_default();
+        if user_name.trim().is_empty() {
+            return Err(ScimError::invalid_value("userName: must not be empty (RFC 7643 section 4.1.1)"));
+        }
+        if self.demands.email_user_name && !is_email(user_name) {
+            return Err(ScimError::invalid_value("userName: this server takes e-mail addresses only"));
+        }
+        let others = store.users_named(user_name).map(|other| other.id.clone());
+        let ids = others.filter(|id| record.is_none_or(|record| record.id != *id)).collect();
+        let mut conflicts = Conflicts { method: &call.request.method, user_name, store, ids };
+        self.faults.conflicts(&mut conflicts);
+        if conflicts.ids.is_empty() {
+            Ok(())
+        } else {
+            Err(ScimError::uniqueness(format!("userName: {user_name:?} is in use")))
+        }
+    }
+
+    /// Stores a change of a resource that exists, unless it is refused.
+    fn commit(
+        &self,
+        state: &mut State,
+        call: &Call,
+        record: &Record,
+        sent: &Value,
+        operations: &[PatchOperation],
+        result: Result<Map<String, Value>, ScimError>,
+    ) -> Result<(), Refusal> {
+        let before = before(&state.store, call, record);
+        let State { store, memory } = state;
+        let (after, refusal) = outcome(result);
+        let mut change = Change {
+            method: &call.request.method,
+            kind: record.kind,
+            definition: self.definition(record.kind),
+            sent,
+            operations,
+            before: Some(&before),
+            after,
+            refusal,
+            id: record.id.clone(),
+            memory,
+        };
+        self.faults.change(&mut change);
+        let Change { after, refusal, .. } = change;
+        if let Some(after) = after {
+            let draft = draft(store, Some(record), record.kind, after);
+            let touch = draft.attributes != record.attributes || draft.password != record.password;
+            store.update(&record.id, draft.attributes, draft.password, touch);
+        }
+        match refusal {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The answer that shows a resource as it is now.
+    fn show(
+        &self,
+        store: &Store,
+        call: &Call,
+        status: StatusCode,
+        kind: Kind,
+        id: &str,
+        projection: &Projection,
+    ) -> Result<Answer, Refusal> {
+        let record = find(store, kind, id)?;
+        let representer = Representer { store, base: &call.base };
+        let resource = representer.resource(record);
+        let location = representer.location(record);
+        Ok(Answer::json(status, projection.apply(&resource, self.definition(kind)))
+            .with_header(ETAG, &representer.version(record))
+            .with_header(LOCATION, &location)
+            .with_header(CONTENT_LOCATION, &location))
+    }
+}
+
+fn outcome(result: Result<Map<String, Value>, ScimError>) -> (Option<Value>, Option<ScimError>) {
+    match result {
+        Ok(kept) => (Some(Value::Object(kept)), None),
+        Err(error) => (None, Some(error)),
+    }
+}
+
+/// How a resource looks before a write, with the digest in the place of the password.
+fn before(store: &Store, call: &Call, record: &Record) -> Value {
+    let mut before = Representer { store, base: &call.base }.resource(record);
+    if let (Some(digest), Some(object)) = (&record.password, before.as_object_mut()) {
+        object.insert("password".to_owned(), digest.as_str().into());
+    }
+    before
+}
+
+/// Reduces a resource to what the store keeps: members to their ids, the password to its digest, nothing that the
+/// server derives.
+fn draft(store: &Store, record: Option<&Record>, kind: Kind, after: Value) -> Draft {
+    let Value::Object(mut attributes) = after else {
+        return Draft { attributes: Map::new(), password: None };
+    };
+    for derived in ["id", "meta", "groups"] {
+        attributes.shift_remove(derived);
+    }
+    let known = record.and_then(|record| record.password.as_deref());
+    let password = attributes.shift_remove("password").and_then(|value| match value {
+        Value::String(text) if Some(text.as_str()) == known => Some(text),
+        Value::String(text) => Some(store.password_digest(&text)),
+        _ => None,
+    });
+    if let (Kind::Group, Some(Value::Array(members))) = (kind, attributes.get_mut("members")) {
+        for member in members {
+            if let Value::Object(member) = member {
+                member.retain(|name, _| name == "value");
+            }
+        }
+    }
+    Draft { attributes, password }
+}
+
+/// Checks that each member exists and is there once. A member may be given by its `$ref` alone.
+fn judge_members(
+    store: &Store,
+    record: Option<&Record>,
+    kept: &mut Map<String, Value>,
+) -> Result<(), ScimError> {
+    let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
+    let mut ids: Vec<String> = Vec::new();
+    for member in &*members {
+        let reference = member.get("$ref").and_then(Value::as_str);
+        let id = match (member.get("value").and_then(Value::as_str), reference) {
+            (Some(id), _) => id,
+            (None, Some(reference)) => reference.rsplit('/').next().unwrap_or_default(),
+            (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
+        };
+        if store.get(id).is_none() {
+            return Err(ScimError::invalid_value(format!("members: there is no resource {id:?}")));
+        }
+        if record.is_some_and(|group| group.id == id) {
+            return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));
+        }
+        if !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+        }
+    }
+    *members = ids.into_iter().map(|id| serde_json::json!({ "value": id })).collect();
+    Ok(())
+}
+
+/// Takes out each extension whose URI a PATCH took out of `schemas`.
+fn drop_undeclared(before: &Value, after: &mut Map<String, Value>) {
+    let Some(before) = before.as_object() else { return };
+    let gone: Vec<String> = before
+        .keys()
+        .filter(|name| name.starts_with("urn:") && declares(before, name) && !declares(after, name))
+        .cloned()
+        .collect();
+    for urn in gone {
+        after.shift_remove(&urn);
+    }
+}
+
+/// Takes out the manager's `$ref` if a PATCH named another manager and left the reference to the old one.
+fn drop_stale_reference(before: &Value, after: &mut Map<String, Value>) {
+    let old = before.get(names::ENTERPRISE_USER).and_then(|extension| extension.get("manager"));
+    let new = after
+        .get_mut(names::ENTERPRISE_USER)
+        .and_then(|extension| extension.get_mut("manager"))
+        .and_then(Value::as_object_mut);
+    if let (Some(old), Some(new)) = (old, new)
+        && old.get("value") != new.get("value")
+        && old.get("$ref") == new.get("$ref")
+    {
+        new.shift_remove("$ref");
+    }
+}
+
+/// Whether a text is an e-mail address, as far as a picky server looks: one `@` between two parts, a domain with a
+/// dot, no blank.
+fn is_email(text: &str) -> bool {
+    match text.split_once('@') {
+        Some((local, domain)) => {
+            !local.is_empty()
+                && domain.contains('.')
+                && !domain.contains('@')
+                && domain.split('.').all(|label| !label.is_empty())
+                && !text.contains(char::is_whitespace)
+        }
+        None => false,
+    }
+}

@@ -1,0 +1,285 @@
+//! What became of a create, an update or a delete: the evidence in an answer is turned into ownership, and into
+//! the ledger.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::client::{Created, Purpose, Target};
+use super::exchange::Exchange;
+use super::guard::{Ownership, Touch, bulk_operations, classify};
+use super::ledger::{Intent, OwnedResource};
+use super::ownership::{Moment, identifier};
+
+/// A resource that a create is answered with, and that says it was created longer ago than any difference of
+/// clocks and time zones explains, was there before.
+const OLD: TimeDelta = TimeDelta::hours(26);
+
+/// What the evidence says.
+enum Proof {
+    Ours,
+    Foreign(&'static str),
+    Missing(&'static str),
+}
+
+impl Target {
+    /// Decides whose the resource is that a create was answered with.
+    pub(super) async fn settle(
+        &self,
+        intent: &Intent,
+        endpoint: &str,
+        moment: Moment,
+        exchange: &Exchange,
+        purpose: Purpose,
+    ) -> (Option<Created>, Option<Arc<Exchange>>) {
+        let Some(response) = exchange.response() else {
+            if exchange.answer.as_ref().is_err_and(never_left) {
+                self.close_intent(intent);
+            }
+            return (None, None);
+        };
+        match response.status {
+            200..=299 => {}
+            400..=499 => {
+                self.close_intent(intent);
+                return (None, None);
+            }
+            // After 5xx or an unfollowed 3xx there may be a resource all the same; the clean-up looks for it, if
+            // there is something to look for.
+            _ => {
+                if intent.value.is_none() {
+                    self.close_intent(intent);
+                }
+                return (None, None);
+            }
+        }
+        let body = exchange.json();
+        let from_location = || response.header("Location").and_then(|location| id_in(location, endpoint));
+        let Some(id) = body.and_then(identifier).or_else(from_location) else {
+            return (Some(Created::WithoutId), None);
+        };
+        self.claim(intent, endpoint, id, moment, body, response.status, purpose).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the evidence is what it is")]
+    async fn claim(
+        &self,
+        intent: &Intent,
+        endpoint: &str,
+        id: String,
+        moment: Moment,
+        body: Option<&Value>,
+        status: u16,
+        purpose: Purpose,
+    ) -> (Option<Created>, Option<Arc<Exchange>>) {
+        let (known, seen, marked) = {
+            let state = self.state();
+            (
+                state.register.get(endpoint, &id).is_some(),
+                state.register.seen_before(endpoint, &id, moment),
+                body.is_some_and(|body| state.register.marks(body)),
+            )
+        };
+        let mut read_back = None;
+        let proof = if known {
+            Proof::Ours
+        } else if seen {
+            Proof::Foreign("a resource of this id was there before the request")
+        } else if status == 200 && body.is_some_and(is_old) {
+            Proof::Foreign("its meta.created lies long before the request, and the answer is 200")
+        } else if marked {
+            Proof::Ours
+        } else if intent.value.is_none() && !intent.marked {
+            Proof::Missing("the request carried no mark of this run")
+        } else {
+            read_back = self.fetch(endpoint, &id, &intent.origin, purpose).await;
+            let shown = read_back.as_ref().filter(|exchange| exchange.status() == Some(200));
+            match shown.and_then(|exchange| exchange.json()) {
+                Some(resource) if self.state().register.marks(resource) => Proof::Ours,
+                Some(_) if intent.value.is_some() => {
+                    Proof::Foreign("neither the answer nor a read of it shows what was sent")
+                }
+                Some(_) => Proof::Missing("neither the answer nor a read of it carries the run's mark"),
+                None => Proof::Missing("the answer does not carry the run's mark, and it cannot be read"),
+            }
+        };
+        let created = match proof {
+            Proof::Ours => {
+                let resource_type = resource_type_of(body).unwrap_or_else(|| self.resource_type(endpoint));
+                self.take(endpoint, &id, &resource_type, &intent.origin);
+                Created::Owned { resource_type, id }
+            }
+            Proof::Foreign(why) => {
+                self.state().disowned.push((endpoint.to_owned(), id.clone(), why.to_owned()));
+                Created::Disowned { id, why: why.to_owned() }
+            }
+            Proof::Missing(why) => {
+                self.state().unproven.push((endpoint.to_owned(), id.clone(), why.to_owned()));
+                Created::Unproven { id, why: why.to_owned() }
+            }
+        };
+        self.close_intent(intent);
+        (Some(created), read_back)
+    }
+
+    /// The creates inside a Bulk request: each id is read back, since a BulkResponse shows no resource.
+    pub(super) async fn settle_bulk(
+        &self,
+        intents: &[Intent],
+        moment: Moment,
+        exchange: &Exchange,
+        purpose: Purpose,
+    ) -> Vec<Arc<Exchange>> {
+        let mut also = Vec::new();
+        let asked = bulk_operations(exchange.request.body.as_deref().unwrap_or_default());
+        let creates = asked.iter().filter(|operation| {
+            matches!(classify(&operation.method, &operation.path, &[]), Touch::Create { .. })
+        });
+        let answered: Vec<&Value> = exchange
+            .json()
+            .and_then(|body| body.get("Operations"))
+            .and_then(Value::as_array)
+            .map(|operations| operations.iter().collect())
+            .unwrap_or_default();
+        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        for (intent, operation) in intents.iter().zip(creates) {
+            let Some(bulk_id) = &operation.bulk_id else { continue };
+            let answer = answered.iter().find(|answer| text(answer, "bulkId").as_ref() == Some(bulk_id));
+            let location = answer.and_then(|answer| text(answer, "location"));
+            if let Some(id) = location.and_then(|location| id_in(&location, &intent.endpoint)) {
+                let (_, read_back) =
+                    self.claim(intent, &intent.endpoint, id, moment, None, 201, purpose).await;
+                also.extend(read_back);
+            }
+        }
+        also
+    }
+
+    /// Notes what an allowed write did to what is ours.
+    pub(super) fn note_write(&self, endpoint: &str, id: &str, exchange: &Exchange) {
+        if !exchange.status().is_some_and(|status| (200..300).contains(&status)) {
+            return;
+        }
+        if exchange.request.method.eq_ignore_ascii_case("DELETE") {
+            self.drop_owned(endpoint, id);
+            return;
+        }
+        let body = exchange.json();
+        let owns = self.state().register.owns(endpoint, id);
+        let answered = body.and_then(identifier);
+        let resource_type = || resource_type_of(body).unwrap_or_else(|| self.resource_type(endpoint));
+        // A write to an id that never existed has made the resource.
+        if !owns && answered.as_deref().is_none_or(|answered| answered == id) {
+            self.take(endpoint, id, &resource_type(), &exchange.origin);
+        }
+        // Some service providers derive the id from a name, so that it changes with it.
+        if let Some(answered) = answered.filter(|answered| answered != id) {
+            let (marked, foreign) = {
+                let state = self.state();
+                (
+                    body.is_some_and(|body| state.register.marks(body)),
+                    state.register.is_foreign(Some(endpoint), &answered),
+                )
+            };
+            if marked && !foreign {
+                self.take(endpoint, &answered, &resource_type(), &exchange.origin);
+            }
+        }
+    }
+
+    /// Enters a resource as ours.
+    pub(super) fn take(&self, endpoint: &str, id: &str, resource_type: &str, origin: &str) {
+        let resource = OwnedResource {
+            endpoint: endpoint.to_owned(),
+            id: id.to_owned(),
+            resource_type: resource_type.to_owned(),
+            origin: origin.to_owned(),
+        };
+        let mut state = self.state();
+        if let Err(error) = state.ledger.owned(&resource) {
+            state.ledger_trouble.get_or_insert(error.to_string());
+        }
+        state.register.own(resource);
+    }
+
+    /// Enters a resource of ours as gone.
+    pub(super) fn drop_owned(&self, endpoint: &str, id: &str) {
+        let mut state = self.state();
+        if state.register.gone(endpoint, id)
+            && let Err(error) = state.ledger.deleted(endpoint, id)
+        {
+            state.ledger_trouble.get_or_insert(error.to_string());
+        }
+    }
+
+    /// The outcome of a create is known.
+    pub(super) fn close_intent(&self, intent: &Intent) {
+        let mut state = self.state();
+        state.intents.shift_remove(&intent.number);
+        if let Err(error) = state.ledger.settled(intent.number) {
+            state.ledger_trouble.get_or_insert(error.to_string());
+        }
+    }
+}
+
+/// Whether the request certainly never reached the service provider.
+fn never_left(failure: &super::exchange::TransportFailure) -> bool {
+    use super::exchange::TransportFailure as Failure;
+    matches!(
+        failure,
+        Failure::NotSent { .. } | Failure::Resolve { .. } | Failure::Connect { .. } | Failure::Tls { .. }
+    )
+}
+
+fn resource_type_of(body: Option<&Value>) -> Option<String> {
+    body?.pointer("/meta/resourceType")?.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// Whether a resource says that it was created long ago. Dates before 2000 are no dates but a store's zero.
+fn is_old(resource: &Value) -> bool {
+    let created = resource.pointer("/meta/created").and_then(Value::as_str);
+    created.and_then(|text| DateTime::parse_from_rfc3339(text).ok()).is_some_and(|created| {
+        let created = created.with_timezone(&Utc);
+        created > DateTime::UNIX_EPOCH + TimeDelta::days(365 * 30) && Utc::now() - created > OLD
+    })
+}
+
+/// The id at the end of a location, if it is one of that endpoint's.
+fn id_in(location: &str, endpoint: &str) -> Option<String> {
+    let path = location.split(['?', '#']).next()?.trim_end_matches('/');
+    let (before, id) = path.rsplit_once('/')?;
+    let fits = before.to_ascii_lowercase().ends_with(&endpoint.trim_end_matches('/').to_ascii_lowercase());
+    (fits && !id.is_empty()).then(|| percent_decode_str(id).decode_utf8_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_id_is_read_from_a_location() {
+        for (location, id) in [
+            ("https://h/scim/v2/Users/42", Some("42")),
+            ("/scim/v2/users/a%20b/", Some("a b")),
+            ("https://h/scim/v2/Groups/42", None),
+            ("https://h/scim/v2/Users", None),
+            ("", None),
+        ] {
+            assert_eq!(id_in(location, "/Users").as_deref(), id, "{location}");
+        }
+    }
+
+    #[test]
+    fn old_is_what_no_clock_explains() {
+        let created = |text: &str| json!({"meta": {"created": text}});
+        assert!(is_old(&created("2011-05-13T04:42:34Z")));
+        assert!(!is_old(&created(&Utc::now().to_rfc3339())));
+        assert!(!is_old(&created(&(Utc::now() - TimeDelta::hours(14)).to_rfc3339())));
+        assert!(!is_old(&created("0001-01-01T00:00:00Z")));
+        assert!(!is_old(&created("yesterday")));
+        assert!(!is_old(&json!({})));
+    }
+}
