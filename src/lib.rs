@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod judge;
@@ -21,7 +22,9 @@ pub mod plan;
 pub mod profile;
 pub mod report;
 pub mod requirement;
+pub mod run;
 pub mod scim;
 pub mod server;
 pub mod suite;
 pub mod target;
+pub mod trial;

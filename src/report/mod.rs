@@ -5,6 +5,16 @@
 //! [`failure`] renders the block that shows one failure, for the terminal and for JUnit alike. Reports decide
 //! nothing: verdicts come from `judge`, the exit code from `outcome`.
 
+pub mod curl;
+pub mod failure;
+pub mod file;
+pub mod json;
+pub mod junit;
+pub mod layout;
+pub mod look;
 pub mod mask;
 pub mod model;
+#[cfg(test)]
+mod sample;
+pub mod terminal;
 pub mod text;

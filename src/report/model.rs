@@ -98,6 +98,9 @@ pub struct TargetIdentity {
     pub documentation: Option<String>,
     /// How requests were authenticated, by the names of variables only.
     pub credentials: CredentialNames,
+    /// Headers that the operator added to every request, as written: `${VAR}` where a variable was read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<HeaderRecord>,
 }
 
 /// How requests were authenticated: where a secret came from, never the secret.

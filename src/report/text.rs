@@ -109,6 +109,24 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks a line after `width` columns, wherever that is: nothing of it is lost.
+pub fn hard_wrap(line: &str, width: usize) -> Vec<&str> {
+    let width = width.max(1);
+    let mut chunks = Vec::new();
+    let (mut from, mut used) = (0, 0);
+    let mut buffer = [0; 4];
+    for (at, c) in line.char_indices() {
+        let columns = c.encode_utf8(&mut buffer).width();
+        if used + columns > width && at > from {
+            chunks.push(&line[from..at]);
+            (from, used) = (at, 0);
+        }
+        used += columns;
+    }
+    chunks.push(&line[from..]);
+    chunks
+}
+
 /// `1 case`, `3 cases`.
 pub fn count(number: impl Into<u64>, noun: &str) -> String {
     let number = number.into();
@@ -170,6 +188,13 @@ mod tests {
     fn wrap_keeps_line_feeds_and_long_words() {
         assert_eq!(wrap("one two three\nlongerthanthat x", 8), ["one two", "three", "longerthanthat", "x"]);
         assert_eq!(wrap("", 8), [""]);
+    }
+
+    #[test]
+    fn hard_wrap_loses_nothing() {
+        assert_eq!(hard_wrap("日本語x", 4), ["日本", "語x"]);
+        assert_eq!(hard_wrap("", 4), [""]);
+        assert_eq!(hard_wrap("語", 1), ["語"]);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use super::names;
 use super::path::AttributePath;
 use super::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
 
@@ -132,16 +131,22 @@ impl ResourceDefinition {
         self.resolve(path)?.leaf()
     }
 
-    /// The attribute of the resource itself (not of an extension) called `name`.
+    /// The attribute of the resource itself (not of an extension) called `name`. `schemas`, `id` and `meta` are
+    /// always those of the RFC; `externalId` is the schema's own where that declares one.
     pub fn top_attribute(&self, name: &str) -> Option<&Attribute> {
-        COMMON.iter().find(|it| it.name.eq_ignore_ascii_case(name)).or_else(|| self.schema.attribute(name))
+        let common = COMMON.iter().find(|it| it.name.eq_ignore_ascii_case(name));
+        match common {
+            Some(common) if common.name != "externalId" => Some(common),
+            _ => self.schema.attribute(name).or(common),
+        }
     }
 
     /// All attributes of the resource itself: the common ones, then those of the base schema.
     pub fn top_attributes(&self) -> impl Iterator<Item = &Attribute> {
         let is_common =
             |it: &&Attribute| COMMON.iter().any(|common| common.name.eq_ignore_ascii_case(&it.name));
-        COMMON.iter().chain(self.schema.attributes.iter().filter(move |it| !is_common(it)))
+        let common = COMMON.iter().filter_map(|it| self.top_attribute(&it.name));
+        common.chain(self.schema.attributes.iter().filter(move |it| !is_common(it)))
     }
 
     /// The extension with this URI, without regard to case.
@@ -193,20 +198,6 @@ pub fn sub_attribute<'a>(attribute: &'a Attribute, name: &str) -> Option<&'a Att
     })
 }
 
-/// Whether a URN is one of the core schemas or extensions that RFC 7643 itself defines.
-pub fn is_core_schema(urn: &str) -> bool {
-    [
-        names::USER,
-        names::GROUP,
-        names::ENTERPRISE_USER,
-        names::SERVICE_PROVIDER_CONFIG,
-        names::RESOURCE_TYPE,
-        names::SCHEMA,
-    ]
-    .iter()
-    .any(|it| it.eq_ignore_ascii_case(urn))
-}
-
 fn resolved<'a>(
     attribute: &'a Attribute,
     sub: Option<&str>,
@@ -222,6 +213,7 @@ fn resolved<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scim::names;
     use crate::scim::schema::SchemaSet;
 
     fn user() -> ResourceDefinition {
@@ -250,6 +242,19 @@ mod tests {
         {
             assert_eq!(leaf(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_schema_may_declare_its_own_external_id() {
+        let mut user = user();
+        assert_eq!(user.top_attributes().count(), 25);
+        user.schema
+            .attributes
+            .push(Attribute { required: true, ..Attribute::new("ExternalID", AttributeType::String) });
+        user.schema.attributes.push(Attribute::new("meta", AttributeType::String));
+        assert_eq!(user.top_attributes().count(), 25);
+        assert!(user.top_attribute("externalId").unwrap().required);
+        assert_eq!(user.top_attribute("meta").unwrap().kind, AttributeType::Complex);
     }
 
     #[test]

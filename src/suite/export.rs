@@ -58,7 +58,8 @@ fn list(paths: &[PathBuf]) -> String {
 /// [`ExportError::Differs`] before anything is written; [`ExportError::Io`].
 pub fn export(directory: &Path) -> Result<Exported, ExportError> {
     let below = |root: &str, path: &str| directory.join(root).join(path);
-    let suites = embedded_files(&EMBEDDED_SUITES).into_iter().map(|(path, text)| (below("suites", &path), text));
+    let suites =
+        embedded_files(&EMBEDDED_SUITES).into_iter().map(|(path, text)| (below("suites", &path), text));
     let fixtures =
         embedded_files(&EMBEDDED_FIXTURES).into_iter().map(|(path, text)| (below("fixtures", &path), text));
     let schema = (directory.join("schema/suite.schema.json"), schema_text().into());
@@ -101,7 +102,11 @@ mod tests {
 
         let embedded = Library::embedded().unwrap();
         let again = Library::load(&[directory.path().to_owned()]).unwrap();
-        assert_eq!(again.suites().len(), embedded.suites().len(), "an exported file replaces the embedded one");
+        assert_eq!(
+            again.suites().len(),
+            embedded.suites().len(),
+            "an exported file replaces the embedded one"
+        );
         assert_eq!(again.profiles().len(), embedded.profiles().len());
         assert_eq!(again.fixture_names().count(), embedded.fixture_names().count());
 

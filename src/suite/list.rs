@@ -80,13 +80,15 @@ pub fn text(entries: &[Entry]) -> String {
             0 => String::new(),
             n => format!(" ({n} rows)"),
         };
-        let _ = writeln!(text, "  {:<width$}  {:<6}  {}{rows}", entry.id, entry.level.to_string(), entry.title);
+        let _ =
+            writeln!(text, "  {:<width$}  {:<6}  {}{rows}", entry.id, entry.level.to_string(), entry.title);
     }
-    let (must, should, may) = entries.iter().fold((0, 0, 0), |(must, should, may), entry| match entry.level {
-        Level::Must => (must + 1, should, may),
-        Level::Should => (must, should + 1, may),
-        Level::May => (must, should, may + 1),
-    });
+    let (must, should, may) =
+        entries.iter().fold((0, 0, 0), |(must, should, may), entry| match entry.level {
+            Level::Must => (must + 1, should, may),
+            Level::Should => (must, should + 1, may),
+            Level::May => (must, should, may + 1),
+        });
     let suites = {
         let mut files: Vec<&str> = entries.iter().map(|entry| entry.place.file.as_str()).collect();
         files.dedup();
@@ -116,7 +118,8 @@ mod tests {
         let entries = entries(&library, profile, Catalogue::embedded());
         assert_eq!(entries.len(), profile.cases(&library).count());
         let first = entries.first().unwrap();
-        let source = library.suites().iter().find(|file| file.file == first.place.file).unwrap().source();
+        let source =
+            library.suites().iter().find(|file| file.file == first.place.file).unwrap().text().source();
         let line = source.lines().nth(first.place.line as usize - 1).unwrap();
         assert!(line.contains(first.id.split('/').nth(1).unwrap()), "{line}");
         let text = text(&entries);

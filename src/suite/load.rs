@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 use indexmap::IndexMap;
@@ -18,10 +17,12 @@ use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::model::{Case, Given, Suite};
-use super::place::{Places, Spot};
+use super::place::Spot;
+use super::text::Text;
 use super::yaml;
 use crate::outcome::Place;
 use crate::profile::Profile;
+use sha2::{Digest, Sha256};
 
 /// Everything below `suites/`, as built into the binary.
 pub static EMBEDDED_SUITES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/suites");
@@ -51,60 +52,25 @@ pub struct SuiteFile {
     pub origin: Origin,
     /// What it says.
     pub suite: Suite,
-    source: Cow<'static, str>,
-    places: OnceLock<Places>,
+    text: Text,
 }
 
 impl SuiteFile {
     fn read(file: Source) -> Result<SuiteFile, Box<Diagnostic>> {
         let suite = yaml::read(&file.name, &file.text)?;
-        Ok(SuiteFile {
-            suite,
-            file: file.name,
-            path: file.path,
-            origin: file.origin,
-            source: file.text,
-            places: OnceLock::new(),
-        })
+        let text = Text::new(file.name.clone(), file.text);
+        Ok(SuiteFile { suite, file: file.name, path: file.path, origin: file.origin, text })
     }
 
-    /// The text of the file.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// The places of its nodes, read on first use.
-    pub fn places(&self) -> &Places {
-        self.places.get_or_init(|| Places::read(&self.source))
+    /// The file with the places of its nodes.
+    pub fn text(&self) -> &Text {
+        &self.text
     }
 
     /// Where the node at a path such as `cases[3].steps[1].expect.spec[0]` stands; the nearest ancestor when that
     /// exact path is not there.
     pub fn place(&self, path: &str) -> Place {
-        let spot = self.places().spot(path);
-        Place { file: self.file.clone(), line: spot.line, column: spot.column }
-    }
-
-    /// A diagnostic at a path of this file.
-    pub fn diagnostic(
-        &self,
-        path: &str,
-        severity: Severity,
-        message: impl Into<String>,
-        hint: Option<String>,
-    ) -> Diagnostic {
-        self.diagnostic_at(self.places().spot(path), severity, message, hint)
-    }
-
-    /// A diagnostic at a spot of this file.
-    pub fn diagnostic_at(
-        &self,
-        spot: Spot,
-        severity: Severity,
-        message: impl Into<String>,
-        hint: Option<String>,
-    ) -> Diagnostic {
-        yaml::diagnostic_at(&self.file, &self.source, spot, severity, message, hint)
+        self.text.place(path)
     }
 
     /// The id of a case of this file: `suite/case`.
@@ -127,8 +93,8 @@ pub struct Population {
 #[derive(Debug, Default)]
 pub struct Library {
     suites: Vec<SuiteFile>,
-    fixtures: BTreeMap<String, Value>,
-    populations: BTreeMap<String, Population>,
+    fixtures: BTreeMap<String, (Value, Text)>,
+    populations: BTreeMap<String, (Population, Text)>,
     profiles: BTreeMap<String, Profile>,
 }
 
@@ -164,7 +130,7 @@ impl Library {
 
     /// The fixture of that name (`fixtures/NAME.json`).
     pub fn fixture(&self, name: &str) -> Option<&Value> {
-        self.fixtures.get(name)
+        self.fixtures.get(name).map(|(fixture, _)| fixture)
     }
 
     /// The names of all fixtures.
@@ -174,12 +140,32 @@ impl Library {
 
     /// The population of that name.
     pub fn population(&self, name: &str) -> Option<&Population> {
-        self.populations.get(name)
+        self.populations.get(name).map(|(population, _)| population)
     }
 
     /// The names of all populations.
     pub fn population_names(&self) -> impl Iterator<Item = &str> {
         self.populations.keys().map(String::as_str)
+    }
+
+    /// The fixtures with the files they stand in.
+    pub(super) fn fixtures(&self) -> impl Iterator<Item = (&Value, &Text)> {
+        self.fixtures.values().map(|(fixture, text)| (fixture, text))
+    }
+
+    /// The populations with the files they stand in.
+    pub(super) fn populations(&self) -> impl Iterator<Item = (&Population, &Text)> {
+        self.populations.values().map(|(population, text)| (population, text))
+    }
+
+    /// Sixteen hexadecimal digits over every suite file, so that two reports show whether they ran the same suites.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for file in &self.suites {
+            hash.update(file.file.as_bytes());
+            hash.update(file.text().source().as_bytes());
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The profiles by name.
@@ -279,7 +265,7 @@ impl Files {
             let name = stem(&source.path);
             match serde_json::from_str(&source.text) {
                 Ok(value @ Value::Object(_)) => {
-                    library.fixtures.insert(name, value);
+                    library.fixtures.insert(name, (value, Text::new(source.name, source.text)));
                 }
                 Ok(_) => diagnostics.push(yaml::diagnostic_at(
                     &source.name,
@@ -295,7 +281,8 @@ impl Files {
         for (_, source) in self.populations {
             match yaml::read(&source.name, &source.text) {
                 Ok(population) => {
-                    library.populations.insert(stem(&source.path), population);
+                    let name = stem(&source.path);
+                    library.populations.insert(name, (population, Text::new(source.name, source.text)));
                 }
                 Err(trouble) => diagnostics.push(*trouble),
             }

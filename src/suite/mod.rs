@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod export;
 pub mod fresh;
+pub mod lint;
 pub mod list;
 pub mod load;
 pub mod model;
@@ -10,6 +11,7 @@ pub mod nearest;
 pub mod place;
 pub mod schema;
 pub mod template;
+pub mod text;
 pub mod yaml;
 
 pub use diagnostic::Diagnostic;

@@ -160,6 +160,24 @@ impl Places {
             .min_by_key(|known| (spot.column - known.column, u32::MAX - known.length))
     }
 
+    /// The value of the member whose key stands exactly there, if it is a scalar.
+    pub fn scalar_of_key(&self, key: Spot) -> Option<Spot> {
+        let node = self.nodes.iter().find(|node| node.key == Some(key))?;
+        matches!(node.children, Children::None).then_some(node.value)
+    }
+
+    /// The beginning of the innermost mapping that begins at a spot or has a key there.
+    pub fn mapping_at(&self, spot: Spot) -> Option<Spot> {
+        let begins = |node: &&Node| matches!(node.children, Children::Mapping(_));
+        let holds = |node: &&Node| match &node.children {
+            Children::Mapping(members) => {
+                members.iter().any(|(_, member)| self.nodes[*member].key == Some(spot))
+            }
+            Children::None | Children::Sequence(_) => false,
+        };
+        self.nodes.iter().filter(begins).find(holds).map(|node| node.value)
+    }
+
     /// Whether exactly that path is there.
     pub fn has(&self, path: &str) -> bool {
         self.walk(path).is_ok()

@@ -43,7 +43,7 @@ mod tests {
         let library = Library::embedded().unwrap();
         assert!(!library.suites().is_empty());
         for file in library.suites() {
-            let value: Value = yaml::read(&file.file, file.source()).unwrap();
+            let value: Value = yaml::read(&file.file, file.text().source()).unwrap();
             let slips: Vec<String> = validator
                 .iter_errors(&value)
                 .map(|error| format!("{}: {}: {error}", file.file, error.instance_path()))

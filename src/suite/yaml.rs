@@ -75,15 +75,31 @@ fn explain(file: &str, source: &str, error: &Error) -> Diagnostic {
     let places = Places::read(source);
     if let Some(known) = places.at(spot) {
         spot = known;
+        // The reader often knows no more than the key; what is meant is its value, or the mapping that lacks a key.
+        let meant = match innermost(error) {
+            Error::SerdeMissingField { .. } => places.mapping_at(spot),
+            Error::SerdeInvalidType { .. }
+            | Error::SerdeInvalidValue { .. }
+            | Error::SerdeInvalidLength { .. }
+            | Error::SerdeUnknownVariant { .. } => places.scalar_of_key(spot),
+            _ => None,
+        };
+        spot = meant.unwrap_or(spot);
     }
     let (message, hint) = words(error, source, spot);
     diagnostic_at(file, source, spot, Severity::Error, message, hint)
 }
 
+fn innermost(mut error: &Error) -> &Error {
+    while let Error::AliasError { error: inner, .. } | Error::WithSnippet { error: inner, .. } = error {
+        error = inner;
+    }
+    error
+}
+
 /// What an error means, in an author's words, and how to mend it.
 fn words(error: &Error, source: &str, spot: Spot) -> (String, Option<String>) {
-    match error {
-        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => words(error, source, spot),
+    match innermost(error) {
         Error::SerdeUnknownField { field, expected, .. } => {
             (format!("unknown key `{field}`"), suggestion(field, expected.iter().copied()))
         }
@@ -122,15 +138,26 @@ fn words(error: &Error, source: &str, spot: Spot) -> (String, Option<String>) {
             (format!("the tag `{tag}` is not part of the suite format"), Some("leave it out".to_owned()))
         }
         Error::Eof { .. } => ("the file ends before a suite began".to_owned(), None),
-        Error::MultipleDocuments { .. } => (
-            "one file holds one document".to_owned(),
-            Some("move what follows `---` to its own file".to_owned()),
-        ),
+        Error::MultipleDocuments { .. } => several_documents(),
+        Error::Unexpected { expected: "string scalar", .. } => ("expected a text here".to_owned(), None),
+        Error::Unexpected { expected: "sequence start", .. } => {
+            ("expected a list here".to_owned(), Some("write it in brackets: `[…]`".to_owned()))
+        }
+        Error::Unexpected { expected: "mapping start", .. } => ("expected a mapping here".to_owned(), None),
         other => {
             let message: Cow<'_, str> = UserMessageFormatter.format_message(other);
-            (format!("cannot be read: {message}"), flow_hint(source, spot))
+            let hint = if message.contains("found a tab") {
+                Some("indent with blanks".to_owned())
+            } else {
+                flow_hint(source, spot)
+            };
+            (format!("cannot be read: {message}"), hint)
         }
     }
+}
+
+fn several_documents() -> (String, Option<String>) {
+    ("one file holds one document".to_owned(), Some("move what follows `---` to its own file".to_owned()))
 }
 
 fn word_hint(word: &str, expected: &[&str]) -> Option<String> {
@@ -146,6 +173,9 @@ fn budget_words(breach: &str) -> (String, Option<String>) {
             "anchors and aliases (`&x`, `*x`) are not part of the suite format".to_owned(),
             Some("write the value out, or quote a text that begins with & or *".to_owned()),
         );
+    }
+    if breach.starts_with("Documents") {
+        return several_documents();
     }
     if breach.starts_with("Depth") || breach.starts_with("FlowNesting") {
         return ("nested too deeply".to_owned(), None);

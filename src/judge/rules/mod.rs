@@ -1,20 +1,101 @@
-//! Rules on every exchange of a run, at no request.
+//! Rules on every exchange of a run, at no request: what holds of every answer, whatever the case that asked.
+//!
+//! A rule says first whether it is eligible: it never speaks about answers that the RFCs leave open, such as
+//! those of a gateway in front of the server, of HEAD, or of a projection. Rules find the same fault on many
+//! exchanges; [`judge_all`] makes one finding of it.
+//!
+//! | module | rules about |
+//! |---|---|
+//! | [`http`] | status, headers, media type, whether there is a body |
+//! | [`error`] | SCIM errors |
+//! | [`list`] | ListResponses |
+//! | [`resource`] | `id`, `meta`, `schemas`, entity tags, passwords |
+//! | [`schema`] | resources against the service provider's own schemas |
+
+mod error;
+mod http;
+mod list;
+mod resource;
+mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::judge::{Claims, Reading};
-use crate::outcome::Finding;
-use crate::target::exchange::{Exchange, ExchangeId};
+use serde_json::Value;
+
+use super::{kind, words};
+use crate::outcome::{Difference, Finding, Level, Place, Reading, Severity, Signature};
+use crate::scim::definition::ResourceDefinition;
+use crate::scim::names;
+use crate::scim::resource::{get, schemas};
+use crate::scim::schema::SchemaSet;
+use crate::suite::model::{Capability, Requires};
+use crate::target::exchange::{Exchange, ExchangeId, Response};
+
+use super::context::Claims;
 
 /// What a rule has to know beside the exchange.
-#[derive(Clone, Copy)]
 pub struct RuleContext<'a> {
+    /// The level of the rule's case.
+    pub level: Level,
+    /// The requirement ids of the rule's case.
+    pub spec: &'a [String],
+    /// Where the rule's case stands.
+    pub place: Option<&'a Place>,
+    /// The service provider's resource types, with the core ones where it shows none.
+    pub definitions: &'a Definitions,
     /// What the service provider claims.
     pub capabilities: &'a dyn Claims,
     /// Which reading of the RFCs applies.
     pub reading: Reading,
     /// Exchanges that a rule does not judge, by the rule's name (`mutes` in a suite).
     pub mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
+}
+
+impl RuleContext<'_> {
+    fn claims(&self, capability: Capability) -> bool {
+        self.capabilities.check(&Requires::Capability(capability)).is_ok()
+    }
+}
+
+/// The resource types of a service provider with their schemas resolved, made once for a run.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    resources: Vec<ResourceDefinition>,
+    discovery: Vec<ResourceDefinition>,
+}
+
+impl Definitions {
+    /// Resolves all resource types of the set, and those of the discovery endpoints.
+    pub fn of(set: &SchemaSet) -> Definitions {
+        Definitions {
+            resources: set.resource_types.iter().map(|kind| set.definition_of(kind)).collect(),
+            discovery: ["ServiceProviderConfig", "ResourceType", "Schema"]
+                .into_iter()
+                .filter_map(|name| set.definition(name))
+                .collect(),
+        }
+    }
+
+    /// What the endpoint of the request serves.
+    fn by_endpoint(&self, exchange: &Exchange) -> Option<&ResourceDefinition> {
+        if let Some(name) = kind::discovery_type(&exchange.request) {
+            return self.discovery.iter().find(|it| it.name == name);
+        }
+        let segment = kind::first_segment(&exchange.request);
+        self.resources.iter().find(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment))
+    }
+
+    /// What a resource says it is.
+    fn by_itself(&self, resource: &Value) -> Option<&ResourceDefinition> {
+        let named = get(resource, "meta").and_then(|meta| get(meta, "resourceType")).and_then(Value::as_str);
+        let all = || self.resources.iter().chain(&self.discovery);
+        named.and_then(|name| all().find(|it| it.name == name)).or_else(|| {
+            let urns = schemas(resource);
+            all().find(|it| urns.iter().any(|urn| urn.eq_ignore_ascii_case(&it.schema.id)))
+        })
+    }
 }
 
 /// What a rule says about one exchange.
@@ -32,6 +113,8 @@ pub enum RuleVerdict {
 pub struct Rule {
     /// Its permanent name, the `check` of its findings.
     pub name: &'static str,
+    /// What it looks for, as the reason of a skip names it: `saw no {subject}`.
+    pub subject: &'static str,
     /// Judges one exchange.
     pub judge: fn(&Exchange, &RuleContext<'_>) -> RuleVerdict,
 }
@@ -54,20 +137,256 @@ pub struct RuleOutcome {
     pub findings: Vec<RuleFinding>,
 }
 
-/// All rules.
-pub static RULES: &[Rule] = &[];
+/// All rules, in the order of their modules.
+pub static RULES: &[Rule] = &[
+    http::NO_SERVER_ERROR,
+    http::CONTENT_TYPE,
+    http::CHARSET,
+    http::JSON_WELL_FORMED,
+    http::MEMBER_NAMES_UNIQUE,
+    http::BODY_PRESENT,
+    http::NO_CONTENT,
+    http::UNAUTHORIZED_CHALLENGE,
+    http::ALLOW_ON_405,
+    http::NO_STACK_TRACE,
+    error::ERROR_SHAPE,
+    error::ERROR_STATUS_MATCHES,
+    error::SCIM_TYPE_REGISTERED,
+    list::LIST_SHAPE,
+    list::LIST_ARITHMETIC,
+    list::LIST_NO_REPEATS,
+    resource::SCHEMAS_PRESENT,
+    resource::ID_PRESENT,
+    resource::ID_STABLE,
+    resource::META_COMPLETE,
+    resource::META_RESOURCE_TYPE,
+    resource::LOCATION_ON_CREATE,
+    resource::LOCATION_EQUALS_META,
+    resource::ETAG_SYNTAX,
+    resource::ETAG_EQUALS_VERSION,
+    resource::PASSWORD_NEVER_RETURNED,
+    resource::CREATED_EQUALS_MODIFIED,
+    schema::DATE_TIME_FORMAT,
+    schema::REFERENCE_SYNTAX,
+    schema::ATTRIBUTE_TYPES,
+    schema::ONE_PRIMARY,
+    schema::SCHEMAS_MATCH,
+    schema::NEVER_RETURNED,
+    schema::REQUIRED_PRESENT,
+    schema::ATTRIBUTES_DECLARED,
+];
 
 /// The rule of that name.
 pub fn by_name(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)
 }
 
-/// Judges the exchanges by one rule. Findings with equal signatures are one finding with several exchanges.
+/// Judges the exchanges by one rule. Findings with equal signatures and severity are one finding with several
+/// exchanges.
 pub fn judge_all<'e>(
     rule: &Rule,
     exchanges: impl IntoIterator<Item = &'e Exchange>,
     context: &RuleContext<'_>,
 ) -> RuleOutcome {
-    let _ = (rule, exchanges.into_iter().count(), context);
-    RuleOutcome::default()
+    let mut outcome = RuleOutcome::default();
+    let muted = context.mutes.get(rule.name);
+    for exchange in exchanges {
+        if muted.is_some_and(|muted| muted.contains(&exchange.id)) {
+            continue;
+        }
+        match (rule.judge)(exchange, context) {
+            RuleVerdict::NotEligible => {}
+            RuleVerdict::Held => outcome.eligible += 1,
+            RuleVerdict::Broke(findings) => {
+                outcome.eligible += 1;
+                for finding in findings {
+                    add(&mut outcome.findings, finding, exchange.id);
+                }
+            }
+        }
+    }
+    outcome.findings.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
+    outcome
+}
+
+fn add(known: &mut Vec<RuleFinding>, finding: Finding, exchange: ExchangeId) {
+    let same = known.iter_mut().find(|known| {
+        known.finding.signature == finding.signature && known.finding.severity == finding.severity
+    });
+    match same {
+        Some(known) if known.exchanges.last() == Some(&exchange) => {}
+        Some(known) => known.exchanges.push(exchange),
+        None => known.push(RuleFinding { finding, exchanges: vec![exchange] }),
+    }
+}
+
+/// What is wrong with an exchange, before it has a level.
+#[derive(Default)]
+struct Fault {
+    severity: Option<Severity>,
+    requirements: &'static [&'static str],
+    message: String,
+    expected: String,
+    actual: String,
+    expected_class: String,
+    actual_class: String,
+    differences: Vec<Difference>,
+}
+
+impl Fault {
+    /// As severe as the rule's level.
+    fn new(message: impl Into<String>, expected: impl Into<String>, actual: impl Into<String>) -> Fault {
+        let (expected, actual) = (expected.into(), actual.into());
+        Fault { message: message.into(), expected, actual, ..Fault::default() }
+    }
+
+    /// The classes for the signature: without ids, without values.
+    fn class(mut self, expected: impl Into<String>, actual: impl Into<String>) -> Fault {
+        self.expected_class = expected.into();
+        self.actual_class = actual.into();
+        self
+    }
+
+    /// The requirements that it breaks, where they are fewer than the rule cites.
+    fn breaks(mut self, requirements: &'static [&'static str]) -> Fault {
+        self.requirements = requirements;
+        self
+    }
+
+    /// A warning in each reading.
+    fn warning(mut self) -> Fault {
+        self.severity = Some(Severity::Warning);
+        self
+    }
+
+    /// A warning, but a failure in the strict reading.
+    fn warning_unless_strict(self, context: &RuleContext<'_>) -> Fault {
+        match context.reading {
+            Reading::Strict => self,
+            Reading::Lenient => self.warning(),
+        }
+    }
+}
+
+/// The verdict on an exchange that the rule is about.
+fn verdict(rule: &str, exchange: &Exchange, context: &RuleContext<'_>, faults: Vec<Fault>) -> RuleVerdict {
+    if faults.is_empty() {
+        return RuleVerdict::Held;
+    }
+    RuleVerdict::Broke(faults.into_iter().map(|fault| finding(rule, exchange, context, fault)).collect())
+}
+
+fn finding(rule: &str, exchange: &Exchange, context: &RuleContext<'_>, fault: Fault) -> Finding {
+    let strongest = context.level.severity();
+    let requirements = match fault.requirements {
+        [] => context.spec.to_vec(),
+        own => own.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    Finding {
+        check: rule.to_owned(),
+        level: context.level,
+        severity: fault.severity.unwrap_or(strongest).min(strongest),
+        requirements,
+        message: format!("{}: {}", words::subject(exchange), fault.message),
+        expected: fault.expected,
+        actual: fault.actual,
+        differences: fault.differences,
+        exchange: Some(exchange.id),
+        place: context.place.cloned(),
+        signature: Signature {
+            check: rule.to_owned(),
+            method: exchange.request.method.clone(),
+            endpoint: exchange.request.endpoint.clone(),
+            expected: fault.expected_class,
+            actual: fault.actual_class,
+        },
+    }
+}
+
+/// One resource in an answer.
+struct Found<'a> {
+    /// Where: empty for the body itself, `Resources[3]` for a row.
+    at: String,
+    /// The same without the index.
+    class: &'static str,
+    resource: &'a Value,
+    definition: Option<&'a ResourceDefinition>,
+    /// Whether it came from ServiceProviderConfig, ResourceTypes or Schemas.
+    is_discovery: bool,
+}
+
+impl Found<'_> {
+    /// The path of a member, for messages: `Resources[3].meta`.
+    fn path(&self, member: &str) -> String {
+        if self.at.is_empty() { member.to_owned() } else { format!("{}.{member}", self.at) }
+    }
+
+    /// The path of a member without indexes, for signatures: `Resources.meta`.
+    fn path_class(&self, member: &str) -> String {
+        if self.class.is_empty() { member.to_owned() } else { format!("{}.{member}", self.class) }
+    }
+}
+
+/// The answer, if it is a success that a client reads: 2xx, and not to HEAD or OPTIONS.
+fn success(exchange: &Exchange) -> Option<&Response> {
+    let response = exchange.response()?;
+    let is_read = !matches!(exchange.request.method.as_str(), "HEAD" | "OPTIONS");
+    ((200..300).contains(&response.status) && is_read).then_some(response)
+}
+
+/// The resources in a successful answer: the body itself, or the rows of a list.
+fn found<'a>(exchange: &'a Exchange, context: &'a RuleContext<'_>) -> Vec<Found<'a>> {
+    let Some(body) = success(exchange).and_then(|response| response.body.json().ok()) else {
+        return Vec::new();
+    };
+    if !body.is_object() {
+        return Vec::new();
+    }
+    let by_endpoint = context.definitions.by_endpoint(exchange);
+    let is_discovery = kind::discovery_type(&exchange.request).is_some();
+    let make = |at: String, class: &'static str, resource: &'a Value| Found {
+        at,
+        class,
+        resource,
+        definition: by_endpoint.or_else(|| context.definitions.by_itself(resource)),
+        is_discovery,
+    };
+    if kind::is_list(body) {
+        let rows = get(body, "Resources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        return rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.is_object())
+            .map(|(index, row)| make(format!("Resources[{index}]"), "Resources", row))
+            .collect();
+    }
+    let is_message = schemas(body).iter().any(|urn| {
+        urn.get(..names::MESSAGE_PREFIX.len())
+            .is_some_and(|prefix| prefix.eq_ignore_ascii_case(names::MESSAGE_PREFIX))
+    });
+    let resource = make(String::new(), "", body);
+    if is_message || resource.definition.is_none() { Vec::new() } else { vec![resource] }
+}
+
+/// Whether the path leads to what the service provider declares: a resource type's endpoint, or discovery.
+fn is_known_endpoint(exchange: &Exchange, context: &RuleContext<'_>) -> bool {
+    context.definitions.by_endpoint(exchange).is_some()
+}
+
+/// A parameter of the query, decoded; of `.search` the member of the body as text.
+fn parameter(exchange: &Exchange, name: &str) -> Option<String> {
+    if kind::is_search(&exchange.request) {
+        let body = exchange.request.json()?;
+        return match get(&body, name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        };
+    }
+    let (_, query) = exchange.request.path.split_once('?')?;
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = value.replace('+', " ");
+        (key == name).then(|| percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into_owned())
+    })
 }

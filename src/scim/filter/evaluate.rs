@@ -20,7 +20,7 @@ use crate::scim::text;
 /// Why a filter does not suit the definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FilterTypeErrorKind {
-    /// The attribute is not defined. [`matches`] takes it for one without value.
+    /// The attribute is not defined. [`matches()`] takes it for one without value.
     Unknown,
     /// The attribute's type does not allow the comparison.
     Operator,

@@ -1,0 +1,124 @@
+//! Every way in which a command can end before it did its work, with the exit code that goes with it.
+
+use std::io;
+
+use crate::config::{Config, ConfigError};
+use crate::outcome::Exit;
+use crate::profile::UnknownProfile;
+use crate::report::file::WriteError;
+use crate::server::{ServerError, UnknownFault};
+use crate::suite::diagnostic::Diagnostic;
+use crate::suite::export::ExportError;
+use crate::target::ledger::LedgerError;
+use crate::target::{ProbeError, TargetError};
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The command line, the environment or `scimspec.toml`.
+    #[error("error: {0}\n")]
+    Config(#[from] ConfigError),
+    /// Suite files, with the place of each slip.
+    #[error("{0}")]
+    Suites(String),
+    /// The profile.
+    #[error("error: {0}\n")]
+    Profile(#[from] UnknownProfile),
+    /// A fault of the reference server.
+    #[error("error: {0}\n")]
+    Fault(#[from] UnknownFault),
+    /// The operator has not consented to writes on somebody else's host.
+    #[error(
+        "error: {host} is not this machine, and a run creates, changes and deletes resources there\n  \
+         help: it touches only what it creates itself; say --yes (or consent = true in scimspec.toml) to agree,\n        \
+         or --read-only to run what needs no write\n"
+    )]
+    Consent {
+        /// The host.
+        host: String,
+    },
+    /// The client cannot be set up.
+    #[error("error: {0}\n")]
+    Target(#[from] TargetError),
+    /// The target does not answer as a service provider.
+    #[error("error: {error}\n  help: {hint}\n")]
+    Probe {
+        /// What happened.
+        error: ProbeError,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The reference server.
+    #[error("error: {0}\n")]
+    Server(#[from] ServerError),
+    /// The ledger.
+    #[error("error: {0}\n")]
+    Ledger(#[from] LedgerError),
+    /// A report cannot be written.
+    #[error("error: {0}\n")]
+    Write(#[from] WriteError),
+    /// The suites cannot be exported.
+    #[error("error: {0}\n")]
+    Export(#[from] ExportError),
+    /// The JUnit report cannot be made.
+    #[error("error: the JUnit report cannot be made: {0}\n")]
+    Junit(#[from] quick_junit::SerializeError),
+    /// Nothing was selected.
+    #[error(
+        "error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n"
+    )]
+    NothingSelected,
+    /// A command needs a URL.
+    #[error(
+        "error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n"
+    )]
+    NoUrl {
+        /// The command.
+        command: &'static str,
+    },
+    /// Printing, threads, signals.
+    #[error("error: {0}\n")]
+    Io(#[from] io::Error),
+}
+
+impl From<ProbeError> for AppError {
+    fn from(error: ProbeError) -> AppError {
+        AppError::Probe { hint: error.hint(), error }
+    }
+}
+
+impl AppError {
+    /// Suite files that cannot be used, each slip with its place.
+    pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
+        let shown: Vec<String> = diagnostics
+            .iter()
+            .map(|diagnostic| format!("{}\n", diagnostic.render(config.look.colour)))
+            .collect();
+        AppError::Suites(shown.join("\n"))
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            AppError::Config(_)
+            | AppError::Suites(_)
+            | AppError::Profile(_)
+            | AppError::Fault(_)
+            | AppError::Consent { .. }
+            | AppError::Target(_)
+            | AppError::NoUrl { .. }
+            | AppError::Export(_)
+            | AppError::Write(_) => Exit::Usage,
+            AppError::Probe { error, .. } => error.exit(),
+            AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
+                Exit::Unreachable
+            }
+            AppError::NothingSelected => Exit::NothingRan,
+        }
+    }
+
+    /// Whether the reader of our output has gone away.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, AppError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,304 @@
+//! `scimspec run`: probe, plan, execute, report.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::Utc;
+use libtest_mimic::ColorSetting;
+use tokio::runtime::Runtime;
+use url::Url;
+
+use super::{AppError, print, runtime};
+use crate::config::Config;
+use crate::outcome::{ErrorCause, Exit, Outcome, Verdict};
+use crate::plan::{Conditions, Plan, plan};
+use crate::profile::Profile;
+use crate::report::failure;
+use crate::report::mask::Ours;
+use crate::report::model::{
+    CapabilityEvidence, CleanUpRecord, LeftBehind, RequirementText, Run, RunReport, TargetIdentity,
+};
+use crate::report::{json, junit, terminal};
+use crate::requirement::Catalogue;
+use crate::run::board::Board;
+use crate::run::{Shared, Templates};
+use crate::server::{self, RunningServer, ServerOptions};
+use crate::suite::diagnostic::Severity;
+use crate::suite::fresh::{Generator, run_mark};
+use crate::suite::load::{Library, Origin};
+use crate::target::client::resource_path;
+use crate::target::probe::{Probe, probe};
+use crate::target::{CleanUp, Credentials, Left, Target, consent_needed};
+use crate::trial;
+
+/// Runs the command.
+///
+/// # Errors
+/// What kept it from judging anything.
+pub fn run(config: &Config) -> Result<Exit, AppError> {
+    let started = Utc::now();
+    let clock = Instant::now();
+    let library = library(config)?;
+    let profile = Profile::by_name(&library, &config.profile)?;
+    if let Some(url) = &config.url {
+        if consent_needed(url) && !config.consent && !config.read_only {
+            return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
+        }
+    }
+    let runtime = runtime()?;
+    let place = Place::of(config, &runtime)?;
+    let generator = Generator::new(run_mark(), config.seed, config.patterns.clone());
+    let target = Arc::new(place.target(config, generator.mark())?);
+    let interrupts = runtime.spawn(interrupts(Arc::clone(&target)));
+    let probe = runtime.block_on(probe(&target))?;
+    let catalogue = Catalogue::embedded();
+    let claims = |requires: &_| probe.capabilities.check(requires);
+    let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
+    let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
+    if plan.jobs.is_empty() {
+        return Err(AppError::NothingSelected);
+    }
+    print(&place.announcement(config, profile, &plan))?;
+
+    let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
+    let shared =
+        Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
+    let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
+    interrupts.abort();
+
+    let exchanges = target.exchanges();
+    let ours = Ours {
+        ids: target.owned().into_iter().map(|resource| resource.id).collect::<BTreeSet<_>>(),
+        mark: generator.mark().to_owned(),
+    };
+    let requirement = |id: &str| {
+        catalogue.get(id).map(|found| RequirementText {
+            level: found.level,
+            sentence: found.sentence.clone(),
+            link: found.link(),
+        })
+    };
+    let report = Run {
+        suites: library.digest(),
+        target: place.identity(config, &target, &probe),
+        profile: profile.name.clone(),
+        reading: config.reading,
+        deny_warnings: config.deny_warnings,
+        seed: config.seed,
+        ours: &ours,
+        started,
+        duration: clock.elapsed(),
+        arguments: config.arguments.clone(),
+        capabilities: capabilities(&probe),
+        outcomes: &outcomes,
+        exchanges: &exchanges,
+        requests: target.requests_made(),
+        keep: config.keep,
+        requirement: &requirement,
+        clean_up: record(&clean_up),
+    }
+    .report();
+    publish(config, &report)?;
+    place.close(&runtime);
+    if target.interrupted() {
+        eprintln!(
+            "interrupted: what was not judged is reported as skipped; what was created has been cleaned up"
+        );
+        return Ok(Exit::Unreachable);
+    }
+    Ok(report.summary.verdicts.exit(config.deny_warnings))
+}
+
+/// The suites, embedded and the user's own; those of the user are linted before they run.
+fn library(config: &Config) -> Result<Library, AppError> {
+    let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
+    if library.suites().iter().any(|file| file.origin == Origin::User) {
+        let errors: Vec<_> = super::files::lint(&library)
+            .into_iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .collect();
+        if !errors.is_empty() {
+            return Err(AppError::suites(errors, config));
+        }
+    }
+    Ok(library)
+}
+
+/// Runs the plan behind libtest-mimic's trials, and gives the outcomes in the order of the plan.
+fn execute(
+    config: &Config,
+    runtime: &Runtime,
+    shared: &Shared<'_>,
+    plan: &Plan<'_>,
+) -> Result<(Vec<Outcome>, CleanUp), AppError> {
+    let board = Arc::new(Board::default());
+    let parts = plan.parts().map(|(_, part)| (part.id.clone(), part.level.to_string())).collect();
+    let describe: trial::Describe = Arc::new(failure::message);
+    let trials = trial::trials(parts, &board, &describe, config.deny_warnings);
+    let color = if config.look.colour { ColorSetting::Always } else { ColorSetting::Never };
+    let arguments = trial::arguments(color);
+    let clean_up = std::thread::scope(|scope| {
+        let executor = std::thread::Builder::new().name("executor".to_owned()).spawn_scoped(scope, || {
+            // The trials wait for the board: whatever happens to the executor, it has to be closed.
+            let _closing = Closing(&board);
+            runtime.block_on(crate::run::run(shared, &board, config.jobs))
+        })?;
+        // Verdicts and exit code are ours: libtest-mimic counts a run of nothing as a success.
+        let _conclusion = libtest_mimic::run(&arguments, trials);
+        executor
+            .join()
+            .map_err(|_| std::io::Error::other("the executor panicked; this is a defect of scimspec"))
+    })?;
+    let outcomes = plan
+        .parts()
+        .map(|(job, part)| {
+            board.wait(&part.id).unwrap_or_else(|| {
+                let detail = "the run ended before this case did".to_owned();
+                crate::run::outcome(job, part, Verdict::Errored { cause: ErrorCause::Harness { detail } })
+            })
+        })
+        .collect();
+    Ok((outcomes, clean_up))
+}
+
+/// Closes the board when dropped.
+struct Closing<'b>(&'b Board);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The first Ctrl-C ends the run and lets clean-up happen; the second ends the process.
+async fn interrupts(target: Arc<Target>) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        target.interrupt();
+        eprintln!(
+            "\ninterrupted: cleaning up what this run created; press Ctrl-C again to leave it ('scimspec clean' deletes it later)"
+        );
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(i32::from(Exit::Unreachable.code()));
+        }
+    }
+}
+
+/// The reports on screen and in files.
+fn publish(config: &Config, report: &RunReport) -> Result<(), AppError> {
+    print(&terminal::render(report, config.look))?;
+    if let Some(path) = &config.json {
+        json::write(report, path)?;
+    }
+    if let Some(path) = &config.junit {
+        junit::write(report, path)?;
+    }
+    Ok(())
+}
+
+/// Where the service provider is: somewhere, or inside scimspec.
+enum Place {
+    Elsewhere(Url),
+    Embedded(RunningServer, Url),
+}
+
+impl Place {
+    fn of(config: &Config, runtime: &Runtime) -> Result<Place, AppError> {
+        match &config.url {
+            Some(url) => Ok(Place::Elsewhere(url.clone())),
+            None => {
+                let server = runtime.block_on(server::start(ServerOptions::default()))?;
+                let url = Url::parse(server.base_url())
+                    .map_err(|error| std::io::Error::other(format!("{}: {error}", server.base_url())))?;
+                Ok(Place::Embedded(server, url))
+            }
+        }
+    }
+
+    fn target(&self, config: &Config, mark: &str) -> Result<Target, AppError> {
+        let options = match self {
+            Place::Elsewhere(url) => config.target_options(url.clone(), mark),
+            Place::Embedded(server, url) => {
+                let mut options = config.target_options(url.clone(), mark);
+                options.auth = Credentials::bearer(server.token())
+                    .map_err(|error| std::io::Error::other(error.to_string()))?;
+                options
+            }
+        };
+        Ok(Target::new(options)?)
+    }
+
+    fn announcement(&self, config: &Config, profile: &Profile, plan: &Plan<'_>) -> String {
+        let cases = plan.parts().count();
+        let running = plan.running().map(|job| job.parts.len()).sum::<usize>();
+        let (what, url) = match self {
+            Place::Elsewhere(url) => (String::new(), url),
+            Place::Embedded(_, url) => ("the reference server inside scimspec at ".to_owned(), url),
+        };
+        let mut text = format!(
+            "scimspec {} → {what}{url}\nprofile {} ({}), {} reading: {running} of {cases} cases, seed {}\n",
+            env!("CARGO_PKG_VERSION"),
+            profile.name,
+            profile.title,
+            config.reading,
+            config.seed,
+        );
+        if let Some(rate) = config.rate {
+            // About four requests a case is what runs have needed; it is said so that nobody waits unawares.
+            let minutes = rate.time_for(running as u64 * 4).as_secs().div_ceil(60);
+            text.push_str(&format!("at {rate} this takes about {minutes} min\n"));
+        }
+        text
+    }
+
+    fn identity(&self, config: &Config, target: &Target, probe: &Probe) -> TargetIdentity {
+        TargetIdentity {
+            base_url: target.base_url().to_owned(),
+            embedded: matches!(self, Place::Embedded(..)),
+            product: probe.server.clone(),
+            documentation: probe.capabilities.documentation.clone(),
+            credentials: config.credential_names.clone(),
+            headers: config.header_names.clone(),
+        }
+    }
+
+    fn close(self, runtime: &Runtime) {
+        if let Place::Embedded(server, _) = self {
+            runtime.block_on(server.shutdown());
+        }
+    }
+}
+
+fn capabilities(probe: &Probe) -> Vec<CapabilityEvidence> {
+    probe
+        .capabilities
+        .claims()
+        .map(|(name, claim)| CapabilityEvidence {
+            name: name.to_owned(),
+            claimed: (!claim.assumed).then_some(claim.supported),
+            evidence: claim.evidence.clone(),
+        })
+        .collect()
+}
+
+fn record(clean_up: &CleanUp) -> CleanUpRecord {
+    CleanUpRecord {
+        deleted: clean_up.deleted.len() as u64,
+        already_gone: clean_up.already_gone.len() as u64,
+        left_behind: clean_up
+            .left
+            .iter()
+            .chain(&clean_up.disowned)
+            .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
+            .collect(),
+    }
+}
+
+/// Where something that is left may be found.
+fn whereabouts(left: &Left) -> String {
+    match (&left.id, &left.trace) {
+        (Some(id), _) => resource_path(&left.endpoint, id),
+        (None, Some(trace)) => format!("{} with {trace}", left.endpoint),
+        (None, None) => left.endpoint.clone(),
+    }
+}

@@ -1,0 +1,886 @@
+//! Every rule seen to hold, to be broken, and to be silent about what the RFCs leave open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::judge::testing::{AllBut, error, exchange, list, raw, user, with, with_header, with_request};
+use crate::requirement::Catalogue;
+use crate::suite::load::Library;
+use crate::target::exchange::{Body, BodyProblem};
+
+/// What a rule should say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Say {
+    Silent,
+    Held,
+    Warns,
+    Fails,
+}
+
+fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>) {
+    static DEFINITIONS: std::sync::LazyLock<Definitions> =
+        std::sync::LazyLock::new(|| Definitions::of(SchemaSet::core()));
+    let context = RuleContext {
+        level: Level::Must,
+        spec: &[],
+        place: None,
+        definitions: &DEFINITIONS,
+        capabilities: &AllBut(&[]),
+        reading,
+        mutes: &BTreeMap::new(),
+    };
+    let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
+    match (rule.judge)(exchange, &context) {
+        RuleVerdict::NotEligible => (Say::Silent, Vec::new()),
+        RuleVerdict::Held => (Say::Held, Vec::new()),
+        RuleVerdict::Broke(findings) => {
+            let worst = findings.iter().map(|finding| finding.severity).max();
+            (if worst == Some(Severity::Failure) { Say::Fails } else { Say::Warns }, findings)
+        }
+    }
+}
+
+/// A named exchange with what the rule should say, in the lenient reading.
+type Row = (&'static str, Exchange, Say);
+
+fn check(rule: &str, rows: Vec<Row>) {
+    let says: BTreeSet<String> = rows.iter().map(|(_, _, say)| format!("{say:?}")).collect();
+    assert!(says.contains("Held"), "{rule} needs a green example");
+    assert!(says.contains("Fails") || says.contains("Warns"), "{rule} needs a red example");
+    for (what, exchange, expected) in rows {
+        let (said, findings) = say(rule, &exchange, Reading::Lenient);
+        assert_eq!(said, expected, "{rule}: {what}: {findings:#?}");
+        for finding in findings {
+            assert_eq!(finding.check, rule);
+            assert!(!finding.message.contains('\n'), "{rule}: {}", finding.message);
+            assert!(
+                !finding.signature.expected.is_empty() && !finding.signature.actual.is_empty(),
+                "{rule}: {what}"
+            );
+        }
+    }
+}
+
+fn get_user() -> Exchange {
+    exchange("GET", "/Users/1", 200, user("1"))
+}
+
+fn get(body: Value) -> Exchange {
+    exchange("GET", "/Users/1", 200, body)
+}
+
+fn created(body: Value) -> Exchange {
+    with_header(exchange("POST", "/Users", 201, body), "Location", "http://127.0.0.1:8080/scim/v2/Users/1")
+}
+
+fn query(path: &str, body: Value) -> Exchange {
+    exchange("GET", path, 200, body)
+}
+
+const SCIM: &[(&str, &str)] = &[("Content-Type", "application/scim+json; charset=utf-8")];
+const HTML: &[(&str, &str)] = &[("Content-Type", "text/html")];
+
+#[test]
+fn http_rules() {
+    check(
+        "no-server-error",
+        vec![
+            ("a success", get_user(), Say::Held),
+            ("an error", exchange("GET", "/Users/2", 404, error(404, None)), Say::Held),
+            ("500", exchange("POST", "/Users", 500, error(500, None)), Say::Fails),
+            ("501 refuses a feature", exchange("PATCH", "/Users/1", 501, error(501, None)), Say::Silent),
+            ("503 asks for patience", exchange("GET", "/Users/1", 503, Value::Null), Say::Silent),
+        ],
+    );
+    let typed = |kind: &'static str| raw("GET", "/Users/1", 200, &[("Content-Type", kind)], b"{}");
+    let mut wants_json = typed("application/json");
+    wants_json.request.headers = vec![("Accept".into(), "application/json".into())];
+    let mut wants_html = typed("text/html");
+    wants_html.request.headers = vec![("Accept".into(), "text/html".into())];
+    let mut head = typed("text/html");
+    head.request.method = "HEAD".into();
+    check(
+        "content-type",
+        vec![
+            ("scim+json", get_user(), Say::Held),
+            ("with charset", typed("application/scim+json; charset=utf-8"), Say::Held),
+            ("in capitals", typed("Application/SCIM+JSON"), Say::Held),
+            ("json", typed("application/json"), Say::Warns),
+            ("json where json was asked for", wants_json, Say::Held),
+            ("html where html was asked for", wants_html, Say::Silent),
+            ("html", typed("text/html"), Say::Fails),
+            ("none", raw("GET", "/Users/1", 200, &[], b"{}"), Say::Fails),
+            ("a gateway's 401", raw("GET", "/Users", 401, HTML, b"<html>"), Say::Warns),
+            ("an unknown endpoint", raw("GET", "/Nothing", 404, HTML, b"<html>"), Say::Warns),
+            ("204", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Silent),
+            ("304", raw("GET", "/Users/1", 304, HTML, b""), Say::Silent),
+            ("HEAD", head, Say::Silent),
+        ],
+    );
+    assert_eq!(say("content-type", &typed("application/json"), Reading::Strict).0, Say::Fails);
+    check(
+        "charset-is-utf-8",
+        vec![
+            ("utf-8", typed("application/scim+json; charset=UTF-8"), Say::Held),
+            ("quoted", typed("application/scim+json; charset=\"utf-8\""), Say::Held),
+            ("none", typed("application/scim+json"), Say::Silent),
+            ("latin", typed("application/scim+json; charset=iso-8859-1"), Say::Fails),
+            ("not JSON", typed("text/html; charset=iso-8859-1"), Say::Silent),
+        ],
+    );
+    let mut cut = get_user();
+    if let Ok(response) = &mut cut.answer {
+        response.body = Body::broken(
+            bytes::Bytes::from_static(b"{"),
+            BodyProblem::CutOff { received: 1, why: "reset".into() },
+        );
+    }
+    check(
+        "json-well-formed",
+        vec![
+            ("JSON", get_user(), Say::Held),
+            ("broken", raw("GET", "/Users/1", 200, SCIM, b"{\"id\": "), Say::Fails),
+            ("not UTF-8", raw("GET", "/Users/1", 200, SCIM, b"\"\xff\""), Say::Fails),
+            ("a mark", raw("GET", "/Users/1", 200, SCIM, b"\xef\xbb\xbf{}"), Say::Fails),
+            ("html that says so", raw("GET", "/Users/1", 404, HTML, b"<html>"), Say::Silent),
+            ("empty", raw("GET", "/Users/1", 200, SCIM, b""), Say::Silent),
+            ("a connection that broke", cut, Say::Silent),
+        ],
+    );
+    check(
+        "member-names-unique",
+        vec![
+            ("unique", get_user(), Say::Held),
+            (
+                "the same name in two objects",
+                raw("GET", "/Users/1", 200, SCIM, br#"{"a":{"b":1},"c":[{"b":1}]}"#),
+                Say::Held,
+            ),
+            ("repeated", raw("GET", "/Users/1", 200, SCIM, br#"{"a":{"b":1,"c":2,"b":3}}"#), Say::Fails),
+            ("broken JSON", raw("GET", "/Users/1", 200, SCIM, b"{"), Say::Silent),
+        ],
+    );
+    check(
+        "body-present",
+        vec![
+            ("GET", get_user(), Say::Held),
+            ("GET without", exchange("GET", "/Users/1", 200, Value::Null), Say::Fails),
+            ("PATCH 200 without", exchange("PATCH", "/Users/1", 200, Value::Null), Say::Fails),
+            ("PATCH 204", exchange("PATCH", "/Users/1", 204, Value::Null), Say::Silent),
+            ("POST 201 without", exchange("POST", "/Users", 201, Value::Null), Say::Warns),
+            ("DELETE 204", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Silent),
+            ("an error without", exchange("GET", "/Users/1", 404, Value::Null), Say::Silent),
+        ],
+    );
+    check(
+        "no-content",
+        vec![
+            ("empty", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Held),
+            ("length 0", raw("DELETE", "/Users/1", 204, &[("Content-Length", "0")], b""), Say::Held),
+            ("length 2", raw("DELETE", "/Users/1", 204, &[("Content-Length", "2")], b""), Say::Fails),
+            ("a body", exchange("DELETE", "/Users/1", 204, json!({})), Say::Fails),
+            ("200", get_user(), Say::Silent),
+        ],
+    );
+    let unauthorized = exchange("GET", "/Users", 401, error(401, None));
+    check(
+        "unauthorized-challenge",
+        vec![
+            ("challenge", with_header(unauthorized.clone(), "WWW-Authenticate", "Bearer"), Say::Held),
+            ("none", unauthorized.clone(), Say::Warns),
+            ("403", exchange("GET", "/Users", 403, error(403, None)), Say::Silent),
+        ],
+    );
+    assert_eq!(say("unauthorized-challenge", &unauthorized, Reading::Strict).0, Say::Fails);
+    let refused = exchange("DELETE", "/Schemas", 405, error(405, None));
+    check(
+        "allow-on-405",
+        vec![
+            ("Allow", with_header(refused.clone(), "Allow", "GET"), Say::Held),
+            ("none", refused, Say::Warns),
+            ("501", exchange("DELETE", "/Schemas", 501, error(501, None)), Say::Silent),
+        ],
+    );
+    check(
+        "no-stack-trace",
+        vec![
+            ("a detail", exchange("GET", "/Users/1", 404, error(404, None)), Say::Held),
+            (
+                "a trace",
+                exchange(
+                    "POST",
+                    "/Users",
+                    500,
+                    with(error(500, None), "/detail", "x\n\tat com.acme.Users.create(Users.java:42)".into()),
+                ),
+                Say::Fails,
+            ),
+            (
+                "python",
+                raw("POST", "/Users", 500, HTML, b"Traceback (most recent call last): File x"),
+                Say::Fails,
+            ),
+            ("a success", get_user(), Say::Silent),
+        ],
+    );
+}
+
+#[test]
+fn error_rules() {
+    let at = |status: u16, body: Value| exchange("GET", "/Users/1", status, body);
+    let mut head = at(404, Value::Null);
+    head.request.method = "HEAD".into();
+    check(
+        "error-shape",
+        vec![
+            ("an error", at(404, error(404, None)), Say::Held),
+            ("without detail", at(404, with(error(404, None), "/detail", Value::Null)), Say::Held),
+            ("with extra members", at(404, with(error(404, None), "/trackingId", 7.into())), Say::Held),
+            ("empty", at(404, Value::Null), Say::Fails),
+            ("html", raw("GET", "/Users/1", 404, HTML, b"<html>"), Say::Fails),
+            ("other JSON", at(404, json!({"error": "not found"})), Say::Fails),
+            ("a gateway's 401", raw("GET", "/Users", 401, HTML, b"<html>"), Say::Warns),
+            ("429", raw("GET", "/Users", 429, &[], b""), Say::Warns),
+            ("an unknown endpoint", raw("GET", "/Nothing", 404, HTML, b"<html>"), Say::Warns),
+            ("no .search", raw("POST", "/Users/.search", 404, HTML, b"<html>"), Say::Warns),
+            ("HEAD", head, Say::Silent),
+            ("a success", get_user(), Say::Silent),
+            (
+                "a detail that is no text",
+                at(404, with(error(404, None), "/detail", json!({"a": 1}))),
+                Say::Fails,
+            ),
+        ],
+    );
+    let number = at(404, with(error(404, None), "/status", 404.into()));
+    check(
+        "error-status-matches",
+        vec![
+            ("the same", at(404, error(404, None)), Say::Held),
+            ("a number", number.clone(), Say::Warns),
+            ("none", at(404, with(error(404, None), "/status", Value::Null)), Say::Fails),
+            ("another", at(404, error(400, None)), Say::Fails),
+            ("no SCIM error", at(404, json!({"status": 4})), Say::Silent),
+        ],
+    );
+    assert_eq!(say("error-status-matches", &number, Reading::Strict).0, Say::Fails);
+    check(
+        "scim-type-registered",
+        vec![
+            ("registered", at(400, error(400, Some("invalidFilter"))), Say::Held),
+            ("of RFC 9865", at(400, error(400, Some("invalidCursor"))), Say::Held),
+            ("made up", at(400, error(400, Some("badFilter"))), Say::Warns),
+            ("none", at(400, error(400, None)), Say::Silent),
+        ],
+    );
+}
+
+#[test]
+fn list_rules() {
+    let one = || list(vec![user("1")]);
+    let without = |name: &str| with(one(), &format!("/{name}"), Value::Null);
+    let nothing = |extra: Value| {
+        let mut body = json!({"schemas": [names::LIST_RESPONSE], "totalResults": 0});
+        for (name, value) in extra.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        body
+    };
+    let cursor = json!({"schemas": [names::LIST_RESPONSE], "nextCursor": "x", "Resources": [user("1")]});
+    check(
+        "list-shape",
+        vec![
+            ("a list", query("/Users", one()), Say::Held),
+            ("Resources missing at 0", query("/Users", nothing(json!({}))), Say::Held),
+            ("Resources [] at 0", query("/Users", nothing(json!({"Resources": []}))), Say::Held),
+            (
+                "Resources null at 0",
+                raw(
+                    "GET",
+                    "/Users",
+                    200,
+                    SCIM,
+                    format!(
+                        r#"{{"schemas":["{}"],"totalResults":0,"Resources":null}}"#,
+                        names::LIST_RESPONSE
+                    )
+                    .as_bytes(),
+                ),
+                Say::Warns,
+            ),
+            (
+                "count=0",
+                query("/Users?count=0", with(without("Resources"), "/totalResults", 9.into())),
+                Say::Held,
+            ),
+            ("beyond the end", query("/Users?startIndex=5", without("Resources")), Say::Held),
+            ("Resources missing", query("/Users", without("Resources")), Say::Fails),
+            ("no totalResults", query("/Users", without("totalResults")), Say::Fails),
+            ("no totalResults with a cursor", query("/Users?cursor", cursor), Say::Held),
+            ("totalResults as text", query("/Users", with(one(), "/totalResults", "1".into())), Say::Fails),
+            ("startIndex as text", query("/Users", with(one(), "/startIndex", "1".into())), Say::Fails),
+            ("no schemas", query("/Users", without("schemas")), Say::Fails),
+            ("an array", query("/Users", json!([user("1")])), Say::Fails),
+            ("discovery", query("/Schemas", nothing(json!({}))), Say::Held),
+            ("discovery as an array", query("/Schemas", json!([])), Say::Fails),
+            ("a single resource", get_user(), Say::Silent),
+            ("ServiceProviderConfig", query("/ServiceProviderConfig", json!({})), Say::Silent),
+            ("an error", exchange("GET", "/Users", 400, error(400, None)), Say::Silent),
+            (
+                "search",
+                with_request(exchange("POST", "/Users/.search", 200, json!({})), &json!({})),
+                Say::Fails,
+            ),
+        ],
+    );
+    let partial = |body: Value| with(body, "/totalResults", 7.into());
+    let items = query("/Users", with(one(), "/itemsPerPage", 20.into()));
+    check(
+        "list-arithmetic",
+        vec![
+            ("a list", query("/Users", one()), Say::Held),
+            (
+                "complete without counters",
+                query("/Users", with(without("startIndex"), "/itemsPerPage", Value::Null)),
+                Say::Held,
+            ),
+            ("a page", query("/Users?count=1", partial(one())), Say::Held),
+            ("a cap", query("/Users?count=100", partial(one())), Say::Held),
+            (
+                "a page that says nothing",
+                query("/Users?count=1", with(partial(without("startIndex")), "/itemsPerPage", Value::Null)),
+                Say::Fails,
+            ),
+            ("a page that says half", query("/Users?count=1", partial(without("startIndex"))), Say::Warns),
+            ("more than the total", query("/Users", with(one(), "/totalResults", 0.into())), Say::Fails),
+            ("itemsPerPage is the page size asked for", items.clone(), Say::Warns),
+            ("more than count", query("/Users?count=0", one()), Say::Fails),
+            ("negative count", query("/Users?count=-1", one()), Say::Fails),
+            ("count that is no number", query("/Users?count=abc", one()), Say::Held),
+            (
+                "startIndex echoed",
+                query("/Users?startIndex=3", with(partial(one()), "/startIndex", 3.into())),
+                Say::Held,
+            ),
+            ("startIndex not kept", query("/Users?startIndex=3", partial(one())), Say::Fails),
+            ("startIndex below 1", query("/Users?startIndex=0", one()), Say::Held),
+            (
+                "startIndex 9999 on an empty page",
+                query(
+                    "/Users?startIndex=9999",
+                    json!({"schemas": [names::LIST_RESPONSE], "totalResults": 7, "startIndex": 9999, "itemsPerPage": 0, "Resources": []}),
+                ),
+                Say::Held,
+            ),
+            ("discovery ignores count", query("/Schemas?count=0", list(vec![json!({"id": "x"})])), Say::Held),
+            (
+                "search",
+                with_request(exchange("POST", "/Users/.search", 200, one()), &json!({"count": 0})),
+                Say::Fails,
+            ),
+            ("not a list", get_user(), Say::Silent),
+        ],
+    );
+    assert_eq!(say("list-arithmetic", &items, Reading::Strict).0, Say::Fails);
+    check(
+        "list-no-repeats",
+        vec![
+            ("two", query("/Users", list(vec![user("1"), user("2")])), Say::Held),
+            ("twice", query("/Users", list(vec![user("1"), user("2"), user("1")])), Say::Fails),
+            ("one", query("/Users", one()), Say::Silent),
+            ("rows without id", query("/Users", list(vec![json!({}), json!({})])), Say::Held),
+        ],
+    );
+}
+
+#[test]
+fn resource_rules() {
+    let without = |pointer: &str| with(user("1"), pointer, Value::Null);
+    check(
+        "schemas-present",
+        vec![
+            ("there", get_user(), Say::Held),
+            ("in rows", query("/Users", list(vec![user("1")])), Say::Held),
+            ("missing", get(without("/schemas")), Say::Fails),
+            ("empty", get(with(user("1"), "/schemas", json!([]))), Say::Fails),
+            ("a text", get(with(user("1"), "/schemas", names::USER.into())), Say::Fails),
+            ("twice", get(with(user("1"), "/schemas", json!([names::USER, names::USER]))), Say::Fails),
+            ("missing in a row", query("/Users", list(vec![user("1"), without("/schemas")])), Say::Fails),
+            (
+                "missing in a projection",
+                query("/Users?attributes=userName", list(vec![without("/schemas")])),
+                Say::Warns,
+            ),
+            (
+                "missing in /Schemas",
+                query("/Schemas", list(vec![json!({"id": "urn:x", "attributes": []})])),
+                Say::Warns,
+            ),
+            ("an error", exchange("GET", "/Users/1", 404, error(404, None)), Say::Silent),
+            ("nothing", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Silent),
+        ],
+    );
+    check(
+        "id-present",
+        vec![
+            ("there", get_user(), Say::Held),
+            ("missing", get(without("/id")), Say::Fails),
+            ("empty", get(with(user("1"), "/id", "".into())), Say::Fails),
+            ("a number", get(with(user("1"), "/id", 1.into())), Say::Fails),
+            ("bulkId", get(with(user("1"), "/id", "bulkId:7".into())), Say::Fails),
+            (
+                "missing in a projection",
+                query("/Users?attributes=userName", list(vec![without("/id")])),
+                Say::Fails,
+            ),
+            (
+                "ServiceProviderConfig has none",
+                query("/ServiceProviderConfig", json!({"schemas": [names::SERVICE_PROVIDER_CONFIG]})),
+                Say::Silent,
+            ),
+            (
+                "ResourceTypes have none",
+                query("/ResourceTypes", list(vec![json!({"name": "User"})])),
+                Say::Silent,
+            ),
+        ],
+    );
+    check(
+        "id-stable",
+        vec![
+            ("the same", get_user(), Say::Held),
+            ("with a query", query("/Users/1?attributes=id", user("1")), Say::Held),
+            ("percent-encoded", query("/Users/ann%40example.com", user("ann@example.com")), Say::Held),
+            (
+                "an e-mail address in other letters",
+                query("/Users/ANN%40example.com", user("ann@example.com")),
+                Say::Held,
+            ),
+            ("another", get(user("2")), Say::Fails),
+            ("after PUT", exchange("PUT", "/Users/1", 200, user("2")), Say::Fails),
+            ("a create", created(user("1")), Say::Silent),
+            (
+                "discovery",
+                query("/ResourceTypes/User", json!({"id": "x", "schemas": [names::RESOURCE_TYPE]})),
+                Say::Silent,
+            ),
+        ],
+    );
+    check(
+        "meta-complete",
+        vec![
+            ("whole", get_user(), Say::Held),
+            ("missing", get(without("/meta")), Say::Fails),
+            ("no resourceType", get(without("/meta/resourceType")), Say::Fails),
+            ("no location", get(without("/meta/location")), Say::Fails),
+            ("no created", get(without("/meta/created")), Say::Warns),
+            ("created as a number", get(with(user("1"), "/meta/created", 1.into())), Say::Fails),
+            ("a projection", query("/Users/1?attributes=userName", without("/meta")), Say::Silent),
+            (
+                "discovery",
+                query("/ServiceProviderConfig", json!({"schemas": [names::SERVICE_PROVIDER_CONFIG]})),
+                Say::Silent,
+            ),
+        ],
+    );
+    check(
+        "meta-resource-type",
+        vec![
+            ("User", get_user(), Say::Held),
+            ("Users", get(with(user("1"), "/meta/resourceType", "Users".into())), Say::Fails),
+            ("in other letters", get(with(user("1"), "/meta/resourceType", "user".into())), Say::Fails),
+            ("no meta", get(without("/meta")), Say::Silent),
+            (
+                "discovery",
+                query("/Schemas", list(vec![json!({"id": "urn:x", "meta": {"resourceType": "Schemas"}})])),
+                Say::Warns,
+            ),
+        ],
+    );
+    check(
+        "location-on-create",
+        vec![
+            ("there", created(user("1")), Say::Held),
+            (
+                "relative",
+                with_header(exchange("POST", "/Users", 201, user("1")), "Location", "/scim/v2/Users/1"),
+                Say::Held,
+            ),
+            ("missing", exchange("POST", "/Users", 201, user("1")), Say::Fails),
+            ("of another", created(user("2")), Say::Warns),
+            ("without a body", created(Value::Null), Say::Held),
+            ("200", exchange("POST", "/Users", 200, user("1")), Say::Silent),
+        ],
+    );
+    let located = |at: &str| with_header(get_user(), "Location", at);
+    check(
+        "location-equals-meta",
+        vec![
+            ("the same", located("http://127.0.0.1:8080/scim/v2/Users/1"), Say::Held),
+            ("with a slash", located("http://127.0.0.1:8080/scim/v2/Users/1/"), Say::Held),
+            ("relative header", located("/scim/v2/Users/1"), Say::Held),
+            ("another", located("http://127.0.0.1:8080/scim/v2/Users/2"), Say::Fails),
+            ("another host", located("https://scim.example.com/scim/v2/Users/1"), Say::Warns),
+            (
+                "a relative meta.location",
+                with_header(
+                    get(with(user("1"), "/meta/location", "/Users/1".into())),
+                    "Location",
+                    "http://127.0.0.1:8080/scim/v2/Users/1",
+                ),
+                Say::Warns,
+            ),
+            (
+                "Content-Location differs",
+                with_header(get_user(), "Content-Location", "/scim/v2/Users/9"),
+                Say::Fails,
+            ),
+            ("no header", get_user(), Say::Silent),
+        ],
+    );
+    check(
+        "etag-syntax",
+        vec![
+            ("weak", with_header(get_user(), "ETag", "W/\"1\""), Say::Held),
+            ("strong", with_header(get_user(), "ETag", "\"1\""), Say::Held),
+            ("bare", with_header(get_user(), "ETag", "1"), Say::Fails),
+            ("small w", with_header(get_user(), "ETag", "w/\"1\""), Say::Fails),
+            ("none", get_user(), Say::Silent),
+        ],
+    );
+    check(
+        "etag-equals-version",
+        vec![
+            ("the same", with_header(get_user(), "ETag", "W/\"1\""), Say::Held),
+            ("without W/", with_header(get_user(), "ETag", "\"1\""), Say::Warns),
+            ("another", with_header(get_user(), "ETag", "W/\"2\""), Say::Fails),
+            ("no header on GET", get_user(), Say::Fails),
+            ("no header on PUT", exchange("PUT", "/Users/1", 200, user("1")), Say::Silent),
+            ("no version", with_header(get(without("/meta/version")), "ETag", "W/\"1\""), Say::Warns),
+            ("a projection", query("/Users/1?attributes=userName", without("/meta")), Say::Silent),
+            ("a list", query("/Users", list(vec![user("1")])), Say::Silent),
+        ],
+    );
+    let password = json!({"schemas": [names::USER], "userName": "a", "password": "s3cret-Passw0rd"});
+    let echoed = with(user("1"), "/nickName", "s3cret-Passw0rd".into());
+    check(
+        "password-never-returned",
+        vec![
+            ("none", get_user(), Say::Held),
+            (
+                "null",
+                raw(
+                    "GET",
+                    "/Users/1",
+                    200,
+                    SCIM,
+                    format!(r#"{{"schemas":["{}"],"id":"1","password":null}}"#, names::USER).as_bytes(),
+                ),
+                Say::Held,
+            ),
+            ("there", get(with(user("1"), "/password", "x".into())), Say::Fails),
+            ("hidden by stars", get(with(user("1"), "/password", "********".into())), Say::Fails),
+            ("in a row", query("/Users", list(vec![with(user("1"), "/Password", "x".into())])), Say::Fails),
+            ("elsewhere", with_request(created(echoed), &password), Say::Fails),
+            ("sent and not returned", with_request(created(user("1")), &password), Say::Held),
+            (
+                "a group has none",
+                query("/Groups/1", json!({"schemas": [names::GROUP], "id": "1"})),
+                Say::Silent,
+            ),
+        ],
+    );
+    let modified = |at: &str| created(with(user("1"), "/meta/lastModified", at.into()));
+    check(
+        "created-equals-modified",
+        vec![
+            ("the same", created(user("1")), Say::Held),
+            ("in another form", modified("2026-11-22T11:00:00.000+01:00"), Say::Held),
+            ("a moment later", modified("2026-11-22T10:00:00.004Z"), Say::Warns),
+            ("much later", modified("2026-11-22T10:00:09Z"), Say::Fails),
+            (
+                "a read",
+                get(with(user("1"), "/meta/lastModified", "2026-11-23T10:00:00Z".into())),
+                Say::Silent,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn schema_rules() {
+    let changed = |pointer: &str, value: Value| get(with(user("1"), pointer, value));
+    check(
+        "date-time-format",
+        vec![
+            ("Z", get_user(), Say::Held),
+            ("+00:00", changed("/meta/created", "2026-11-22T10:00:00+00:00".into()), Say::Held),
+            ("microseconds", changed("/meta/created", "2026-11-22T10:00:00.123456Z".into()), Say::Held),
+            ("no zone", changed("/meta/created", "2026-11-22T10:00:00".into()), Say::Warns),
+            ("a blank for T", changed("/meta/created", "2026-11-22 10:00:00Z".into()), Say::Fails),
+            ("a number", changed("/meta/created", 1_700_000_000.into()), Say::Fails),
+            (
+                "in a row",
+                query("/Users", list(vec![with(user("1"), "/meta/lastModified", "today".into())])),
+                Say::Fails,
+            ),
+            (
+                "none there",
+                query("/Users/1?attributes=userName", with(user("1"), "/meta", Value::Null)),
+                Say::Silent,
+            ),
+        ],
+    );
+    check(
+        "reference-syntax",
+        vec![
+            ("absolute", get_user(), Say::Held),
+            ("relative", changed("/meta/location", "../Users/1".into()), Say::Held),
+            ("empty", changed("/meta/location", "".into()), Say::Fails),
+            ("with blanks", changed("/meta/location", "not a uri".into()), Say::Fails),
+            ("the client's own profileUrl", changed("/profileUrl", "not a uri".into()), Say::Warns),
+        ],
+    );
+    check(
+        "attribute-types",
+        vec![
+            ("sound", get_user(), Say::Held),
+            ("a boolean as text", changed("/active", "true".into()), Say::Fails),
+            ("one object for an array", changed("/emails", json!({"value": "a"})), Say::Fails),
+            ("a number for text", changed("/userName", 7.into()), Say::Fails),
+            (
+                "null",
+                raw(
+                    "GET",
+                    "/Users/1",
+                    200,
+                    SCIM,
+                    format!(
+                        r#"{{"schemas":["{}"],"id":"1","userName":"a","title":null,"emails":[]}}"#,
+                        names::USER
+                    )
+                    .as_bytes(),
+                ),
+                Say::Held,
+            ),
+            ("an error", exchange("GET", "/Users/1", 404, error(404, None)), Say::Silent),
+        ],
+    );
+    check(
+        "one-primary",
+        vec![
+            ("one", get_user(), Say::Held),
+            (
+                "two",
+                changed("/emails", json!([{"value": "a", "primary": true}, {"value": "b", "primary": true}])),
+                Say::Fails,
+            ),
+            (
+                "none",
+                changed("/emails", json!([{"value": "a"}, {"value": "b", "primary": false}])),
+                Say::Held,
+            ),
+            ("no array of objects", changed("/emails", Value::Null), Say::Silent),
+        ],
+    );
+    let with_container = with(user("1"), &format!("/{}", names::ENTERPRISE_USER), json!({"department": "x"}));
+    let both = json!([names::USER, names::ENTERPRISE_USER]);
+    check(
+        "schemas-match",
+        vec![
+            ("the base schema", get_user(), Say::Held),
+            ("with its container", get(with(with_container.clone(), "/schemas", both.clone())), Say::Held),
+            ("a URI without container", get(with(user("1"), "/schemas", both)), Say::Held),
+            ("a container without URI", get(with_container), Say::Fails),
+            ("the base schema is missing", changed("/schemas", json!([names::GROUP])), Say::Fails),
+            (
+                "a projection",
+                query("/Users/1?attributes=userName", json!({"schemas": [names::GROUP], "id": "1"})),
+                Say::Silent,
+            ),
+        ],
+    );
+    check(
+        "never-returned",
+        vec![("none", get_user(), Say::Held), ("password", changed("/password", "x".into()), Say::Fails)],
+    );
+    check(
+        "required-present",
+        vec![
+            ("there", get_user(), Say::Held),
+            ("no userName", changed("/userName", Value::Null), Say::Fails),
+            (
+                "a projection",
+                query("/Users/1?attributes=title", json!({"schemas": [names::USER], "id": "1"})),
+                Say::Silent,
+            ),
+        ],
+    );
+    check(
+        "attributes-declared",
+        vec![
+            ("declared", get_user(), Say::Held),
+            ("a stranger", changed("/shoeSize", 44.into()), Say::Warns),
+        ],
+    );
+}
+
+#[test]
+fn the_suite_of_rules_and_the_table_agree() {
+    let library = Library::embedded().unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let suite = library
+        .suites()
+        .iter()
+        .map(|file| &file.suite)
+        .find(|suite| suite.suite == "rules")
+        .expect("the suite of rules is embedded");
+    let written: BTreeSet<&str> = suite.cases.iter().filter_map(|case| case.rule.as_deref()).collect();
+    let known: BTreeSet<&str> = RULES.iter().map(|rule| rule.name).collect();
+    assert_eq!(written, known);
+    assert!(known.len() >= 18 && known.len() == RULES.len());
+    for case in &suite.cases {
+        assert_eq!(Some(case.id.as_str()), case.rule.as_deref());
+        assert!(case.hint.is_some(), "{} has no hint", case.id);
+        assert!(!case.spec.is_empty(), "{} cites nothing", case.id);
+        for id in &case.spec {
+            let requirement =
+                Catalogue::embedded().get(id).unwrap_or_else(|| panic!("{}: no requirement {id}", case.id));
+            assert!(
+                case.level.is_none_or(|level| level <= requirement.level),
+                "{}: stronger than {id}",
+                case.id
+            );
+        }
+    }
+}
+
+/// The requirements that single faults name are among those that the rule's case cites.
+#[test]
+fn faults_break_what_their_rule_cites() {
+    let library = Library::embedded().unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let cases: BTreeMap<&str, &[String]> = library
+        .suites()
+        .iter()
+        .filter(|file| file.suite.suite == "rules")
+        .flat_map(|file| &file.suite.cases)
+        .filter_map(|case| Some((case.rule.as_deref()?, case.spec.as_slice())))
+        .collect();
+    let mut seen = 0;
+    for body in [
+        user("1"),
+        json!({"schemas": [names::USER, names::USER], "id": "bulkId:1", "meta": {"version": "x"}}),
+        json!({"id": 1}),
+        json!({"schemas": [names::LIST_RESPONSE], "totalResults": 9, "itemsPerPage": 3, "startIndex": 4, "Resources": [user("1")]}),
+        json!({"schemas": [names::LIST_RESPONSE], "Resources": [user("1"), user("2")]}),
+        json!({"schemas": [names::ERROR], "detail": 1}),
+        json!({"error": 1}),
+    ] {
+        for (method, path, status) in [
+            ("GET", "/Users/1", 200),
+            ("GET", "/Users?count=1", 200),
+            ("POST", "/Users", 201),
+            ("GET", "/Users/1", 404),
+        ] {
+            let exchange = with_header(exchange(method, path, status, body.clone()), "ETag", "W/\"7\"");
+            for rule in RULES {
+                for finding in say(rule.name, &exchange, Reading::Lenient).1 {
+                    for id in &finding.requirements {
+                        assert!(
+                            cases[rule.name].contains(id),
+                            "{}: {id} is not cited by its case",
+                            rule.name
+                        );
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 10);
+}
+
+#[test]
+fn equal_findings_are_one_with_several_exchanges() {
+    let definitions = Definitions::of(SchemaSet::core());
+    let rule = by_name("id-present").expect("the rule");
+    let mut broken: Vec<Exchange> = (0..4).map(|_| get(with(user("1"), "/id", Value::Null))).collect();
+    broken.push(query("/Users", list(vec![with(user("1"), "/id", Value::Null)])));
+    broken.push(get_user());
+    broken.push(exchange("DELETE", "/Users/1", 204, Value::Null));
+    for (index, exchange) in broken.iter_mut().enumerate() {
+        exchange.id = ExchangeId(index as u64 + 1);
+    }
+    let mutes = BTreeMap::from([("id-present".to_owned(), BTreeSet::from([ExchangeId(4)]))]);
+    let spec = ["RFC7643-3.1-05".to_owned()];
+    let context = RuleContext {
+        level: Level::Should,
+        spec: &spec,
+        place: None,
+        definitions: &definitions,
+        capabilities: &AllBut(&[]),
+        reading: Reading::Lenient,
+        mutes: &mutes,
+    };
+    let outcome = judge_all(rule, &broken, &context);
+    assert_eq!(outcome.eligible, 5);
+    let shown: Vec<(&str, Vec<u64>)> = outcome
+        .findings
+        .iter()
+        .map(|found| {
+            (found.finding.signature.endpoint.as_str(), found.exchanges.iter().map(|id| id.0).collect())
+        })
+        .collect();
+    assert_eq!(shown, [("/Users/{id}", vec![1, 2, 3]), ("/Users", vec![5])]);
+    assert_eq!(outcome.findings[0].finding.severity, Severity::Warning, "no more than the level of the case");
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![
+        Just("schemas".to_owned()),
+        Just("id".to_owned()),
+        Just("meta".to_owned()),
+        Just("Resources".to_owned()),
+        Just("totalResults".to_owned()),
+        Just("emails".to_owned()),
+        Just("status".to_owned()),
+        "[a-zA-Z$:.\\[\\]]{0,6}",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+        Just(Value::from(names::USER)),
+        Just(Value::from(names::LIST_RESPONSE)),
+        Just(Value::from(names::ERROR)),
+    ];
+    leaf.prop_recursive(5, 40, 6, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            proptest::collection::vec((name.clone(), inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn no_rule_panics(
+        body in json_value(),
+        status in prop_oneof![Just(200_u16), Just(201), Just(204), Just(400), Just(401), Just(404), Just(500)],
+        method in prop_oneof![Just("GET"), Just("POST"), Just("PATCH"), Just("HEAD")],
+        path in prop_oneof![Just("/Users"), Just("/Users/1?count=-1"), Just("/Users/.search"), Just("/Schemas"), Just("/"), Just("")],
+        header in "[ -~]{0,12}",
+    ) {
+        let answered = with_header(exchange(method, path, status, body.clone()), "Location", &header);
+        let answered = with_request(with_header(answered, "ETag", &header), &body);
+        for rule in RULES {
+            say(rule.name, &answered, Reading::Strict);
+        }
+    }
+}

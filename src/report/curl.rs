@@ -1,0 +1,189 @@
+//! The curl command that makes a request again, by hand.
+//!
+//! Secrets stand in it as the variables that hold them: a report never knew more. What cannot be reproduced
+//! from a report (a body that was shortened) is said in a comment.
+
+use super::model::{CredentialNames, ExchangeRecord, HeaderRecord, TargetIdentity};
+use super::text;
+
+/// What a masked credential reads as.
+const MASK: &str = "***";
+
+/// Headers that curl sets itself, or that only identify the run.
+const OWN: [&str; 9] = [
+    "host",
+    "user-agent",
+    "content-length",
+    "accept-encoding",
+    "connection",
+    "traceparent",
+    "transfer-encoding",
+    "cookie",
+    "expect",
+];
+
+/// Wider commands are broken into a line for each option.
+const LINE: usize = 100;
+
+/// The command for an exchange, in one or more lines that a POSIX shell reads as one.
+pub fn command(exchange: &ExchangeRecord, target: &TargetIdentity) -> String {
+    let request = &exchange.request;
+    let mut parts = Vec::new();
+    match request.method.as_str() {
+        "GET" if request.body.is_none() => {}
+        "HEAD" => parts.push("--head".to_owned()),
+        method => parts.push(format!("-X {}", quote(method))),
+    }
+    let mut sent_type = false;
+    for header in &request.headers {
+        if OWN.iter().any(|own| own.eq_ignore_ascii_case(&header.name)) {
+            continue;
+        }
+        sent_type |= header.name.eq_ignore_ascii_case("content-type");
+        parts.push(option(header, target));
+    }
+    let mut remark = "";
+    if let Some(body) = &request.body {
+        if !sent_type {
+            // Without this, curl adds a media type that was not sent.
+            parts.push("-H 'Content-Type:'".to_owned());
+        }
+        parts.push(format!("--data-binary {}", quote(&body.text)));
+        if body.shortened {
+            remark = "# the body is shortened here: the report does not hold all of it\n";
+        }
+    }
+    let head = "curl -sSi";
+    let url = quote(&request.url);
+    let whole = format!("{head} {} {url}", parts.join(" "));
+    if parts.is_empty() {
+        format!("{head} {url}")
+    } else if whole.len() <= LINE {
+        format!("{remark}{whole}")
+    } else {
+        format!("{remark}{head} {url} \\\n  {}", parts.join(" \\\n  "))
+    }
+}
+
+/// One header as an option: `-H 'Accept: application/scim+json'`, or with the variable of a secret.
+fn option(header: &HeaderRecord, target: &TargetIdentity) -> String {
+    let HeaderRecord { name, value } = header;
+    if !value.contains(MASK) {
+        return format!("-H {}", quote(&format!("{name}: {value}")));
+    }
+    if let Some(own) = target.headers.iter().find(|own| own.name.eq_ignore_ascii_case(name)) {
+        return format!("-H {}", quote_with_variables(&format!("{name}: {}", own.value)));
+    }
+    match &target.credentials {
+        CredentialNames::Basic { user, variable } => {
+            format!("-u {}", quote_with_variables(&format!("{user}:${{{variable}}}")))
+        }
+        CredentialNames::Bearer { variable } => {
+            format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{{variable}}}")))
+        }
+        CredentialNames::None => {
+            format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{SCIM_TOKEN}}")))
+        }
+    }
+}
+
+/// A word as a POSIX shell reads it literally. What a terminal would act on is written in `$'…'`, which every
+/// common shell knows.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,~".contains(c);
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('~') {
+        return word.to_owned();
+    }
+    if text::visible(word) == word && !word.contains('\n') {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    let mut quoted = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if text::visible(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) as &str => {
+                quoted.push(c)
+            }
+            c => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    quoted.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// A word in which `${VAR}` stays for the shell to fill in, and nothing else does.
+fn quote_with_variables(word: &str) -> String {
+    let mut quoted = String::from('"');
+    let mut rest = text::one_line(word);
+    while let Some(at) = rest.find(['$', '"', '`', '\\']) {
+        let special = rest.split_off(at);
+        quoted.push_str(&rest);
+        let variable = special.strip_prefix("${").and_then(|tail| tail.split_once('}')).map(|(name, _)| name);
+        let taken = match variable {
+            Some(name) if is_variable(name) => {
+                quoted.push_str(&format!("${{{name}}}"));
+                name.len() + 3
+            }
+            _ => {
+                quoted.push('\\');
+                quoted.push_str(&special[..1]);
+                1
+            }
+        };
+        rest = special[taken..].to_owned();
+    }
+    quoted.push_str(&rest);
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a word is the name of a variable.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        for word in [
+            "http://x/Users?filter=a%20eq",
+            "it's",
+            "a\nb",
+            "\u{1b}[31m\t\\",
+            "",
+            "$HOME `id` \"q\" !x",
+            "日本",
+            "~root",
+            "create/x[row]",
+            "\u{202e}\\'",
+        ] {
+            let out = std::process::Command::new("bash")
+                .args(["-c", &format!("printf %s {}", quote(word))])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8_lossy(&out.stdout), word, "{}", quote(word));
+        }
+    }
+
+    #[test]
+    fn only_variables_stay_for_the_shell() {
+        let line = quote_with_variables("X-Key: a ${SCIM_KEY} $(id) `id` \"x\" ${1} \\ $HOME");
+        let out = std::process::Command::new("bash")
+            .env("SCIM_KEY", "sec ret")
+            .args(["-c", &format!("printf %s {line}")])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "X-Key: a sec ret $(id) `id` \"x\" ${1} \\ $HOME");
+    }
+}

@@ -1,0 +1,341 @@
+//! What stands on the terminal after the trials' own lines: what went wrong, what was left out, the run in
+//! numbers.
+
+use indexmap::IndexMap;
+
+use crate::outcome::{Exit, Outcome, SkipReason, Verdict};
+
+use super::failure;
+use super::look::{self, GUTTER, Look};
+use super::model::{CleanUpRecord, RunReport};
+use super::{curl, text};
+
+/// Up to how many warned cases are shown with their exchanges.
+const WHOLE_WARNINGS: usize = 3;
+/// How many ids are named for one reason of skipping.
+const NAMED: usize = 4;
+/// How many of what was left behind are named.
+const LEFT_BEHIND: usize = 20;
+
+/// Everything after the trials' lines, ending in a line feed.
+pub fn render(report: &RunReport, look: Look) -> String {
+    let mut out = String::new();
+    details(&mut out, report, look);
+    skipped(&mut out, report, look);
+    summary(&mut out, report, look);
+    out
+}
+
+/// A block for each case that needs a reader: warnings first and failures last, nearest to the prompt.
+fn details(out: &mut String, report: &RunReport, look: Look) {
+    let warned: Vec<&Outcome> = report
+        .outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome.verdict, Verdict::Warned) && !report.is_failure(outcome))
+        .collect();
+    let whole = warned.len() <= WHOLE_WARNINGS;
+    for outcome in &warned {
+        out.push('\n');
+        out.push_str(&if whole {
+            failure::block(report, outcome, look)
+        } else {
+            failure::brief(report, outcome, look)
+        });
+    }
+    let unjudged = |outcome: &&Outcome| {
+        matches!(outcome.verdict, Verdict::Inconclusive { .. } | Verdict::Errored { .. })
+    };
+    let failed = |outcome: &&Outcome| report.is_failure(outcome);
+    for outcome in report.outcomes.iter().filter(unjudged).chain(report.outcomes.iter().filter(failed)) {
+        out.push('\n');
+        out.push_str(&failure::block(report, outcome, look));
+    }
+}
+
+/// What was not judged, grouped by the reason.
+fn skipped(out: &mut String, report: &RunReport, look: Look) {
+    let mut reasons: IndexMap<String, Vec<&str>> = IndexMap::new();
+    for outcome in &report.outcomes {
+        if let Verdict::Skipped { reason } = &outcome.verdict {
+            reasons.entry(group(reason)).or_default().push(&outcome.id);
+        }
+    }
+    if reasons.is_empty() {
+        return;
+    }
+    // The sort is stable: reasons of equal weight stay in the order of the suites.
+    reasons.sort_by(|_, a, _, b| b.len().cmp(&a.len()));
+    section(out, "skipped", look);
+    for (reason, ids) in &reasons {
+        let mut lines = text::wrap(&text::one_line(reason), look.room()).into_iter();
+        let first = lines.next().unwrap_or_default();
+        out.push_str(&format!("{}{first}\n", look.label(&format!("{} ×", ids.len()))));
+        let indent = " ".repeat(GUTTER);
+        for line in lines {
+            out.push_str(&format!("{indent}{line}\n"));
+        }
+        let mut named = ids.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        if ids.len() > NAMED {
+            named.push_str(&format!(" and {} more", ids.len() - NAMED));
+        }
+        for line in text::wrap(&text::one_line(&named), look.room()) {
+            out.push_str(&format!("{indent}{}\n", look.paint(look::FAINT, &line)));
+        }
+    }
+}
+
+/// What skipped cases are grouped by: the reason without what differs from case to case.
+fn group(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::BlockedBy { case, .. } => format!("blocked by {case}"),
+        other => other.to_string(),
+    }
+}
+
+fn section(out: &mut String, title: &str, look: Look) {
+    let rule = "─".repeat(look.width.saturating_sub(text::columns(title) + 4).max(2));
+    out.push_str(&format!(
+        "\n{} {} {}\n",
+        look.paint(look::FAINT, "──"),
+        look.paint(look::STRONG, title),
+        look.paint(look::FAINT, &rule)
+    ));
+}
+
+fn summary(out: &mut String, report: &RunReport, look: Look) {
+    section(out, "summary", look);
+    let mut row = |label: &str, said: &str| {
+        let line = format!("{}{said}", look.label(label));
+        out.push_str(line.trim_end());
+        out.push('\n');
+    };
+
+    let product =
+        report.target.product.as_deref().map_or_else(String::new, |product| format!(" ({product})"));
+    let embedded = if report.target.embedded { " (the server inside scimspec)" } else { "" };
+    row("target", &text::one_line(&format!("{}{product}{embedded}", report.target.base_url)));
+    let deny = if report.deny_warnings { ", warnings denied" } else { "" };
+    row(
+        "profile",
+        &text::one_line(&format!(
+            "{}, reading {}{deny}, seed {}",
+            report.profile, report.reading, report.seed
+        )),
+    );
+
+    let counts = &report.summary.verdicts;
+    let rows: [(&str, u32, clap::builder::styling::Style); 8] = [
+        ("passed", counts.passed, look::of(&Verdict::Passed)),
+        ("noted", counts.noted, look::of(&Verdict::Noted)),
+        ("deviates", counts.deviates, look::ODD),
+        ("warned", counts.warned, look::of(&Verdict::Warned)),
+        ("failed", counts.failed, look::of(&Verdict::Failed)),
+        ("errored", counts.errored, look::TROUBLE),
+        ("inconclusive", counts.inconclusive, look::TROUBLE),
+        ("skipped", counts.skipped, look::ASIDE),
+    ];
+    let width = counts.total().to_string().len();
+    row("", "");
+    for (word, number, style) in rows {
+        if number > 0 || matches!(word, "passed" | "failed") {
+            let said = format!("{number:>width$}");
+            let said = if number > 0 { look.paint(style.bold(), &said) } else { said };
+            row(word, &said);
+        }
+    }
+
+    let numbers = &report.summary;
+    row("", "");
+    row("requests", &format!("{}, {:.1} for each case judged", numbers.requests, numbers.requests_per_case));
+    row("time", &text::duration(numbers.wall_ms));
+    let slow = numbers.slowest.iter().map(|case| text::duration(case.duration_ms)).collect::<Vec<_>>();
+    let width = slow.iter().map(String::len).max().unwrap_or(0);
+    for (at, (case, took)) in numbers.slowest.iter().zip(&slow).enumerate() {
+        let made = look.paint(look::FAINT, &text::count(case.exchanges as u64, "request"));
+        let label = if at == 0 { "slowest" } else { "" };
+        row(label, &format!("{took:>width$}  {}  {made}", text::one_line(&case.id)));
+    }
+    clean_up(out, report, look);
+    conclusion(out, report, look);
+}
+
+fn clean_up(out: &mut String, report: &RunReport, look: Look) {
+    let CleanUpRecord { deleted, already_gone, left_behind } = &report.summary.clean_up;
+    if *deleted == 0 && *already_gone == 0 && left_behind.is_empty() {
+        return;
+    }
+    let mut parts = vec![format!("{} deleted", text::count(*deleted, "resource"))];
+    if *already_gone > 0 {
+        parts.push(format!("{already_gone} had gone already"));
+    }
+    if left_behind.is_empty() {
+        parts.push("nothing left behind".to_owned());
+    }
+    let label = look.label("clean-up");
+    let indent = " ".repeat(GUTTER);
+    out.push_str(&format!("{label}{}\n", parts.join(", ")));
+    if left_behind.is_empty() {
+        return;
+    }
+    let said = format!("{} left behind:", text::count(left_behind.len() as u64, "resource"));
+    out.push_str(&format!("{indent}{}\n", look.paint(look::BAD, &said)));
+    for left in left_behind.iter().take(LEFT_BEHIND) {
+        let said = text::one_line(&format!("{}  {}", left.path, left.why));
+        out.push_str(&format!("{indent}  {}\n", text::clip_columns(&said, look.room())));
+    }
+    if left_behind.len() > LEFT_BEHIND {
+        out.push_str(&format!("{indent}  and {} more\n", left_behind.len() - LEFT_BEHIND));
+    }
+    let again = format!("scimspec clean {}", curl::quote(&report.target.base_url));
+    out.push_str(&format!("{indent}{} tries again\n", look.paint(look::COMMAND, &again)));
+}
+
+/// The last lines: what it comes to, and the failed cases by name.
+fn conclusion(out: &mut String, report: &RunReport, look: Look) {
+    let counts = &report.summary.verdicts;
+    let judged = text::count(counts.judged(), "case");
+    let failed: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| report.is_failure(outcome)).collect();
+    if failed.len() > 1 {
+        out.push('\n');
+        let ids: Vec<String> = failed.iter().map(|outcome| text::one_line(&outcome.id)).collect();
+        let widest = ids.iter().map(|id| text::columns(id)).max().unwrap_or(0).min(look.width / 2);
+        let room = look.width.saturating_sub(widest + 6).max(20);
+        for (outcome, id) in failed.iter().zip(&ids) {
+            let said = failure::message(outcome);
+            let said = text::clip_columns(&said, room);
+            out.push_str(&format!(
+                "  {} {id:<widest$}  {}\n",
+                look.paint(look::BAD, "✗"),
+                look.paint(look::FAINT, &said)
+            ));
+        }
+    }
+    let mut also = Vec::new();
+    if counts.warned > 0 && !report.deny_warnings {
+        also.push(text::count(counts.warned, "warning"));
+    }
+    if counts.errored > 0 && !failed.is_empty() {
+        also.push(format!("{} could not be judged", text::count(counts.errored, "case")));
+    }
+    let also = if also.is_empty() { String::new() } else { format!("; {}", also.join(", ")) };
+    let exit = counts.exit(report.deny_warnings);
+    let (style, said) = match exit {
+        Exit::Conformant if counts.warned + counts.deviates == 0 => {
+            (look::GOOD, format!("Conformant: {judged} judged, and all hold."))
+        }
+        Exit::Conformant => (look::GOOD, format!("Conformant: {judged} judged, none failed{also}.")),
+        Exit::Failures => (look::BAD, format!("Not conformant: {} of {judged} failed{also}.", failed.len())),
+        Exit::Unreachable | Exit::Usage => (
+            look::TROUBLE,
+            format!(
+                "No verdict: {} could not be judged; of {judged} judged, none failed.",
+                text::count(counts.errored, "case")
+            ),
+        ),
+        Exit::NothingRan => {
+            (look::TROUBLE, "Nothing ran: no case was selected and could be judged.".to_owned())
+        }
+    };
+    out.push('\n');
+    for line in text::wrap(&said, look.width) {
+        out.push_str(&format!("{}\n", look.paint(style.bold(), &line)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn plain(width: usize) -> Look {
+        Look { width, colour: false }
+    }
+
+    fn of(outcomes: &[Outcome], look: Look) -> String {
+        render(&sample::report_of(outcomes, &sample::exchanges(), false), look)
+    }
+
+    #[test]
+    fn a_run_with_one_of_each() {
+        insta::assert_snapshot!(render(&sample::report(), plain(100)));
+    }
+
+    #[test]
+    fn narrow_windows_are_kept_to() {
+        let shown = render(&sample::report(), plain(72));
+        let wide: Vec<&str> = shown
+            .lines()
+            // Commands stay on their lines, so that they can be copied.
+            .filter(|line| {
+                text::columns(line) > 72
+                    && !["curl", "then", "rerun", "  -", "clean"].iter().any(|word| line.contains(word))
+            })
+            .collect();
+        assert!(wide.is_empty(), "{wide:#?}");
+    }
+
+    #[test]
+    fn colours_only_where_they_are_wanted() {
+        let plain = render(&sample::report(), plain(100));
+        assert!(!plain.contains('\u{1b}'));
+        let coloured = render(&sample::report(), Look { width: 100, colour: true });
+        let stripped =
+            regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&coloured, "").into_owned();
+        assert_eq!(stripped, plain, "colours change nothing else");
+        assert_ne!(coloured, plain);
+    }
+
+    #[test]
+    fn a_good_run_is_short() {
+        let passed = sample::outcomes().remove(0);
+        insta::assert_snapshot!(of(&[passed], plain(80)));
+    }
+
+    #[test]
+    fn nothing_run_is_no_success() {
+        assert!(of(&[], plain(80)).ends_with("\nNothing ran: no case was selected and could be judged.\n"));
+    }
+
+    #[test]
+    fn an_errored_run_has_no_verdict() {
+        let outcomes = [sample::outcomes().remove(0), sample::errored()];
+        let shown = of(&outcomes, plain(80));
+        assert!(
+            shown.ends_with("No verdict: 1 case could not be judged; of 1 case judged, none failed.\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn denied_warnings_are_failures() {
+        let report = sample::report_of(&[sample::warning()], &sample::exchanges(), true);
+        let shown = render(&report, plain(80));
+        assert!(shown.ends_with("\nNot conformant: 1 of 1 case failed.\n"), "{shown}");
+    }
+
+    #[test]
+    fn many_warnings_are_shown_in_brief() {
+        let warnings: Vec<Outcome> =
+            (0..4).map(|n| Outcome { id: format!("create/location-{n}"), ..sample::warning() }).collect();
+        let shown = of(&warnings, plain(80));
+        assert!(!shown.contains("curl") && shown.contains("create/location-3"), "{shown}");
+    }
+
+    #[test]
+    fn hostile_text_cannot_reach_the_terminal() {
+        let mut outcome = sample::status_failure();
+        outcome.id = "create/\u{1b}[2J".to_owned();
+        outcome.title = "\u{1b}]0;owned\u{7}".to_owned();
+        outcome.findings[0].message = "a\u{9b}31m\u{202e}b".to_owned();
+        outcome.findings[0].expected = "\u{1b}[1m\r".to_owned();
+        outcome.notes = vec!["\u{1b}c".to_owned()];
+        let exchanges = [
+            sample::exchange(1, "GET", "/Users/\u{1b}c", None, 200, b"\x1b[31m{}\x00"),
+            sample::exchange(2, "GET", "/Users/\u{1b}c", None, 200, b"{\"a\": \"\\u001b[31m\"}"),
+        ];
+        let shown = render(&sample::report_of(&[outcome], &exchanges, false), plain(80));
+        let hostile: Vec<char> =
+            shown.chars().filter(|c| c.is_control() && *c != '\n' || *c == '\u{202e}').collect();
+        assert!(hostile.is_empty(), "{hostile:?} in {shown}");
+    }
+}

@@ -1,0 +1,737 @@
+//! Walks a suite file: the suite, its cases, their givens, rows and steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::super::diagnostic::Severity;
+use super::super::load::{Library, Population, SuiteFile};
+use super::super::model::{
+    Action, ActionError, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires, Step,
+};
+use super::super::nearest::suggestion;
+use super::expectation::{self, Place};
+use super::names::{Condition, Kind, Names};
+use super::{Known, Report, stored};
+
+/// A suite file.
+pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>, file: &SuiteFile) {
+    let suite = &file.suite;
+    id(report, "suite", &suite.suite);
+    report.spec(known, "spec", &suite.spec);
+    if suite.cases.is_empty() {
+        report.key_error("cases", "a suite without cases tests nothing", None);
+    }
+    headers(report, "defaults.headers", &suite.defaults.headers);
+    for (index, case) in suite.cases.iter().enumerate() {
+        let base = format!("cases[{index}]");
+        Walk { report, library, known, file, case, base: &base }.case();
+    }
+}
+
+/// A population file: its members may refer to the run and to members before them.
+pub(super) fn population(report: &mut Report<'_>, library: &Library, population: &Population) {
+    let mut names = Names::new(&[]);
+    let always = Condition::default();
+    if population.members.is_empty() {
+        report.key_error("members", "a population without members is none", None);
+    }
+    for (name, given) in &population.members {
+        let path = format!("members.{name}");
+        resource(report, library, &names, &path, given, &always);
+        names.add(report, name, Kind::Member, &path, &always);
+    }
+}
+
+/// One case.
+struct Walk<'r, 'd, 'l> {
+    report: &'r mut Report<'d>,
+    library: &'l Library,
+    known: Known<'l>,
+    file: &'l SuiteFile,
+    case: &'l Case,
+    base: &'r str,
+}
+
+impl<'l> Walk<'_, '_, 'l> {
+    fn at(&self, key: &str) -> String {
+        format!("{}.{key}", self.base)
+    }
+
+    fn case(&mut self) {
+        let case = self.case;
+        id(self.report, &self.at("id"), &case.id);
+        self.cited();
+        match (&case.rule, case.steps.is_empty()) {
+            (Some(_), false) => {
+                let hint =
+                    Some("a rule looks at every exchange of the run and has no steps of its own".to_owned());
+                self.report.key_error(&self.at("rule"), "a case has either steps or a rule", hint);
+            }
+            (None, true) => {
+                let hint = Some("add `steps`, or the name of a `rule`".to_owned());
+                self.report.error(&self.at("id"), "this case has neither steps nor a rule", hint);
+            }
+            (Some(rule), true) => {
+                self.rule(rule);
+                return;
+            }
+            (None, false) => {}
+        }
+        self.walk();
+    }
+
+    fn rule(&mut self, rule: &str) {
+        let case = self.case;
+        if !self.known.rules.contains(&rule) {
+            self.report.unknown(&self.at("rule"), "rule", rule, self.known.rules.iter().copied());
+        }
+        let idle = [
+            ("given", !case.given.is_empty()),
+            ("fresh", !case.fresh.is_empty()),
+            ("rows", !case.rows.is_empty()),
+            ("setup", !case.setup.is_empty()),
+            ("population", case.population.is_some()),
+        ];
+        for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
+            let hint = Some("leave it out: a rule looks at the exchanges of other cases".to_owned());
+            self.report.key_error(&self.at(key), format!("a rule has no use for `{key}`"), hint);
+        }
+    }
+
+    /// What the case and its rows cite, and the levels that follow.
+    fn cited(&mut self) {
+        let (case, suite) = (self.case, &self.file.suite);
+        self.report.spec(self.known, &self.at("spec"), &case.spec);
+        self.report.source(self.known, &self.at("source"), &case.source);
+        let cited = self.all_cited();
+        self.report.level(self.known, self.base, case.level, &cited);
+        if case.level.is_none() && suite.level.is_some() {
+            let narrower = self.known.catalogue.strongest(cited.iter().map(String::as_str));
+            if narrower.is_some_and(|strongest| suite.level > Some(strongest)) {
+                self.report.error(
+                    &self.at("spec"),
+                    "the suite's level is stronger than what this case cites",
+                    Some("give the case a `level` of its own".to_owned()),
+                );
+            }
+        }
+        if cited.is_empty() && self.file.origin == super::super::load::Origin::Embedded {
+            let hint = Some("add `spec` with requirement ids, or `source` with a vendor's".to_owned());
+            self.report.warn(&self.at("id"), "this case cites nothing", hint);
+        }
+        let mut ids = BTreeSet::new();
+        for (index, row) in case.rows.iter().enumerate() {
+            let path = format!("{}.rows[{index}]", self.base);
+            id(self.report, &format!("{path}.id"), &row.id);
+            if !ids.insert(&row.id) {
+                self.report.error(
+                    &format!("{path}.id"),
+                    format!("the row `{}` is there already", row.id),
+                    None,
+                );
+            }
+            self.report.spec(self.known, &format!("{path}.spec"), &row.spec);
+            let with_row = [cited.as_slice(), &row.spec].concat();
+            self.report.level(self.known, &path, row.level, &with_row);
+        }
+    }
+
+    /// Everything that the case cites, in its steps and rows too.
+    fn all_cited(&self) -> Vec<String> {
+        let (case, suite) = (self.case, &self.file.suite);
+        let mut cited: Vec<String> = [suite.spec.as_slice(), &case.spec, &case.source].concat();
+        for row in &case.rows {
+            cited.extend_from_slice(&row.spec);
+            row.expect.values().for_each(|expect| expectation::cited(expect, &mut cited));
+        }
+        for step in &case.steps {
+            cited.extend_from_slice(&step.spec);
+            cited.extend_from_slice(&step.source);
+            if let Some(expect) = &step.expect {
+                expectation::cited(expect, &mut cited);
+            }
+        }
+        cited
+    }
+
+    fn walk(&mut self) {
+        let case = self.case;
+        let mut names = Names::new(&case.rows);
+        let always = Condition {
+            requires: requires([&self.file.suite.requires, &case.requires]),
+            ..Condition::default()
+        };
+        if let Some(name) = &case.population {
+            match self.library.population(name) {
+                Some(population) => {
+                    for member in population.members.keys() {
+                        names.add(self.report, member, Kind::Member, &self.at("population"), &always);
+                    }
+                }
+                None => {
+                    let path = self.at("population");
+                    self.report.unknown(&path, "population", name, self.library.population_names());
+                }
+            }
+        }
+        for name in case.fresh.keys() {
+            names.add(self.report, name, Kind::Fresh, &self.at(&format!("fresh.{name}")), &always);
+        }
+        for (name, given) in &case.given {
+            let path = self.at(&format!("given.{name}"));
+            resource(self.report, self.library, &names, &path, given, &always);
+            let kind = if given.times.is_some() { Kind::Crowd } else { Kind::Given };
+            names.add(self.report, name, kind, &path, &always);
+        }
+        for (name, fresh) in &case.fresh {
+            self.fresh(&names, name, fresh, &always);
+        }
+        let steps: Vec<(&Step, String)> = case
+            .setup
+            .iter()
+            .enumerate()
+            .map(|(index, step)| (step, self.at(&format!("setup[{index}]"))))
+            .chain(
+                case.steps
+                    .iter()
+                    .enumerate()
+                    .map(|(index, step)| (step, self.at(&format!("steps[{index}]")))),
+            )
+            .collect();
+        for (row_index, row) in case.rows.iter().enumerate() {
+            for step in row.expect.keys() {
+                let path = self.at(&format!("rows[{row_index}].expect.{step}"));
+                let known: Vec<&str> = steps.iter().filter_map(|(step, _)| step.id.as_deref()).collect();
+                if !known.contains(&step.as_str()) {
+                    self.report.key_error(
+                        &path,
+                        format!("no step is called `{step}`"),
+                        suggestion(step, known),
+                    );
+                }
+            }
+        }
+        for (index, (step, path)) in steps.iter().enumerate() {
+            let in_setup = index < case.setup.len();
+            self.step(&mut names, step, path, &always, in_setup);
+        }
+        names.unused(self.report, self.base);
+    }
+
+    fn fresh(&mut self, names: &Names<'_>, name: &str, fresh: &Fresh, always: &Condition) {
+        let (how, of) = match fresh {
+            Fresh::Kind(_) => return,
+            Fresh::Upper(of) => ("upper", of),
+            Fresh::Lower(of) => ("lower", of),
+            Fresh::Mixed(of) => ("mixed", of),
+        };
+        let path = self.at(&format!("fresh.{name}.{how}"));
+        if of == name {
+            self.report.error(&path, format!("`{name}` is derived from itself"), None);
+        } else {
+            names.text(self.report, &path, &format!("${{{of}}}"), always);
+        }
+    }
+
+    fn step(
+        &mut self,
+        names: &mut Names<'l>,
+        step: &'l Step,
+        path: &str,
+        always: &Condition,
+        in_setup: bool,
+    ) {
+        let at = |key: &str| format!("{path}.{key}");
+        let mut own = always.requires.clone();
+        own.extend(requires([&step.requires]));
+        let condition = names.condition(self.report, path, &step.when, own);
+        self.headings(step, path, in_setup);
+        headers(self.report, &at("headers"), &step.headers);
+        for (name, value) in &step.headers {
+            if let Some(value) = value {
+                names.text(self.report, &at(&format!("headers.{name}")), value, &condition);
+            }
+        }
+        let action = step.action();
+        match &action {
+            Err(error) => self.no_action(step, path, error),
+            Ok(action) => {
+                self.misplaced_payload(step, path, action);
+                match action {
+                    Action::Send { line, payload } => {
+                        send(self.report, names, self.case, &at("send"), line, &condition);
+                        self.payload(names, path, payload, &condition);
+                    }
+                    Action::Query(query) => {
+                        self.query(names, &at("query"), query, &condition);
+                    }
+                    Action::Read(name) => names.resource(self.report, &at("read"), name, false, &condition),
+                    Action::Unchanged(all) => {
+                        for (index, name) in all.iter().enumerate() {
+                            names.resource(
+                                self.report,
+                                &at(&format!("unchanged[{index}]")),
+                                name,
+                                true,
+                                &condition,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        if step.eventually.is_some()
+            && let Ok(Action::Send { line, .. }) = &action
+            && !line.starts_with("GET ")
+            && !line.starts_with("HEAD ")
+        {
+            let hint = Some("put `eventually` on the read that follows".to_owned());
+            self.report.key_error(&at("eventually"), "a write is not repeated", hint);
+        }
+        // From here on the step itself has a name: its own expectation may compare with what it sent.
+        if let Some(name) = &step.id {
+            names.add(self.report, name, step_kind(&action), &at("id"), &condition);
+        }
+        let own_alternatives = alternatives(step, self.case);
+        if let Some(expect) = &step.expect {
+            self.expect(names, &at("expect"), expect, &condition, &action);
+        } else if !in_setup
+            && step.id.is_none()
+            && step.capture.is_empty()
+            && matches!(action, Ok(Action::Send { .. } | Action::Query(_) | Action::Read(_)))
+        {
+            let hint = Some("add `expect`, or `id` or `capture` if a later step needs the answer".to_owned());
+            self.report.warn(path, "nothing is expected of this step", hint);
+        }
+        if let Some(name) = &step.id {
+            for (index, row) in self.case.rows.iter().enumerate() {
+                if let Some(expect) = row.expect.get(name) {
+                    let path = self.at(&format!("rows[{index}].expect.{name}"));
+                    self.expect(names, &path, expect, &condition, &action);
+                }
+            }
+            names.set_alternatives(name, own_alternatives);
+        }
+        for (name, capture) in &step.capture {
+            let path = at(&format!("capture.{name}"));
+            self.capture(&path, capture);
+            names.add(self.report, name, Kind::Capture, &path, &condition);
+        }
+    }
+
+    fn expect(
+        &mut self,
+        names: &Names<'_>,
+        path: &str,
+        expect: &Expect,
+        condition: &Condition,
+        action: &Result<Action<'_>, ActionError>,
+    ) {
+        if matches!(action, Ok(Action::Unchanged(_))) {
+            let hint = Some("`unchanged` says itself what is expected".to_owned());
+            self.report.key_error(path, "a comparison has no expectation of its own", hint);
+            return;
+        }
+        let cited = self.all_cited();
+        let filter = match action {
+            Ok(Action::Query(query)) => query.filter.is_some(),
+            Ok(Action::Send { line, .. }) => line.contains("filter=") || line.contains(".search"),
+            _ => false,
+        };
+        let place = Place { known: self.known, names, condition, cited: &cited, filter };
+        expectation::expect(self.report, place, path, expect);
+    }
+
+    /// `title`, `level`, `source` and `consequence` describe a checkpoint.
+    fn headings(&mut self, step: &Step, path: &str, in_setup: bool) {
+        self.report.spec(self.known, &format!("{path}.spec"), &step.spec);
+        self.report.source(self.known, &format!("{path}.source"), &step.source);
+        let cited = if step.spec.is_empty() && step.source.is_empty() {
+            self.all_cited()
+        } else {
+            [step.spec.as_slice(), &step.source].concat()
+        };
+        self.report.level(self.known, path, step.level, &cited);
+        match &step.checkpoint {
+            Some(checkpoint) => {
+                let at = format!("{path}.checkpoint");
+                id(self.report, &at, checkpoint);
+                if step.title.is_none() {
+                    let hint = Some("add `title`: what it shows, in plain words".to_owned());
+                    self.report.key_error(&at, "a checkpoint is reported as a case, and has no title", hint);
+                }
+                if in_setup {
+                    self.report.key_error(&at, "a step of `setup` is no checkpoint", None);
+                }
+            }
+            None => {
+                let described = [
+                    ("title", step.title.is_some()),
+                    ("level", step.level.is_some()),
+                    ("source", !step.source.is_empty()),
+                    ("consequence", step.consequence.is_some()),
+                ];
+                for (key, _) in described.into_iter().filter(|(_, present)| *present) {
+                    let hint = Some(
+                        "add `checkpoint` with an id, or move it to the case or into `expect`".to_owned(),
+                    );
+                    let message = format!("`{key}` belongs to a checkpoint, and this step is none");
+                    self.report.key_warn(&format!("{path}.{key}"), message, hint);
+                }
+            }
+        }
+    }
+
+    fn no_action(&mut self, step: &Step, path: &str, error: &ActionError) {
+        match error {
+            ActionError::None => {
+                let hint = if has_payload(step).is_some() {
+                    "add `send: METHOD /path`"
+                } else {
+                    "such as `send: GET /Users` or `read: NAME`"
+                };
+                self.report.error(path, error.to_string(), Some(hint.to_owned()));
+            }
+            ActionError::Several(keys) => {
+                let last = keys.last().copied().unwrap_or_default();
+                self.report.key_error(
+                    &format!("{path}.{last}"),
+                    error.to_string(),
+                    Some("keep one".to_owned()),
+                );
+            }
+        }
+    }
+
+    fn misplaced_payload(&mut self, step: &Step, path: &str, action: &Action<'_>) {
+        if !matches!(action, Action::Send { .. })
+            && let Some(key) = has_payload(step)
+        {
+            let hint = Some("only `send` has a body".to_owned());
+            self.report.key_error(
+                &format!("{path}.{key}"),
+                format!("`{key}` has no `send` to belong to"),
+                hint,
+            );
+        }
+    }
+
+    fn payload(&mut self, names: &Names<'_>, path: &str, payload: &Payload<'_>, condition: &Condition) {
+        match payload {
+            Payload::None => {}
+            Payload::Body(body) => names.value(self.report, &format!("{path}.body"), body, condition),
+            Payload::Operations(operations) => {
+                names.value(self.report, &format!("{path}.operations"), operations, condition);
+            }
+            Payload::Raw(raw) => names.text(self.report, &format!("{path}.raw"), raw, condition),
+            Payload::Make(make) => self.make(names, &format!("{path}.make"), make, condition),
+        }
+    }
+
+    fn make(&mut self, names: &Names<'_>, path: &str, make: &Make, condition: &Condition) {
+        let Make { from, fixture, sent, set, without, template: _ } = make;
+        let starts = [("from", from.is_some()), ("fixture", fixture.is_some()), ("sent", sent.is_some())];
+        one_of(self.report, path, &starts);
+        if let Some(name) = from {
+            names.resource(self.report, &format!("{path}.from"), name, false, condition);
+        }
+        if let Some(name) = fixture {
+            self::fixture(self.report, self.library, &format!("{path}.fixture"), name);
+        }
+        if let Some(name) = sent {
+            names.sender(self.report, &format!("{path}.sent"), name, false, condition);
+        }
+        for (attribute, value) in set {
+            names.value(self.report, &format!("{path}.set.{attribute}"), value, condition);
+        }
+        set_and_without(self.report, path, set, without);
+    }
+
+    fn query(&mut self, names: &Names<'_>, path: &str, query: &Query, condition: &Condition) {
+        let at = |key: &str| format!("{path}.{key}");
+        if !query.endpoint.starts_with('/') {
+            let hint = Some(format!("write `/{}`", query.endpoint));
+            self.report.error(&at("endpoint"), "an endpoint begins with `/`", hint);
+        }
+        if query.endpoint.contains('?') {
+            let hint = Some("write filter, count and the like as keys of `query`".to_owned());
+            self.report.error(&at("endpoint"), "an endpoint has no parameters", hint);
+        }
+        names.text(self.report, &at("endpoint"), &query.endpoint, condition);
+        let texts = [("filter", &query.filter), ("sortBy", &query.sort_by), ("sortOrder", &query.sort_order)];
+        for (key, text) in texts {
+            if let Some(text) = text {
+                names.text(self.report, &at(key), text, condition);
+            }
+        }
+        for (key, list) in
+            [("attributes", &query.attributes), ("excludedAttributes", &query.excluded_attributes)]
+        {
+            for (index, text) in list.iter().enumerate() {
+                names.text(self.report, &at(&format!("{key}[{index}]")), text, condition);
+            }
+        }
+    }
+
+    fn capture(&mut self, path: &str, capture: &Capture) {
+        let Capture { path: json_path, header } = capture;
+        one_of(self.report, path, &[("path", json_path.is_some()), ("header", header.is_some())]);
+        if let Some(json_path) = json_path {
+            expectation::json_path(self.report, &format!("{path}.path"), json_path);
+        }
+    }
+}
+
+/// The names of a step's alternatives, whatever row is run.
+fn alternatives(step: &Step, case: &Case) -> Vec<String> {
+    let of = |expect: &Expect| {
+        expect.any.iter().filter_map(|alternative| alternative.name.clone()).collect::<Vec<_>>()
+    };
+    let mut names: Vec<String> = step.expect.iter().flat_map(of).collect();
+    if let Some(id) = &step.id {
+        names.extend(case.rows.iter().filter_map(|row| row.expect.get(id)).flat_map(of));
+    }
+    names
+}
+
+fn step_kind(action: &Result<Action<'_>, ActionError>) -> Kind {
+    let (resource, body, operations) = match action {
+        Ok(Action::Send { payload, .. }) => {
+            (true, !matches!(payload, Payload::None), matches!(payload, Payload::Operations(_)))
+        }
+        Ok(Action::Read(_)) | Err(_) => (true, false, false),
+        Ok(Action::Query(_) | Action::Unchanged(_)) => (false, false, false),
+    };
+    Kind::Step { resource, body, operations }
+}
+
+fn has_payload(step: &Step) -> Option<&'static str> {
+    let all = [
+        ("body", step.body.is_some()),
+        ("make", step.make.is_some()),
+        ("operations", step.operations.is_some()),
+        ("raw", step.raw.is_some()),
+    ];
+    all.into_iter().find(|(_, present)| *present).map(|(key, _)| key)
+}
+
+/// A resource that exists before the first step, or a member of a population.
+fn resource(
+    report: &mut Report<'_>,
+    library: &Library,
+    names: &Names<'_>,
+    path: &str,
+    given: &Given,
+    always: &Condition,
+) {
+    let Given { fixture: name, inline, set, without, times } = given;
+    match (name, inline) {
+        (Some(name), None) => {
+            let long = format!("{path}.fixture");
+            let at = if report.text.places().has(&long) { long } else { path.to_owned() };
+            fixture(report, library, &at, name);
+        }
+        (None, Some(value)) => {
+            let at = format!("{path}.inline");
+            names.value(report, &at, value, always);
+            stored::resource(report, &at, value);
+        }
+        (Some(_), Some(_)) => {
+            report.key_error(
+                &format!("{path}.inline"),
+                "fixture and inline exclude each other",
+                Some("keep one".into()),
+            );
+        }
+        (None, None) => {
+            report.key_error(path, "a resource starts from a `fixture` or stands `inline`", None);
+        }
+    }
+    if *times == Some(0) {
+        report.error(&format!("{path}.times"), "0 resources are none", Some("leave the name out".to_owned()));
+    }
+    for (attribute, value) in set {
+        names.value(report, &format!("{path}.set.{attribute}"), value, always);
+    }
+    stored::attributes(
+        report,
+        &format!("{path}.set"),
+        set.iter().map(|(name, value)| (name.as_str(), value)),
+    );
+    set_and_without(report, path, set, without);
+}
+
+fn fixture(report: &mut Report<'_>, library: &Library, path: &str, name: &str) {
+    if library.fixture(name).is_none() {
+        report.unknown(path, "fixture", name, library.fixture_names());
+    }
+}
+
+fn set_and_without(report: &mut Report<'_>, path: &str, set: &IndexMap<String, Value>, without: &[String]) {
+    for (index, name) in without.iter().enumerate() {
+        // The same name in other letters is another key: that is how a case swaps one for the other.
+        if set.contains_key(name) {
+            report.error(
+                &format!("{path}.without[{index}]"),
+                format!("`{name}` is set and left out at once"),
+                None,
+            );
+        }
+    }
+    for name in set.keys().filter(|name| name.contains('.') && !name.starts_with("urn:")) {
+        let top = name.split('.').next().unwrap_or(name);
+        report.key_error(
+            &format!("{path}.set.{name}"),
+            "`set` names top-level attributes",
+            Some(format!("write `{top}: {{…}}` with all of its parts")),
+        );
+    }
+}
+
+/// Exactly one of several keys.
+pub(super) fn one_of(report: &mut Report<'_>, path: &str, keys: &[(&str, bool)]) {
+    let present: Vec<&str> = keys.iter().filter(|(_, present)| *present).map(|(key, _)| *key).collect();
+    match present.as_slice() {
+        [_] => {}
+        [] => {
+            let all: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+            report.key_error(path, format!("one of {} is missing here", all.join(", ")), None);
+        }
+        [.., last] => {
+            let message = format!("{} exclude each other", present.join(" and "));
+            report.key_error(&format!("{path}.{last}"), message, Some("keep one".to_owned()));
+        }
+    }
+}
+
+/// Ids are small letters, digits, `-` and `.`, so that they can be typed, globbed and put into file names.
+fn id(report: &mut Report<'_>, path: &str, id: &str) {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if id.chars().all(fits) && id.starts_with(ends) && id.ends_with(ends) {
+        return;
+    }
+    let better: String = id.to_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    let better = better.trim_matches(['-', '.']).to_owned();
+    let hint = if better.is_empty() { None } else { Some(format!("such as `{better}`")) };
+    report.error(path, format!("`{id}` cannot be an id: small letters, digits, - and . only"), hint);
+}
+
+fn headers(report: &mut Report<'_>, path: &str, headers: &IndexMap<String, Option<String>>) {
+    let mut seen = BTreeMap::new();
+    for name in headers.keys() {
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let at = format!("{path}.{name}");
+        if name.is_empty() || !name.chars().all(token) {
+            report.key_error(&at, format!("`{name}` cannot be the name of a header"), None);
+        }
+        if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
+            report.key_error(&at, format!("the header `{other}` is there already"), None);
+        }
+        if name.eq_ignore_ascii_case("authorization") {
+            let hint = Some(
+                "write `auth: good`, `none`, `bad` or `second`; a suite holds no credentials".to_owned(),
+            );
+            report.key_error(&at, "credentials are not written into a suite", hint);
+        }
+    }
+}
+
+/// The line of a `send`: method and path, references, and what it writes to.
+fn send(
+    report: &mut Report<'_>,
+    names: &Names<'_>,
+    case: &Case,
+    path: &str,
+    line: &str,
+    condition: &Condition,
+) {
+    names.text(report, path, line, condition);
+    let Some((method, target)) = line.split_once(' ') else {
+        let hint = Some("such as `GET /Users`".to_owned());
+        report.error(path, "a request is METHOD, a blank, and the path", hint);
+        return;
+    };
+    if method.is_empty() || !method.chars().all(|c| c.is_ascii_alphabetic()) {
+        report.error(path, format!("`{method}` is no method"), Some("such as `GET /Users`".to_owned()));
+    }
+    if !target.starts_with('/') {
+        report.error(
+            path,
+            "a path begins with `/`, below the base URL",
+            Some("such as `GET /Users`".to_owned()),
+        );
+    }
+    if target.contains([' ', '"', '#']) {
+        let spot = report.piece(path, target);
+        let hint = Some("use `query`, which encodes it, or percent-encode it here".to_owned());
+        report.at(spot, Severity::Error, "a blank, a quote or `#` cannot stand in a path", hint);
+    }
+    comment_cuts(report, path);
+    ownership(report, names, case, path, method, target);
+}
+
+/// ` #` begins a comment in YAML: what follows it in an unquoted path is silently lost.
+fn comment_cuts(report: &mut Report<'_>, path: &str) {
+    let places = report.text.places();
+    if !places.plain(path) {
+        return;
+    }
+    let spot = places.spot(path);
+    let Some(line) = report.text.source().lines().nth(spot.line.saturating_sub(1) as usize) else { return };
+    let rest: String = line.chars().skip((spot.column - 1 + spot.length) as usize).collect();
+    let lost = rest.trim_start();
+    if rest.starts_with(' ')
+        && lost.starts_with('#')
+        && lost.chars().nth(1).is_some_and(|c| !c.is_whitespace())
+    {
+        let hint = Some("quote the whole value, or put a blank after `#` if it is a comment".to_owned());
+        report.warn(path, format!("`{lost}` is a comment to YAML, not part of the path"), hint);
+    }
+}
+
+/// PUT, PATCH and DELETE go to what the case created itself.
+fn ownership(
+    report: &mut Report<'_>,
+    names: &Names<'_>,
+    case: &Case,
+    path: &str,
+    method: &str,
+    target: &str,
+) {
+    if !matches!(method, "PUT" | "PATCH" | "DELETE")
+        || case.allow.contains(&super::super::model::Permission::Disruptive)
+    {
+        return;
+    }
+    let bare = target.split('?').next().unwrap_or(target);
+    let mut segments = bare.split('/').skip(1).filter(|segment| !segment.is_empty());
+    let (Some(collection), Some(resource)) = (segments.next(), segments.next()) else {
+        let message = format!("{method} without an id could touch resources of others");
+        let hint = Some("name a resource of the case, or add `allow: [disruptive]`".to_owned());
+        report.warn(path, message, hint);
+        return;
+    };
+    let references: Vec<_> = super::super::template::references(resource).collect();
+    if let [reference] = references.as_slice() {
+        if names.kind(&reference.name) == Some(Kind::Member) {
+            let spot = report.piece(path, resource);
+            let hint = Some("add a `given` of the case's own".to_owned());
+            let message = format!("`{}` belongs to the population, which cases only read", reference.name);
+            report.at(spot, Severity::Error, message, hint);
+        }
+    } else if references.is_empty() && matches!(collection, "Users" | "Groups") {
+        let spot = report.piece(path, resource);
+        let hint =
+            Some("use a resource of the case, or `fresh: {nobody: uuid}` for one that nobody has".to_owned());
+        let message = format!("{method} to the fixed id `{resource}` could touch a resource of others");
+        report.at(spot, Severity::Warning, message, hint);
+    }
+}
+
+/// Requirements as texts, to compare conditions.
+fn requires<const N: usize>(lists: [&Vec<Requires>; N]) -> BTreeSet<String> {
+    lists.into_iter().flatten().map(Requires::to_string).collect()
+}
