@@ -14,7 +14,12 @@ use crate::run::board::Board;
 pub type Describe = Arc<dyn Fn(&Outcome) -> String + Send + Sync>;
 
 /// A trial for each part, by id and the word that stands before it (its level).
-pub fn trials(parts: Vec<(String, String)>, board: &Arc<Board>, describe: &Describe, deny_warnings: bool) -> Vec<Trial> {
+pub fn trials(
+    parts: Vec<(String, String)>,
+    board: &Arc<Board>,
+    describe: &Describe,
+    deny_warnings: bool,
+) -> Vec<Trial> {
     parts
         .into_iter()
         .map(|(id, kind)| {
@@ -44,11 +49,11 @@ fn conclude(outcome: &Outcome, describe: &Describe, deny_warnings: bool) -> Resu
 }
 
 /// The arguments under which the trials are printed: in order, one a line.
-pub fn arguments(color: libtest_mimic::ColorSetting, terse: bool) -> Arguments {
+pub fn arguments(color: libtest_mimic::ColorSetting) -> Arguments {
     Arguments {
         test_threads: Some(1),
         color: Some(color),
-        format: Some(if terse { FormatSetting::Terse } else { FormatSetting::Pretty }),
+        format: Some(FormatSetting::Pretty),
         ..Arguments::default()
     }
 }

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
 use crate::server::{ServerError, UnknownFault};
-use crate::suite::diagnostic::{self, Diagnostic};
+use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
 use crate::target::{ProbeError, TargetError};
@@ -19,8 +19,8 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Config(#[from] ConfigError),
     /// Suite files, with the place of each slip.
-    #[error("{}", diagnostic::render_all(.0))]
-    Suites(Vec<Diagnostic>),
+    #[error("{0}")]
+    Suites(String),
     /// The profile.
     #[error("error: {0}\n")]
     Profile(#[from] UnknownProfile),
@@ -41,8 +41,13 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Target(#[from] TargetError),
     /// The target does not answer as a service provider.
-    #[error("error: {0}\n")]
-    Probe(#[from] ProbeError),
+    #[error("error: {error}\n  help: {hint}\n")]
+    Probe {
+        /// What happened.
+        error: ProbeError,
+        /// What to do about it.
+        hint: String,
+    },
     /// The reference server.
     #[error("error: {0}\n")]
     Server(#[from] ServerError),
@@ -59,10 +64,14 @@ pub enum AppError {
     #[error("error: the JUnit report cannot be made: {0}\n")]
     Junit(#[from] quick_junit::SerializeError),
     /// Nothing was selected.
-    #[error("error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n")]
+    #[error(
+        "error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n"
+    )]
     NothingSelected,
     /// A command needs a URL.
-    #[error("error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n")]
+    #[error(
+        "error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n"
+    )]
     NoUrl {
         /// The command.
         command: &'static str,
@@ -72,7 +81,22 @@ pub enum AppError {
     Io(#[from] io::Error),
 }
 
+impl From<ProbeError> for AppError {
+    fn from(error: ProbeError) -> AppError {
+        AppError::Probe { hint: error.hint(), error }
+    }
+}
+
 impl AppError {
+    /// Suite files that cannot be used, each slip with its place.
+    pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
+        let shown: Vec<String> = diagnostics
+            .iter()
+            .map(|diagnostic| format!("{}\n", diagnostic.render(config.look.colour)))
+            .collect();
+        AppError::Suites(shown.join("\n"))
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
@@ -85,11 +109,10 @@ impl AppError {
             | AppError::NoUrl { .. }
             | AppError::Export(_)
             | AppError::Write(_) => Exit::Usage,
-            AppError::Probe(_)
-            | AppError::Server(_)
-            | AppError::Ledger(_)
-            | AppError::Junit(_)
-            | AppError::Io(_) => Exit::Unreachable,
+            AppError::Probe { error, .. } => error.exit(),
+            AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
+                Exit::Unreachable
+            }
             AppError::NothingSelected => Exit::NothingRan,
         }
     }

@@ -24,12 +24,12 @@ use crate::requirement::Catalogue;
 use crate::run::board::Board;
 use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions};
+use crate::suite::diagnostic::Severity;
 use crate::suite::fresh::{Generator, run_mark};
-use crate::suite::lint;
 use crate::suite::load::{Library, Origin};
-use crate::target::exchange::Exchange;
+use crate::target::client::resource_path;
 use crate::target::probe::{Probe, probe};
-use crate::target::{CleanUp, Credentials, Target, consent_needed};
+use crate::target::{CleanUp, Credentials, Left, Target, consent_needed};
 use crate::trial;
 
 /// Runs the command.
@@ -61,8 +61,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     print(&place.announcement(config, profile, &plan))?;
 
-    let templates =
-        Templates { user: config.template_user.clone(), group: config.template_group.clone() };
+    let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
     let shared =
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
@@ -82,7 +81,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     };
     let report = Run {
         suites: library.digest(),
-        target: place.identity(config, &target, &probe, &exchanges),
+        target: place.identity(config, &target, &probe),
         profile: profile.name.clone(),
         reading: config.reading,
         deny_warnings: config.deny_warnings,
@@ -102,8 +101,10 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     .report();
     publish(config, &report)?;
     place.close(&runtime);
-    if target.is_interrupted() {
-        eprintln!("interrupted: what was not judged is reported as skipped; what was created has been cleaned up");
+    if target.interrupted() {
+        eprintln!(
+            "interrupted: what was not judged is reported as skipped; what was created has been cleaned up"
+        );
         return Ok(Exit::Unreachable);
     }
     Ok(report.summary.verdicts.exit(config.deny_warnings))
@@ -111,14 +112,14 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.
 fn library(config: &Config) -> Result<Library, AppError> {
-    let library = Library::load(&config.suites).map_err(AppError::Suites)?;
+    let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
     if library.suites().iter().any(|file| file.origin == Origin::User) {
-        let errors: Vec<_> = lint::lint(&library, Catalogue::embedded())
+        let errors: Vec<_> = super::files::lint(&library)
             .into_iter()
-            .filter(|diagnostic| diagnostic.is_error())
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
             .collect();
         if !errors.is_empty() {
-            return Err(AppError::Suites(errors));
+            return Err(AppError::suites(errors, config));
         }
     }
     Ok(library)
@@ -138,15 +139,16 @@ fn execute(
     let color = if config.look.colour { ColorSetting::Always } else { ColorSetting::Never };
     let arguments = trial::arguments(color);
     let clean_up = std::thread::scope(|scope| {
-        let executor = std::thread::Builder::new()
-            .name("executor".to_owned())
-            .spawn_scoped(scope, || {
-                // The trials wait for the board: whatever happens to the executor, it has to be closed.
-                let _closing = Closing(&board);
-                runtime.block_on(crate::run::run(shared, &board, config.jobs))
-            })?;
-        libtest_mimic::run(&arguments, trials);
-        executor.join().map_err(|_| std::io::Error::other("the executor panicked; this is a defect of scimspec"))
+        let executor = std::thread::Builder::new().name("executor".to_owned()).spawn_scoped(scope, || {
+            // The trials wait for the board: whatever happens to the executor, it has to be closed.
+            let _closing = Closing(&board);
+            runtime.block_on(crate::run::run(shared, &board, config.jobs))
+        })?;
+        // Verdicts and exit code are ours: libtest-mimic counts a run of nothing as a success.
+        let _conclusion = libtest_mimic::run(&arguments, trials);
+        executor
+            .join()
+            .map_err(|_| std::io::Error::other("the executor panicked; this is a defect of scimspec"))
     })?;
     let outcomes = plan
         .parts()
@@ -173,7 +175,9 @@ impl Drop for Closing<'_> {
 async fn interrupts(target: Arc<Target>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         target.interrupt();
-        eprintln!("\ninterrupted: cleaning up what this run created; press Ctrl-C again to leave it ('scimspec clean' deletes it later)");
+        eprintln!(
+            "\ninterrupted: cleaning up what this run created; press Ctrl-C again to leave it ('scimspec clean' deletes it later)"
+        );
         if tokio::signal::ctrl_c().await.is_ok() {
             std::process::exit(i32::from(Exit::Unreachable.code()));
         }
@@ -216,8 +220,8 @@ impl Place {
             Place::Elsewhere(url) => config.target_options(url.clone(), mark),
             Place::Embedded(server, url) => {
                 let mut options = config.target_options(url.clone(), mark);
-                options.auth =
-                    Credentials::bearer(server.token()).map_err(|error| std::io::Error::other(error.to_string()))?;
+                options.auth = Credentials::bearer(server.token())
+                    .map_err(|error| std::io::Error::other(error.to_string()))?;
                 options
             }
         };
@@ -247,20 +251,11 @@ impl Place {
         text
     }
 
-    fn identity(
-        &self,
-        config: &Config,
-        target: &Target,
-        probe: &Probe,
-        exchanges: &[Arc<Exchange>],
-    ) -> TargetIdentity {
-        let product = exchanges
-            .iter()
-            .find_map(|exchange| exchange.response()?.header("Server").map(str::to_owned));
+    fn identity(&self, config: &Config, target: &Target, probe: &Probe) -> TargetIdentity {
         TargetIdentity {
             base_url: target.base_url().to_owned(),
             embedded: matches!(self, Place::Embedded(..)),
-            product,
+            product: probe.server.clone(),
             documentation: probe.capabilities.documentation.clone(),
             credentials: config.credential_names.clone(),
             headers: config.header_names.clone(),
@@ -294,7 +289,16 @@ fn record(clean_up: &CleanUp) -> CleanUpRecord {
             .left
             .iter()
             .chain(&clean_up.disowned)
-            .map(|left| LeftBehind { path: left.path(), why: left.why.clone() })
+            .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
             .collect(),
+    }
+}
+
+/// Where something that is left may be found.
+fn whereabouts(left: &Left) -> String {
+    match (&left.id, &left.trace) {
+        (Some(id), _) => resource_path(&left.endpoint, id),
+        (None, Some(trace)) => format!("{} with {trace}", left.endpoint),
+        (None, None) => left.endpoint.clone(),
     }
 }

@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
+use crate::judge::rules::Definitions;
 use crate::judge::{Context, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
@@ -28,7 +29,7 @@ use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
-use crate::target::{Refusal, RequestPlan, Sent, Target};
+use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target};
 
 use board::Board;
 use given::{Pool, with_unique};
@@ -112,8 +113,11 @@ impl<'a> Shared<'a> {
         templates: Templates,
         generator: &'a Generator,
     ) -> Shared<'a> {
-        let fixtures: BTreeSet<&str> =
-            plan.running().flat_map(|job| job.case.given.values()).filter_map(|given| given.fixture.as_deref()).collect();
+        let fixtures: BTreeSet<&str> = plan
+            .running()
+            .flat_map(|job| job.case.given.values())
+            .filter_map(|given| given.fixture.as_deref())
+            .collect();
         let about_fixture = fixtures
             .into_iter()
             .filter_map(|fixture| Some((fixture.to_owned(), plan.about_fixture(fixture)?)))
@@ -167,7 +171,7 @@ impl<'a> Shared<'a> {
     /// The skip reason of a request that was not sent; `None` for real transport trouble.
     fn not_sent(&self, failure: &TransportFailure) -> Option<SkipReason> {
         matches!(failure, TransportFailure::NotSent { .. }).then(|| {
-            if self.target.is_interrupted() { SkipReason::Interrupted } else { SkipReason::BudgetSpent }
+            if self.target.interrupted() { SkipReason::Interrupted } else { SkipReason::BudgetSpent }
         })
     }
 
@@ -256,7 +260,7 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
 }
 
 /// Runs a plan. Every part gets an outcome on the board, whatever happens; the board is closed at the end.
-pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) {
+pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> CleanUp {
     for job in &shared.plan.jobs {
         if let Disposition::Skip(reason) = &job.disposition {
             post_all(board, job, &Verdict::Skipped { reason: reason.clone() });
@@ -266,23 +270,23 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) {
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive] {
         let at_once = if phase == Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
-        stream::iter(jobs)
-            .for_each_concurrent(at_once, |job| one(shared, &pool, board, job))
-            .await;
+        stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, board, job)).await;
     }
     // Clean-up comes before the rules, so that they see its exchanges too.
-    shared.target.clean_up().await;
+    let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
+    let definitions = Definitions::of(&shared.probe.schemas);
     let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &mutes));
+        board.post(rule::judge(shared, job, &exchanges, &definitions, &mutes));
     }
     board.close();
+    clean_up
 }
 
 /// Runs one job; a panic in it is a defect of ours, and no reason to lose the others.
 async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
-    if shared.target.is_interrupted() {
+    if shared.target.interrupted() {
         return post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
     }
     if let Some(why) = shared.gone() {
@@ -310,7 +314,7 @@ fn post_all(board: &Board, job: &Job<'_>, verdict: &Verdict) {
 }
 
 /// An outcome without evidence yet.
-fn outcome(job: &Job<'_>, part: &Part, verdict: Verdict) -> Outcome {
+pub fn outcome(job: &Job<'_>, part: &Part, verdict: Verdict) -> Outcome {
     Outcome {
         id: part.id.clone(),
         suite: job.file.suite.suite.clone(),

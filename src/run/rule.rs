@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Shared, outcome};
-use crate::judge::rules::{self, RuleContext};
+use crate::judge::rules::{self, Definitions, RuleContext};
 use crate::outcome::{ErrorCause, Outcome, SkipReason, Verdict};
 use crate::plan::Job;
 use crate::target::exchange::{Exchange, ExchangeId};
@@ -17,6 +17,7 @@ pub fn judge(
     shared: &Shared<'_>,
     job: &Job<'_>,
     exchanges: &[Arc<Exchange>],
+    definitions: &Definitions,
     mutes: &BTreeMap<String, BTreeSet<ExchangeId>>,
 ) -> Outcome {
     let mut result = outcome(job, &job.parts[0], Verdict::Passed);
@@ -26,23 +27,24 @@ pub fn judge(
         result.verdict = Verdict::Errored { cause: ErrorCause::Suite { detail } };
         return result;
     };
-    let context = RuleContext { capabilities: &shared.probe.capabilities, reading: shared.reading, mutes, schemas: &shared.probe.schemas };
+    let context = RuleContext {
+        level: result.level,
+        spec: &result.spec,
+        place: Some(&result.place),
+        definitions,
+        capabilities: &shared.probe.capabilities,
+        reading: shared.reading,
+        mutes,
+    };
     let judged = rules::judge_all(rule, exchanges.iter().map(AsRef::as_ref), &context);
     if judged.eligible == 0 {
-        let what = "exchange that the rule is about".to_owned();
+        let what = rule.subject.to_owned();
         result.verdict = Verdict::Skipped { reason: SkipReason::NothingEligible { what } };
         return result;
     }
     result.notes.push(format!("judged on {} exchanges", judged.eligible));
     for found in judged.findings {
-        let mut finding = found.finding;
-        finding.level = result.level;
-        // A rule may only weaken what its level says: the lenient reading turns some failures into warnings.
-        finding.severity = finding.severity.min(result.level.severity());
-        if finding.requirements.is_empty() {
-            finding.requirements.clone_from(&result.spec);
-        }
-        finding.place = Some(result.place.clone());
+        let finding = found.finding;
         if found.exchanges.len() > 1 {
             let listed: Vec<String> = found.exchanges.iter().take(LISTED).map(ToString::to_string).collect();
             let more = found.exchanges.len().saturating_sub(LISTED);

@@ -1,0 +1,93 @@
+//! `scimspec list`, `check` and `schema`: the commands about files, which need no server.
+
+use super::{AppError, print};
+use crate::cli::{CheckArguments, Format, ListArguments, SchemaArguments, SchemaOf};
+use crate::config::{self, Config};
+use crate::judge::rules;
+use crate::outcome::Exit;
+use crate::plan::{Conditions, plan};
+use crate::profile::Profile;
+use crate::report::json;
+use crate::requirement::Catalogue;
+use crate::suite::diagnostic::{Diagnostic, Severity};
+use crate::suite::lint::{self, Known};
+use crate::suite::load::{Library, Origin};
+use crate::suite::model::Permission;
+use crate::suite::{export, list};
+
+/// `scimspec list`.
+pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError> {
+    if let Some(directory) = &arguments.export {
+        let exported = export::export(directory)?;
+        let export::Exported { written, unchanged } = exported;
+        print(&format!("{}: {written} files written, {unchanged} there already", directory.display()))?;
+        return Ok(Exit::Conformant);
+    }
+    let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
+    let profile = Profile::by_name(&library, &config.profile)?;
+    let catalogue = Catalogue::embedded();
+    let conditions = Conditions {
+        claims: &|_| Ok(()),
+        allow: &[Permission::Disruptive, Permission::Slow],
+        read_only: false,
+    };
+    let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
+    let selected =
+        |id: &str| plan.jobs.iter().any(|job| format!("{}/{}", job.file.suite.suite, job.case.id) == id);
+    let mut entries = list::entries(&library, profile, catalogue);
+    entries.retain(|entry| selected(&entry.id));
+    if entries.is_empty() {
+        return Err(AppError::NothingSelected);
+    }
+    print(&match arguments.format {
+        Format::Text => list::text(&entries),
+        Format::Json => list::json(&entries),
+    })?;
+    Ok(Exit::Conformant)
+}
+
+/// `scimspec check`.
+pub fn check(config: &Config, arguments: &CheckArguments) -> Result<Exit, AppError> {
+    let paths = [config.suites.as_slice(), arguments.paths.as_slice()].concat();
+    let library = Library::load(&paths).map_err(|all| AppError::suites(all, config))?;
+    let users = |diagnostic: &&Diagnostic| {
+        paths.is_empty()
+            || !library
+                .suites()
+                .iter()
+                .any(|file| file.origin == Origin::Embedded && file.file == diagnostic.place.file)
+    };
+    let found = lint(&library);
+    let found: Vec<&Diagnostic> = found.iter().filter(users).collect();
+    for diagnostic in &found {
+        eprintln!("{}\n", diagnostic.render(config.look.colour));
+    }
+    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let warnings = found.len() - errors;
+    let files = library.suites().iter().filter(|file| paths.is_empty() || file.origin == Origin::User);
+    let (files, cases) =
+        files.fold((0, 0), |(files, cases), file| (files + 1, cases + file.suite.cases.len()));
+    print(&format!("{files} suite files, {cases} cases: {errors} errors, {warnings} warnings"))?;
+    Ok(if errors > 0 { Exit::Usage } else { Exit::Conformant })
+}
+
+/// Everything that is wrong with a library.
+pub fn lint(library: &Library) -> Vec<Diagnostic> {
+    let names: Vec<&str> = rules::RULES.iter().map(|rule| rule.name).collect();
+    lint::lint(library, Known { catalogue: Catalogue::embedded(), rules: &names })
+}
+
+/// A schema as the files in `schema/` hold it.
+fn schema_text(schema: &serde_json::Value) -> String {
+    format!("{schema:#}\n")
+}
+
+/// `scimspec schema`.
+pub fn schema(arguments: &SchemaArguments) -> Result<Exit, AppError> {
+    print(&match arguments.of {
+        SchemaOf::Suite => crate::suite::schema::schema_text(),
+        SchemaOf::Report => schema_text(&json::schema()),
+        SchemaOf::Config => schema_text(&config::settings::schema()),
+    })?;
+    Ok(Exit::Conformant)
+}
