@@ -16,7 +16,7 @@ use crate::target::{ProbeError, TargetError};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The command line, the environment or `scimspec.toml`.
-    #[error("error: {0}\n")]
+    #[error("{}\n", .0.render(false))]
     Config(#[from] ConfigError),
     /// Suite files, with the place of each slip.
     #[error("{0}")]
