@@ -92,9 +92,9 @@ fn descending(order: Option<&str>) -> Result<bool, ScimError> {
         None | Some("") => Ok(false),
         Some(order) if order.eq_ignore_ascii_case("ascending") => Ok(false),
         Some(order) if order.eq_ignore_ascii_case("descending") => Ok(true),
-        Some(order) => Err(ScimError::invalid_value(format!(
-            "sortOrder is ascending or descending, not {order:?}"
-        ))),
+        Some(order) => {
+            Err(ScimError::invalid_value(format!("sortOrder is ascending or descending, not {order:?}")))
+        }
     }
 }
 

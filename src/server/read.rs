@@ -78,15 +78,14 @@ impl Service {
                 rows.push(resource);
             }
         }
-        let mut rows =
-            Rows {
-                endpoint: &call.endpoint,
-                filter: filter.as_ref(),
-                rows,
-                store: &state.store,
-                base: &call.base,
-                memory: &mut state.memory,
-            };
+        let mut rows = Rows {
+            endpoint: &call.endpoint,
+            filter: filter.as_ref(),
+            rows,
+            store: &state.store,
+            base: &call.base,
+            memory: &mut state.memory,
+        };
         self.faults.rows(&mut rows);
         let mut rows = rows.rows;
 
@@ -112,8 +111,7 @@ impl Service {
     fn filter(&self, text: Option<&str>, kinds: &[Kind], call: &Call) -> Result<Option<Filter>, Refusal> {
         let Some(text) = text else { return Ok(None) };
         let parse = || {
-            let filter =
-                Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
+            let filter = Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
             if mentions(&filter, "password") && call.request.method != Method::POST {
                 return Err(ScimError::with_type(
                     403,
@@ -172,10 +170,7 @@ fn complete(row: &mut Value, representer: &Representer<'_>) {
 
 /// The type of a row, by what it says itself.
 fn kind_of(row: &Value) -> Kind {
-    row.pointer("/meta/resourceType")
-        .and_then(Value::as_str)
-        .and_then(Kind::named)
-        .unwrap_or(Kind::User)
+    row.pointer("/meta/resourceType").and_then(Value::as_str).and_then(Kind::named).unwrap_or(Kind::User)
 }
 
 /// The records that a filter can match: all, or those that an index finds.

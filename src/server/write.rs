@@ -1,8 +1,8 @@
 //! POST, PUT, PATCH and DELETE of one resource (RFC 7644 §3.3, §3.5, §3.6), and the rules that need the store:
 //! unique names, members that exist. Each write is judged whole before anything is stored.
 
-use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -88,8 +88,7 @@ impl Service {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let sent = read_object(&call.request)?;
         let projection = projection_of(&call.request)?;
-        let result =
-            self.judge(state, call, kind, Some(&record), &sent, ValidationPurpose::ReplaceRequest);
+        let result = self.judge(state, call, kind, Some(&record), &sent, ValidationPurpose::ReplaceRequest);
         let result = result.map(|mut kept| {
             // A write-only attribute that the client leaves out is not asserted: it never saw it.
             if let (false, Some(digest)) = (kept.contains_key("password"), &record.password) {
@@ -252,8 +251,7 @@ impl Service {
         let Change { after, refusal, touch, .. } = change;
         if let Some(after) = after {
             let draft = draft(store, Some(record), record.kind, after);
-            let touch = touch
-                || draft.attributes != record.attributes || draft.password != record.password;
+            let touch = touch || draft.attributes != record.attributes || draft.password != record.password;
             store.update(&record.id, draft.attributes, draft.password, touch);
         }
         match refusal {

@@ -1,6 +1,5 @@
 //! Filters that are read or evaluated wrongly (RFC 7644 §3.4.2.2).
 
-
 use super::super::fault::{FaultEntry, ParsedFilter, Rewrite};
 use super::super::represent::Representer;
 use super::fault;
@@ -480,8 +479,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[Parsed(|filter| {
             let is_operator = |word: &str| {
                 let lower = word.to_ascii_lowercase();
-                word != lower
-                    && ["and", "or", "not", "pr"].contains(&lower.as_str())
+                word != lower && ["and", "or", "not", "pr"].contains(&lower.as_str())
                     || (word != lower && CompareOperator::parse(word).is_some())
             };
             if filter.text.split([' ', '(', ')', '[', ']']).any(is_operator) {
@@ -582,7 +580,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.4.2.2-06"],
         &[Parsed(|filter| {
             rewrite(filter, |it| match it {
-                Filter::Compare { path, operator, value: FilterValue::String(text) } if text.contains('%') => {
+                Filter::Compare { path, operator, value: FilterValue::String(text) }
+                    if text.contains('%') =>
+                {
                     let start = text.split('%').next().unwrap_or_default().to_owned();
                     let _ = operator;
                     Filter::Compare {
@@ -766,9 +766,7 @@ fn left_to_right(filter: Filter) -> Filter {
 fn flatten(attribute: &AttributePath, filter: Filter) -> Filter {
     let whole = |path: AttributePath| attribute.with_sub(path.name);
     map(filter, &|it| match it {
-        Filter::Compare { path, operator, value } => {
-            Filter::Compare { path: whole(path), operator, value }
-        }
+        Filter::Compare { path, operator, value } => Filter::Compare { path: whole(path), operator, value },
         Filter::Present(path) => Filter::Present(whole(path)),
         other => other,
     })

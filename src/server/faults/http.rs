@@ -285,15 +285,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that add parameters of their own",
         &["RFC7644-3.4.2-03"],
         &[At(|seen, answer| {
-            const KNOWN: [&str; 7] = [
-                "filter",
-                "sortBy",
-                "sortOrder",
-                "startIndex",
-                "count",
-                "attributes",
-                "excludedAttributes",
-            ];
+            const KNOWN: [&str; 7] =
+                ["filter", "sortBy", "sortOrder", "startIndex", "count", "attributes", "excludedAttributes"];
             if seen.request.query.iter().any(|(name, _)| !KNOWN.contains(&name.as_str())) {
                 refuse(answer, StatusCode::BAD_REQUEST, Some("invalidValue"), "unknown parameter");
             }

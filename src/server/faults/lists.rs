@@ -376,9 +376,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "Without sortOrder the order is descending.",
         "clients that page in an order",
         &["RFC7644-3.4.2.3-08"],
-        &[
-            Before(|request| set_parameter_default(request, "sortOrder", "descending")),
-        ],
+        &[Before(|request| set_parameter_default(request, "sortOrder", "descending"))],
     ),
     fault(
         "sort-within-page",
@@ -397,10 +395,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "Sorting by an attribute that is not case-exact puts all capitals before all small letters.",
         "people, who look for a name in the wrong place",
         &["RFC7644-3.4.2.3-09"],
-        &[
-            Asked(|query| query.sort_by = None),
-            At(|seen, answer| sort_page(seen, answer, str::to_owned)),
-        ],
+        &[Asked(|query| query.sort_by = None), At(|seen, answer| sort_page(seen, answer, str::to_owned))],
     ),
     fault(
         "sort-refused",

@@ -232,7 +232,10 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             let operations = body.get("Operations").map(elements).unwrap_or_default();
             let is_pathless_remove = |it: &Value| {
                 it.get("path").is_none()
-                    && it.get("op").and_then(Value::as_str).is_some_and(|op| op.eq_ignore_ascii_case("remove"))
+                    && it
+                        .get("op")
+                        .and_then(Value::as_str)
+                        .is_some_and(|op| op.eq_ignore_ascii_case("remove"))
             };
             if seen.request.method == Method::PATCH
                 && answer.status == StatusCode::BAD_REQUEST
@@ -459,9 +462,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7643-2.1-03", "RFC7644-3.10-05"],
         &[Ops(|operations| {
             let definition = operations.definition;
-            let is_exact = |name: &str| {
-                definition.top_attribute(name).is_none_or(|attribute| attribute.name == name)
-            };
+            let is_exact =
+                |name: &str| definition.top_attribute(name).is_none_or(|attribute| attribute.name == name);
             operations.list.retain(|it| it.path.as_ref().is_none_or(|path| is_exact(&path.attribute.name)));
             for operation in &mut operations.list {
                 if let (None, Some(Value::Object(members))) = (&operation.path, &mut operation.value) {
@@ -709,9 +711,13 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             let repeats = change.operations.iter().any(|it| {
                 it.op == PatchOp::Add
                     && it.path.as_ref().is_some_and(|path| path.attribute.name == "members")
-                    && it.value.as_ref().map(elements).unwrap_or_default().iter().any(|member| {
-                        member.get("value").is_some_and(|id| ids.contains(&id))
-                    })
+                    && it
+                        .value
+                        .as_ref()
+                        .map(elements)
+                        .unwrap_or_default()
+                        .iter()
+                        .any(|member| member.get("value").is_some_and(|id| ids.contains(&id)))
             });
             if repeats {
                 change.after = None;
@@ -725,21 +731,24 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "Removing who is not a member is answered with 404.",
         "Entra, which repeats itself",
         &["RFC7644-3.5.2.2-09"],
-        &[Ops(|operations| {
-            let misses = operations.list.iter().any(|it| {
-                it.op == PatchOp::Remove
-                    && it.path.as_ref().is_some_and(|path| {
-                        path.filter.is_some() && !finds(path, operations.before, operations.definition)
-                    })
-            });
-            if misses {
-                operations.memory.shown.entry("refuse".to_owned()).or_default();
-            }
-        }), At(|seen, answer| {
-            if seen.memory.shown.remove("refuse").is_some() {
-                refuse(answer, StatusCode::NOT_FOUND, None, "no such member");
-            }
-        })],
+        &[
+            Ops(|operations| {
+                let misses = operations.list.iter().any(|it| {
+                    it.op == PatchOp::Remove
+                        && it.path.as_ref().is_some_and(|path| {
+                            path.filter.is_some() && !finds(path, operations.before, operations.definition)
+                        })
+                });
+                if misses {
+                    operations.memory.shown.entry("refuse".to_owned()).or_default();
+                }
+            }),
+            At(|seen, answer| {
+                if seen.memory.shown.remove("refuse").is_some() {
+                    refuse(answer, StatusCode::NOT_FOUND, None, "no such member");
+                }
+            }),
+        ],
     ),
     fault(
         "patch-members-beyond-two-dropped",
@@ -832,11 +841,7 @@ fn apply_while_possible(operations: &[PatchOperation], before: &Value, change: &
 }
 
 /// Whether the filter of a path matches an element.
-fn finds(
-    path: &PatchPath,
-    before: &Value,
-    definition: &crate::scim::definition::ResourceDefinition,
-) -> bool {
+fn finds(path: &PatchPath, before: &Value, definition: &crate::scim::definition::ResourceDefinition) -> bool {
     let Some(filter) = &path.filter else { return true };
     let whole = Filter::ValuePath { path: path.attribute.clone(), filter: Box::new(filter.clone()) };
     crate::scim::filter::matches(&whole, before, definition).unwrap_or(true)
@@ -914,9 +919,7 @@ fn show_read_only(operations: &mut PatchOperations<'_>) {
 
 fn show_unknown(operations: &mut PatchOperations<'_>) {
     let definition = operations.definition;
-    show(operations, |name, _| {
-        definition.top_attribute(name).is_none() && !name.contains([':', '.'])
-    });
+    show(operations, |name, _| definition.top_attribute(name).is_none() && !name.contains([':', '.']));
 }
 
 fn show_boolean_texts(operations: &mut PatchOperations<'_>) {
@@ -940,7 +943,7 @@ fn is_same(kept: &Value, shown: &Value) -> bool {
 
 fn count_writable(resource: &Value) -> usize {
     let derived = ["id", "meta", "groups", "schemas"];
-    resource.as_object().map_or(0, |members| {
-        members.keys().filter(|name| !derived.contains(&name.as_str())).count()
-    })
+    resource
+        .as_object()
+        .map_or(0, |members| members.keys().filter(|name| !derived.contains(&name.as_str())).count())
 }
