@@ -18,7 +18,6 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
-use crate::judge::rules::Definitions;
 use crate::judge::{Context, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
@@ -235,6 +234,10 @@ impl<'a> Shared<'a> {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }
         for (name, value) in fresh_values(job.case, &names.generator) {
+            // A UUID made just now is the id of nothing, so that a case may write to it and expect a 404.
+            if job.case.fresh.get(&name) == Some(&Fresh::Kind(FreshKind::Uuid)) {
+                self.target.never_existed([value.clone()]);
+            }
             names.value(&name, Value::from(value));
         }
         names
@@ -275,10 +278,9 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
-    let definitions = Definitions::of(&shared.probe.schemas);
     let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &definitions, &mutes));
+        board.post(rule::judge(shared, job, &exchanges, &mutes));
     }
     board.close();
     clean_up
