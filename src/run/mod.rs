@@ -10,6 +10,8 @@ pub mod given;
 pub mod names;
 pub mod request;
 mod rule;
+mod settle;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -253,10 +255,10 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
         }
     }
     for (name, fresh) in &case.fresh {
-        if let Fresh::Upper(from) | Fresh::Lower(from) | Fresh::Mixed(from) = fresh {
-            if let Some(value) = values.get(from).and_then(|value| derived(fresh, value)) {
-                values.insert(name.clone(), value);
-            }
+        if let Fresh::Upper(from) | Fresh::Lower(from) | Fresh::Mixed(from) = fresh
+            && let Some(value) = values.get(from).and_then(|value| derived(fresh, value))
+        {
+            values.insert(name.clone(), value);
         }
     }
     values
