@@ -4,13 +4,17 @@
 //! `scimspec.toml` and the defaults are put under it by [`crate::config`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
+use crate::config::value;
 use crate::outcome::Reading;
+use crate::target::Rate;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -49,23 +53,27 @@ Examples:
       Gently, against a tenant with a rate limit.
 
 Promises:
-  scimspec changes and deletes only what it created itself. It asks for consent (--yes) before it writes to a
-  host other than this one, and cleans up after failure, panic and Ctrl-C. What a killed run left behind,
-  'scimspec clean' deletes.
+  scimspec changes and deletes only what it created itself. It asks for consent
+  (--yes) before it writes to a host other than this one, and cleans up after
+  failure, panic and Ctrl-C. 'scimspec clean' deletes what a killed run left.
 
 Configuration:
-  The long name of an option can stand in scimspec.toml, with _ for - (token_env = \"SCIM_TOKEN\"), and in the
-  environment, in capitals (SCIMSPEC_TOKEN_ENV=SCIM_TOKEN). The command line wins over the environment, and
-  the environment over the file. 'scimspec schema config' describes the file, and what only it can say:
-  [template.user], [template.group], [new], [second], [limits].
+  The long name of an option can stand in scimspec.toml, with _ for -
+  (token_env = \"SCIM_TOKEN\"), and in the environment, in capitals
+  (SCIMSPEC_TOKEN_ENV=SCIM_TOKEN). The command line wins over the environment,
+  and the environment over the file. 'scimspec schema config' describes the
+  file, and what only it can say: [template.user] and [template.group] for
+  attributes that the server insists on, [new] for the form of generated
+  names, [second] for another principal's credentials, [limits].
 
 Environment:
   SCIMSPEC_TOKEN     the bearer token, where no other credentials are given
   SCIMSPEC_PASSWORD  the password for --basic
   SCIMSPEC_CONFIG    the configuration file, as --config
-  SCIMSPEC_…         any other option, as above; lists are separated by commas
-  NO_COLOR           no colours, whatever it is set to
+  SCIMSPEC_…         any other option, as above; lists with commas
+  NO_COLOR           no colours, if it is set
   COLUMNS            the width of the output
+  XDG_STATE_HOME     where the ledgers are kept, of what scimspec created
 
 Exit codes:
   0  conformant: every case that could be judged holds
@@ -78,14 +86,15 @@ const LIST_HELP: &str = "\
 Examples:
   scimspec list --tag okta.create
   scimspec list --case 'query/*' --format json
-  scimspec list --export my-suites      write suites and fixtures to a folder, to read or to start from";
+  scimspec list --export my-suites      writes suites and fixtures to a folder, to start from";
 
 const CHECK_HELP: &str = "\
 Examples:
   scimspec check my-suites
   scimspec check my-suites/rate-limits.yaml
 
-Each problem is shown with file, line, column and what to write instead. Exit code 2 if there is one.";
+Each problem is shown with file, line, column and what to write instead.
+Exit code 2 if there is one.";
 
 const PROBE_HELP: &str = "\
 Examples:
@@ -100,17 +109,18 @@ Examples:
   scimspec serve --fault patch-replaces-whole-array
   scimspec serve --list-faults
 
-The first line of output is the base URL. Everything is in memory, and gone when the server stops.";
+The first line of output is the base URL. Everything is kept in memory, and is
+gone when the server stops.";
 
 const SCHEMA_HELP: &str = "\
 Examples:
-  scimspec schema suite > suite.schema.json     for '# yaml-language-server: $schema=suite.schema.json'
+  scimspec schema suite > suite.schema.json     what editors complete suites by
   scimspec schema report                        the format of --json";
 
 const CLEAN_HELP: &str = "\
-Before scimspec creates a resource it notes so in a ledger on this machine, and takes the note away when the
-resource is deleted. After a run that was killed, the ledger knows what is still there. Nothing else is
-touched. Without a URL, the leftovers of all targets are listed, and deleted where credentials allow.";
+Before scimspec creates a resource it notes so in a ledger on this machine, and
+takes the note away when the resource is deleted. After a run that was killed,
+the ledger knows what is still there. Nothing else is touched.";
 
 /// The conformance harness for SCIM 2.0 servers
 ///
@@ -217,8 +227,8 @@ pub struct RunArguments {
     /// Allows cases that may disturb the server, or take minutes
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Promises")]
     pub allow: Vec<Allow>,
-    /// How many cases run at once
-    #[arg(long, short = 'j', value_name = "N", help_heading = "Execution")]
+    /// How many cases run at once [default: 4]
+    #[arg(long, short = 'j', value_name = "N", help_heading = "Execution", value_parser = value::jobs)]
     pub jobs: Option<u16>,
     /// The seed of generated values, to make the same run again
     #[arg(long, value_name = "N", help_heading = "Execution")]
@@ -239,9 +249,9 @@ pub struct RunArguments {
 pub struct TargetArguments {
     /// The base URL of the server, such as http://localhost:8080/scim/v2
     ///
-    /// Without it, the reference server inside scimspec is started on a free port and tested.
-    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
-    pub url: Option<String>,
+    /// Without one, here or in scimspec.toml, the reference server inside scimspec is started and used.
+    #[arg(value_name = "URL", value_hint = ValueHint::Url, value_parser = value::url_as_typed)]
+    pub url: Option<Url>,
     /// Reads the bearer token from an environment variable
     #[arg(long, value_name = "VAR", help_heading = "Target", conflicts_with_all = ["token_file", "basic"])]
     pub token_env: Option<String>,
@@ -252,7 +262,7 @@ pub struct TargetArguments {
     #[arg(long, value_name = "USER", help_heading = "Target")]
     pub basic: Option<String>,
     /// The variable that holds the password for --basic [default: SCIMSPEC_PASSWORD]
-    #[arg(long, value_name = "VAR", help_heading = "Target", requires = "basic")]
+    #[arg(long, value_name = "VAR", help_heading = "Target")]
     pub password_env: Option<String>,
     /// Adds a header to every request; ${VAR} in it is read from the environment
     ///
@@ -261,14 +271,23 @@ pub struct TargetArguments {
     #[arg(long, value_name = "NAME: VALUE", help_heading = "Target")]
     pub header: Vec<String>,
     /// The time limit of one request, such as 30s or 500ms [default: 30s]
-    #[arg(long, value_name = "TIME", help_heading = "Target")]
-    pub timeout: Option<String>,
+    #[arg(long, value_name = "TIME", help_heading = "Target", value_parser = value::time)]
+    pub timeout: Option<Duration>,
     /// The pace, such as 100/min or 5/s
     #[arg(long, value_name = "N/UNIT", help_heading = "Target")]
-    pub rate: Option<String>,
+    pub rate: Option<Rate>,
     /// How many requests may be made in all; what does not fit is skipped
     #[arg(long, value_name = "N", help_heading = "Target")]
     pub requests: Option<u64>,
+    /// Takes the server's certificate unseen; for test servers only
+    #[arg(long, help_heading = "Target")]
+    pub insecure: bool,
+    /// Trusts the certificates in a file (PEM), too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Target")]
+    pub cacert: Option<PathBuf>,
+    /// Sends every request through a proxy
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Target", value_parser = value::url_as_typed)]
+    pub proxy: Option<Url>,
 }
 
 /// Which cases.
@@ -439,9 +458,57 @@ mod tests {
         }
     }
 
+    fn help(line: &str) -> String {
+        let error = Cli::command().term_width(100).try_get_matches_from(line.split_whitespace()).unwrap_err();
+        error.render().to_string()
+    }
+
+    #[test]
+    fn help_is_worth_reading() {
+        insta::assert_snapshot!("help", help("scimspec --help"));
+        insta::assert_snapshot!("help_run_short", help("scimspec run -h"));
+        insta::assert_snapshot!("help_run", help("scimspec run --help"));
+        let others = ["list", "check", "probe", "serve", "schema", "clean"];
+        insta::assert_snapshot!(
+            "help_others",
+            others.map(|name| help(&format!("scimspec {name} --help"))).join("\n\n")
+        );
+    }
+
+    #[test]
+    fn slips_are_met_with_a_hint() {
+        insta::assert_snapshot!(help("scimspec run localhost:8080/scim/v2"), @r#"
+        error: invalid value 'localhost:8080/scim/v2' for '[URL]': 'localhost' is not a scheme that SCIM is spoken over: http or https; did you mean http://localhost:8080/scim/v2?
+
+        For more information, try '--help'.
+        "#);
+        insta::assert_snapshot!(help("scimspec run --rate fast"), @r#"
+        error: invalid value 'fast' for '--rate <N/UNIT>': 'fast' is no rate; write it like 100/min, 5/s or 1000/h
+
+        For more information, try '--help'.
+        "#);
+        insta::assert_snapshot!(help("scimspec run --profle okta"), @r#"
+        error: unexpected argument '--profle' found
+
+          tip: a similar argument exists: '--profile'
+
+        Usage: scimspec run --profile <NAME> [URL]
+
+        For more information, try '--help'.
+        "#);
+        insta::assert_snapshot!(help("scimspec run --reading loose"), @r#"
+        error: invalid value 'loose' for '--reading <READING>'
+          [possible values: lenient, strict]
+
+        For more information, try '--help'.
+        "#);
+    }
+
     #[test]
     fn credentials_exclude_each_other() {
-        for line in ["--token-env A --token-file b", "--token-env A --basic ann", "--password-env P"] {
+        for line in
+            ["--token-env A --token-file b", "--token-env A --basic ann", "--token-file a --basic ann"]
+        {
             let words = ["scimspec", "run"].into_iter().chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "{line}");
         }

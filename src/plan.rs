@@ -368,7 +368,11 @@ fn pooled(case: &Case) -> BTreeMap<String, String> {
         if touched.contains(name) {
             continue;
         }
-        if let Some(key) = pool_key(given, &keys) {
+        if let Some(mut key) = pool_key(given, &keys) {
+            // Two givens of one case are two resources, however alike they are.
+            while keys.values().any(|other| *other == key) {
+                key.push_str(" again");
+            }
             keys.insert(name.clone(), key);
         }
     }

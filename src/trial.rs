@@ -14,7 +14,12 @@ use crate::run::board::Board;
 pub type Describe = Arc<dyn Fn(&Outcome) -> String + Send + Sync>;
 
 /// A trial for each part, by id and the word that stands before it (its level).
-pub fn trials(parts: Vec<(String, String)>, board: &Arc<Board>, describe: &Describe, deny_warnings: bool) -> Vec<Trial> {
+pub fn trials(
+    parts: Vec<(String, String)>,
+    board: &Arc<Board>,
+    describe: &Describe,
+    deny_warnings: bool,
+) -> Vec<Trial> {
     parts
         .into_iter()
         .map(|(id, kind)| {

@@ -39,7 +39,11 @@ pub fn clean(config: &Config) -> Result<Exit, AppError> {
         options.ledger = LedgerLocation::Resume(Box::new(leftover));
         let target = Target::new(options)?;
         let done = runtime.block_on(target.clean_up());
-        print(&format!("run {mark}: {} deleted, {} gone already", done.deleted.len(), done.already_gone.len()))?;
+        print(&format!(
+            "run {mark}: {} deleted, {} gone already",
+            done.deleted.len(),
+            done.already_gone.len()
+        ))?;
         for left in done.left.iter().chain(&done.disowned) {
             print(&format!("  still there: {left}"))?;
         }

@@ -16,7 +16,7 @@ use crate::target::{ProbeError, TargetError};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The command line, the environment or `scimspec.toml`.
-    #[error("error: {0}\n")]
+    #[error("{}\n", .0.render(false))]
     Config(#[from] ConfigError),
     /// Suite files, with the place of each slip.
     #[error("{0}")]
@@ -41,8 +41,13 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Target(#[from] TargetError),
     /// The target does not answer as a service provider.
-    #[error("error: {0}\n  help: {}\n", .0.hint())]
-    Probe(#[from] ProbeError),
+    #[error("error: {error}\n  help: {hint}\n")]
+    Probe {
+        /// What happened.
+        error: ProbeError,
+        /// What to do about it.
+        hint: String,
+    },
     /// The reference server.
     #[error("error: {0}\n")]
     Server(#[from] ServerError),
@@ -59,10 +64,14 @@ pub enum AppError {
     #[error("error: the JUnit report cannot be made: {0}\n")]
     Junit(#[from] quick_junit::SerializeError),
     /// Nothing was selected.
-    #[error("error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n")]
+    #[error(
+        "error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n"
+    )]
     NothingSelected,
     /// A command needs a URL.
-    #[error("error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n")]
+    #[error(
+        "error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n"
+    )]
     NoUrl {
         /// The command.
         command: &'static str,
@@ -72,11 +81,19 @@ pub enum AppError {
     Io(#[from] io::Error),
 }
 
+impl From<ProbeError> for AppError {
+    fn from(error: ProbeError) -> AppError {
+        AppError::Probe { hint: error.hint(), error }
+    }
+}
+
 impl AppError {
     /// Suite files that cannot be used, each slip with its place.
     pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
-        let shown: Vec<String> =
-            diagnostics.iter().map(|diagnostic| format!("{}\n", diagnostic.render(config.look.colour))).collect();
+        let shown: Vec<String> = diagnostics
+            .iter()
+            .map(|diagnostic| format!("{}\n", diagnostic.render(config.look.colour)))
+            .collect();
         AppError::Suites(shown.join("\n"))
     }
 
@@ -92,11 +109,10 @@ impl AppError {
             | AppError::NoUrl { .. }
             | AppError::Export(_)
             | AppError::Write(_) => Exit::Usage,
-            AppError::Probe(error) => error.exit(),
-            AppError::Server(_)
-            | AppError::Ledger(_)
-            | AppError::Junit(_)
-            | AppError::Io(_) => Exit::Unreachable,
+            AppError::Probe { error, .. } => error.exit(),
+            AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
+                Exit::Unreachable
+            }
             AppError::NothingSelected => Exit::NothingRan,
         }
     }

@@ -19,7 +19,8 @@ use crate::suite::{export, list};
 pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError> {
     if let Some(directory) = &arguments.export {
         let exported = export::export(directory)?;
-        print(&exported.to_string())?;
+        let export::Exported { written, unchanged } = exported;
+        print(&format!("{}: {written} files written, {unchanged} there already", directory.display()))?;
         return Ok(Exit::Conformant);
     }
     let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
@@ -31,9 +32,8 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         read_only: false,
     };
     let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
-    let selected = |id: &str| {
-        plan.jobs.iter().any(|job| format!("{}/{}", job.file.suite.suite, job.case.id) == id)
-    };
+    let selected =
+        |id: &str| plan.jobs.iter().any(|job| format!("{}/{}", job.file.suite.suite, job.case.id) == id);
     let mut entries = list::entries(&library, profile, catalogue);
     entries.retain(|entry| selected(&entry.id));
     if entries.is_empty() {
@@ -77,12 +77,17 @@ pub fn lint(library: &Library) -> Vec<Diagnostic> {
     lint::lint(library, Known { catalogue: Catalogue::embedded(), rules: &names })
 }
 
+/// A schema as the files in `schema/` hold it.
+fn schema_text(schema: &schemars::Schema) -> String {
+    format!("{:#}\n", schema.as_value())
+}
+
 /// `scimspec schema`.
 pub fn schema(arguments: &SchemaArguments) -> Result<Exit, AppError> {
     print(&match arguments.of {
         SchemaOf::Suite => crate::suite::schema::schema_text(),
-        SchemaOf::Report => json::schema_text(),
-        SchemaOf::Config => config::schema_text(),
+        SchemaOf::Report => schema_text(&json::schema()),
+        SchemaOf::Config => schema_text(&config::settings::schema()),
     })?;
     Ok(Exit::Conformant)
 }

@@ -24,11 +24,11 @@ use crate::requirement::Catalogue;
 use crate::run::board::Board;
 use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions};
-use crate::suite::fresh::{Generator, run_mark};
 use crate::suite::diagnostic::Severity;
+use crate::suite::fresh::{Generator, run_mark};
 use crate::suite::load::{Library, Origin};
-use crate::target::probe::{Probe, probe};
 use crate::target::client::resource_path;
+use crate::target::probe::{Probe, probe};
 use crate::target::{CleanUp, Credentials, Left, Target, consent_needed};
 use crate::trial;
 
@@ -61,8 +61,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     print(&place.announcement(config, profile, &plan))?;
 
-    let templates =
-        Templates { user: config.template_user.clone(), group: config.template_group.clone() };
+    let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
     let shared =
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
@@ -103,7 +102,9 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     publish(config, &report)?;
     place.close(&runtime);
     if target.interrupted() {
-        eprintln!("interrupted: what was not judged is reported as skipped; what was created has been cleaned up");
+        eprintln!(
+            "interrupted: what was not judged is reported as skipped; what was created has been cleaned up"
+        );
         return Ok(Exit::Unreachable);
     }
     Ok(report.summary.verdicts.exit(config.deny_warnings))
@@ -138,15 +139,16 @@ fn execute(
     let color = if config.look.colour { ColorSetting::Always } else { ColorSetting::Never };
     let arguments = trial::arguments(color);
     let clean_up = std::thread::scope(|scope| {
-        let executor = std::thread::Builder::new()
-            .name("executor".to_owned())
-            .spawn_scoped(scope, || {
-                // The trials wait for the board: whatever happens to the executor, it has to be closed.
-                let _closing = Closing(&board);
-                runtime.block_on(crate::run::run(shared, &board, config.jobs))
-            })?;
-        libtest_mimic::run(&arguments, trials);
-        executor.join().map_err(|_| std::io::Error::other("the executor panicked; this is a defect of scimspec"))
+        let executor = std::thread::Builder::new().name("executor".to_owned()).spawn_scoped(scope, || {
+            // The trials wait for the board: whatever happens to the executor, it has to be closed.
+            let _closing = Closing(&board);
+            runtime.block_on(crate::run::run(shared, &board, config.jobs))
+        })?;
+        // Verdicts and exit code are ours: libtest-mimic counts a run of nothing as a success.
+        let _conclusion = libtest_mimic::run(&arguments, trials);
+        executor
+            .join()
+            .map_err(|_| std::io::Error::other("the executor panicked; this is a defect of scimspec"))
     })?;
     let outcomes = plan
         .parts()
@@ -173,7 +175,9 @@ impl Drop for Closing<'_> {
 async fn interrupts(target: Arc<Target>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         target.interrupt();
-        eprintln!("\ninterrupted: cleaning up what this run created; press Ctrl-C again to leave it ('scimspec clean' deletes it later)");
+        eprintln!(
+            "\ninterrupted: cleaning up what this run created; press Ctrl-C again to leave it ('scimspec clean' deletes it later)"
+        );
         if tokio::signal::ctrl_c().await.is_ok() {
             std::process::exit(i32::from(Exit::Unreachable.code()));
         }
@@ -216,8 +220,8 @@ impl Place {
             Place::Elsewhere(url) => config.target_options(url.clone(), mark),
             Place::Embedded(server, url) => {
                 let mut options = config.target_options(url.clone(), mark);
-                options.auth =
-                    Credentials::bearer(server.token()).map_err(|error| std::io::Error::other(error.to_string()))?;
+                options.auth = Credentials::bearer(server.token())
+                    .map_err(|error| std::io::Error::other(error.to_string()))?;
                 options
             }
         };
@@ -247,12 +251,7 @@ impl Place {
         text
     }
 
-    fn identity(
-        &self,
-        config: &Config,
-        target: &Target,
-        probe: &Probe,
-    ) -> TargetIdentity {
+    fn identity(&self, config: &Config, target: &Target, probe: &Probe) -> TargetIdentity {
         TargetIdentity {
             base_url: target.base_url().to_owned(),
             embedded: matches!(self, Place::Embedded(..)),

@@ -69,9 +69,9 @@ fn base(
     let Some(step) = &becomes.patched_by else { return Ok((state, id)) };
     let request = sent(bench, "becomes.patched-by", step)?;
     let options = PatchOptions {
-        any_case_op: true,
         boolean_strings: true,
         path_keys: true,
+        extension_paths: true,
         ignore_read_only_members: true,
         ..PatchOptions::default()
     };

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::bench::{Bench, Judged, Wrong};
-use crate::outcome::Reading;
 use super::words;
+use crate::outcome::Reading;
 use crate::outcome::Severity;
 use crate::scim::names;
 use crate::scim::resource::{elements, member};

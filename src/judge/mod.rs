@@ -33,9 +33,9 @@ use crate::suite::model::{
 };
 use crate::target::exchange::Exchange;
 
+pub use crate::outcome::Reading;
 use bench::{Bench, Judged, Wrong};
 pub use context::{Claims, Context, Handle, Ours, same_id};
-pub use crate::outcome::Reading;
 
 /// What an expectation came to.
 #[derive(Debug, Clone, Default, PartialEq)]

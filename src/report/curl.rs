@@ -11,8 +11,15 @@ const MASK: &str = "***";
 
 /// Headers that curl sets itself, or that only identify the run.
 const OWN: [&str; 9] = [
-    "host", "user-agent", "content-length", "accept-encoding", "connection", "traceparent", "transfer-encoding",
-    "cookie", "expect",
+    "host",
+    "user-agent",
+    "content-length",
+    "accept-encoding",
+    "connection",
+    "traceparent",
+    "transfer-encoding",
+    "cookie",
+    "expect",
 ];
 
 /// Wider commands are broken into a line for each option.
@@ -74,7 +81,9 @@ fn option(header: &HeaderRecord, target: &TargetIdentity) -> String {
         CredentialNames::Bearer { variable } => {
             format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{{variable}}}")))
         }
-        CredentialNames::None => format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{SCIM_TOKEN}}"))),
+        CredentialNames::None => {
+            format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{SCIM_TOKEN}}")))
+        }
     }
 }
 
@@ -94,7 +103,9 @@ pub fn quote(word: &str) -> String {
             '\'' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if text::visible(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) as &str => quoted.push(c),
+            c if text::visible(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) as &str => {
+                quoted.push(c)
+            }
             c => {
                 for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                     quoted.push_str(&format!("\\x{byte:02x}"));
@@ -146,8 +157,16 @@ mod tests {
     #[test]
     fn words_survive_the_shell() {
         for word in [
-            "http://x/Users?filter=a%20eq", "it's", "a\nb", "\u{1b}[31m\t\\", "", "$HOME `id` \"q\" !x", "日本", "~root",
-            "create/x[row]", "\u{202e}\\'",
+            "http://x/Users?filter=a%20eq",
+            "it's",
+            "a\nb",
+            "\u{1b}[31m\t\\",
+            "",
+            "$HOME `id` \"q\" !x",
+            "日本",
+            "~root",
+            "create/x[row]",
+            "\u{202e}\\'",
         ] {
             let out = std::process::Command::new("bash")
                 .args(["-c", &format!("printf %s {}", quote(word))])

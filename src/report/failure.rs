@@ -11,7 +11,9 @@ use crate::target::exchange::ExchangeId;
 use super::curl;
 use super::layout::{self, Focus, Shown};
 use super::look::{self, GUTTER, Look};
-use super::model::{AnswerRecord, BodyRecord, ExchangeRecord, HeaderRecord, RequestRecord, ResponseRecord, RunReport};
+use super::model::{
+    AnswerRecord, BodyRecord, ExchangeRecord, HeaderRecord, RequestRecord, ResponseRecord, RunReport,
+};
 use super::text;
 
 /// How many findings of one case are shown whole; the rest are counted.
@@ -31,8 +33,18 @@ const WRAPPED: usize = 6;
 
 /// The headers that a reader wants to see wherever they stand.
 const TELLING_HEADERS: [&str; 12] = [
-    "accept", "authorization", "content-type", "content-location", "etag", "if-match", "if-none-match", "location",
-    "retry-after", "www-authenticate", "content-encoding", "allow",
+    "accept",
+    "authorization",
+    "content-type",
+    "content-location",
+    "etag",
+    "if-match",
+    "if-none-match",
+    "location",
+    "retry-after",
+    "www-authenticate",
+    "content-encoding",
+    "allow",
 ];
 
 /// The one line that says what is wrong, without the case's name.
@@ -211,7 +223,8 @@ impl Page {
     fn marked(&mut self, mark: &str, style: clap::builder::styling::Style, said: &str) {
         let wrapped = text::wrap(&text::one_line(said), self.look.width.saturating_sub(4).max(24));
         for (at, line) in wrapped.iter().enumerate() {
-            let before = if at == 0 { format!("  {} ", self.look.paint(style.bold(), mark)) } else { "    ".into() };
+            let before =
+                if at == 0 { format!("  {} ", self.look.paint(style.bold(), mark)) } else { "    ".into() };
             self.lines.push(format!("{before}{}", self.look.paint(look::STRONG, line)));
         }
     }
@@ -282,8 +295,16 @@ impl Page {
         let indent = " ".repeat(GUTTER);
         for (at, difference) in differences.iter().enumerate().take(SHOWN) {
             let before = if at == 0 { self.look.label("differs at") } else { indent.clone() };
-            let legend = if at == 0 { self.look.paint(look::FAINT, "   (- expected, + actual)") } else { String::new() };
-            let path = if difference.path.is_empty() { "the whole".to_owned() } else { text::one_line(&difference.path) };
+            let legend = if at == 0 {
+                self.look.paint(look::FAINT, "   (- expected, + actual)")
+            } else {
+                String::new()
+            };
+            let path = if difference.path.is_empty() {
+                "the whole".to_owned()
+            } else {
+                text::one_line(&difference.path)
+            };
             self.lines.push(format!("{before}{}{legend}", self.look.paint(look::STRONG, &path)));
             for (sign, line) in changes(difference, self.look.room().saturating_sub(4)) {
                 let style = match sign {
@@ -316,7 +337,9 @@ impl Page {
         let mut again = Vec::new();
         let mut written = None;
         for exchange in ids.iter().take(EXCHANGES).filter_map(|id| report.exchange(*id)) {
-            if let Some(write) = write_before(report, outcome, exchange).filter(|write| !ids.contains(&write.id)) {
+            if let Some(write) =
+                write_before(report, outcome, exchange).filter(|write| !ids.contains(&write.id))
+            {
                 if written.replace(write.id) != Some(write.id) {
                     self.exchange(write, &[], &[]);
                     self.blank();
@@ -355,7 +378,8 @@ impl Page {
         let from = end.saturating_sub(TRACE);
         for (at, step) in steps[from..end].iter().enumerate() {
             let before = if at == 0 { self.look.label("steps") } else { " ".repeat(GUTTER) };
-            let here = if shown.contains(&step.id) { self.look.paint(look::BAD, " ←") } else { String::new() };
+            let here =
+                if shown.contains(&step.id) { self.look.paint(look::BAD, " ←") } else { String::new() };
             let came = match &step.answer {
                 AnswerRecord::Response(response) => response.status.to_string(),
                 AnswerRecord::None { .. } => "no answer".to_owned(),
@@ -485,17 +509,13 @@ fn write_before<'r>(
     if read.request.method != "GET" {
         return None;
     }
-    outcome
-        .exchanges
-        .iter()
-        .rev()
-        .filter(|id| **id < read.id)
-        .filter_map(|id| report.exchange(*id))
-        .find(|before| match before.request.method.as_str() {
+    outcome.exchanges.iter().rev().filter(|id| **id < read.id).filter_map(|id| report.exchange(*id)).find(
+        |before| match before.request.method.as_str() {
             "PUT" | "PATCH" | "DELETE" => resource(before) == path,
             "POST" => path.strip_prefix(&resource(before)).is_some_and(|rest| rest.starts_with('/')),
             _ => false,
-        })
+        },
+    )
 }
 
 /// Whether a finding is about a header: its check or its words name it.
@@ -535,7 +555,8 @@ fn changes(difference: &Difference, room: usize) -> Vec<(char, String)> {
     let expected = value_lines(&difference.expected, room);
     let actual = value_lines(&difference.actual, room);
     if expected.len() < 3 || actual.len() < 3 {
-        let all = expected.into_iter().map(|line| ('-', line)).chain(actual.into_iter().map(|line| ('+', line)));
+        let all =
+            expected.into_iter().map(|line| ('-', line)).chain(actual.into_iter().map(|line| ('+', line)));
         let mut all: Vec<_> = all.collect();
         all.truncate(2 * VALUE_LINES);
         return all;

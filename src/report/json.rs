@@ -29,7 +29,7 @@ pub fn write(report: &RunReport, path: &Path) -> Result<(), WriteError> {
 /// The JSON Schema of the report: `schema/report.schema.json`.
 pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(RunReport);
-    schema.insert("title".to_owned(), "scimspec report".into());
+    schema.insert("title".to_owned(), "A report of scimspec".into());
     schema
 }
 
@@ -47,13 +47,27 @@ mod tests {
 
     #[test]
     fn the_report_keeps_its_own_schema() {
-        let schema = serde_json::to_value(schema()).unwrap();
-        let validator = jsonschema::validator_for(&schema).unwrap();
+        let validator = jsonschema::validator_for(schema().as_value()).unwrap();
         let mut instance = serde_json::to_value(sample::report()).unwrap();
-        let errors: Vec<String> = validator.iter_errors(&instance).map(|e| format!("{e} at {}", e.instance_path())).collect();
+        let errors: Vec<String> =
+            validator.iter_errors(&instance).map(|e| format!("{e} at {}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{errors:#?}");
         instance["outcomes"][0]["verdict"]["kind"] = "splendid".into();
         assert!(!validator.is_valid(&instance), "the schema refuses an unknown verdict");
+    }
+
+    #[test]
+    fn the_schema_of_the_report_is_committed() {
+        const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/report.schema.json");
+        let text = format!("{:#}\n", schema().to_value());
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(FILE, &text).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(FILE).unwrap_or_default() == text,
+            "schema/report.schema.json is out of date: run `scimspec schema report > schema/report.schema.json`, or \
+             `UPDATE_SCHEMAS=1 cargo test schema`"
+        );
     }
 
     #[test]

@@ -228,8 +228,12 @@ mod tests {
     /// checks below hold in any case.
     fn check(xml: &str) {
         let read = Report::deserialize_from_str(xml).expect("it reads back");
-        let mut names: Vec<&str> =
-            read.test_suites.iter().flat_map(|suite| &suite.test_cases).map(|case| case.name.as_str()).collect();
+        let mut names: Vec<&str> = read
+            .test_suites
+            .iter()
+            .flat_map(|suite| &suite.test_cases)
+            .map(|case| case.name.as_str())
+            .collect();
         assert_eq!(read.tests, names.len());
         names.sort_unstable();
         let all = names.len();
@@ -244,7 +248,8 @@ mod tests {
             }
         }
         assert!(
-            xml.chars().all(|c| matches!(c, '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)),
+            xml.chars()
+                .all(|c| matches!(c, '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)),
             "only characters that XML allows, and no others that need care"
         );
         let dir = tempfile::tempdir().unwrap();
@@ -254,7 +259,9 @@ mod tests {
         match Command::new("xmllint").args(["--noout", "--huge", "--schema", schema]).arg(&file).output() {
             Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
             Err(error) => {
-                eprintln!("xmllint is missing ({error}): schema/junit.xsd was not applied, only the structure checked");
+                eprintln!(
+                    "xmllint is missing ({error}): schema/junit.xsd was not applied, only the structure checked"
+                );
             }
         }
     }

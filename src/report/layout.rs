@@ -50,7 +50,9 @@ impl Focus {
             }
         }
         names.push(name);
-        names.retain(|name| !name.is_empty() && name != "$" && !name.starts_with(|c: char| c.is_ascii_digit()));
+        names.retain(|name| {
+            !name.is_empty() && name != "$" && !name.starts_with(|c: char| c.is_ascii_digit())
+        });
         if path.trim_start_matches(['$', '.']).starts_with("urn:") {
             let last = names.pop();
             names = last.into_iter().collect();
@@ -135,7 +137,9 @@ fn flat(value: &Value, room: usize) -> Option<String> {
         Value::Object(members) => {
             let parts = members
                 .iter()
-                .map(|(name, member)| Some(format!("{}: {}", Value::String(name.clone()), flat(member, room)?)))
+                .map(|(name, member)| {
+                    Some(format!("{}: {}", Value::String(name.clone()), flat(member, room)?))
+                })
                 .collect::<Option<Vec<_>>>()?;
             format!("{{{}}}", parts.join(", "))
         }
@@ -200,7 +204,8 @@ mod tests {
 
     #[test]
     fn what_fits_on_a_line_stays_on_it() {
-        let value = json!({"schemas": ["urn:x"], "name": {"givenName": "Ann"}, "x": [], "long": ["a".repeat(80)]});
+        let value =
+            json!({"schemas": ["urn:x"], "name": {"givenName": "Ann"}, "x": [], "long": ["a".repeat(80)]});
         assert_eq!(
             texts(&lay_out(&value, 60)),
             [
@@ -230,9 +235,11 @@ mod tests {
 
     #[test]
     fn long_bodies_are_shown_around_the_focus() {
-        let value: Value =
-            serde_json::from_str(&format!("{{{}}}", (0..40).map(|n| format!("\"m{n}\":{n}")).collect::<Vec<_>>().join(",")))
-                .unwrap();
+        let value: Value = serde_json::from_str(&format!(
+            "{{{}}}",
+            (0..40).map(|n| format!("\"m{n}\":{n}")).collect::<Vec<_>>().join(",")
+        ))
+        .unwrap();
         let lines = lay_out(&value, 80);
         let shown = choose(&lines, &[Focus::of("m30").unwrap()], 10);
         assert_eq!(

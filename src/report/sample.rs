@@ -19,7 +19,14 @@ pub(crate) fn started() -> DateTime<Utc> {
     DateTime::parse_from_rfc3339("2026-11-20T08:15:00Z").unwrap().to_utc()
 }
 
-pub(crate) fn exchange(id: u64, method: &str, path: &str, sent: Option<Value>, status: u16, came: &[u8]) -> Arc<Exchange> {
+pub(crate) fn exchange(
+    id: u64,
+    method: &str,
+    path: &str,
+    sent: Option<Value>,
+    status: u16,
+    came: &[u8],
+) -> Arc<Exchange> {
     let endpoint = match path.split('?').next().unwrap() {
         path if path.matches('/').count() > 1 => format!("{}/{{id}}", &path[..path.rfind('/').unwrap()]),
         path => path.to_owned(),
@@ -152,7 +159,11 @@ pub(crate) fn body_failure() -> Outcome {
     wrong.requirements = vec!["RFC7644-3.5.2.3-08".to_owned()];
     wrong.place = Some(Place { file: "suites/rfc7644/3.5.2-patch.yaml".to_owned(), line: 88, column: 11 });
     wrong.differences = vec![
-        difference("emails[type eq \"work\"].value", "\"new-sk3x9q@example.com\"", "\"ann-sk3x9q@example.com\""),
+        difference(
+            "emails[type eq \"work\"].value",
+            "\"new-sk3x9q@example.com\"",
+            "\"ann-sk3x9q@example.com\"",
+        ),
         difference("active", "true", "absent"),
         difference(
             "emails",
@@ -185,7 +196,12 @@ pub(crate) fn list_failure() -> Outcome {
     Outcome {
         findings: vec![wrong],
         spec: vec!["RFC7644-3.4.2.2-01".to_owned()],
-        ..outcome("query/by-user-name", "a filter on userName returns the user of that name", Verdict::Failed, &[6])
+        ..outcome(
+            "query/by-user-name",
+            "a filter on userName returns the user of that name",
+            Verdict::Failed,
+            &[6],
+        )
     }
 }
 
@@ -205,7 +221,12 @@ pub(crate) fn warning() -> Outcome {
         level: Level::Should,
         findings: vec![odd],
         spec: vec!["RFC7644-3.3-05".to_owned()],
-        ..outcome("create/location", "a create answers with the Location of the new resource", Verdict::Warned, &[1])
+        ..outcome(
+            "create/location",
+            "a create answers with the Location of the new resource",
+            Verdict::Warned,
+            &[1],
+        )
     }
 }
 
@@ -234,21 +255,35 @@ pub(crate) fn exchanges() -> Vec<Arc<Exchange>> {
     before["active"] = json!(true);
     let after = mail(ann, "new-sk3x9q@example.com");
     let list = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 3, "startIndex": 1,
-        "itemsPerPage": 3, "Resources": [
-            user(ann, "u1", &json!({})),
-            user("eve@corp.example", "9001", &json!({"active": false, "title": "Head of Payroll"})),
-            user("bob@corp.example", "9002", &json!({"phoneNumbers": [{"value": "+49 30 1234567"}]})),
-        ]});
+    "itemsPerPage": 3, "Resources": [
+        user(ann, "u1", &json!({})),
+        user("eve@corp.example", "9001", &json!({"active": false, "title": "Head of Payroll"})),
+        user("bob@corp.example", "9002", &json!({"phoneNumbers": [{"value": "+49 30 1234567"}]})),
+    ]});
     let mut timed_out = (*exchange(8, "GET", "/Users/u1", None, 200, b"")).clone();
     timed_out.answer = Err(TransportFailure::TimedOut { limit: Duration::from_secs(30) });
     timed_out.elapsed = Duration::from_secs(30);
     vec![
-        exchange(1, "POST", "/Users", Some(new.clone()), 201, user(ann, "u1", &json!({})).to_string().as_bytes()),
+        exchange(
+            1,
+            "POST",
+            "/Users",
+            Some(new.clone()),
+            201,
+            user(ann, "u1", &json!({})).to_string().as_bytes(),
+        ),
         exchange(2, "POST", "/Users", Some(new), 201, user(ann, "u2", &json!({})).to_string().as_bytes()),
         exchange(3, "GET", "/Users/u1", None, 200, user(ann, "u1", &before).to_string().as_bytes()),
         exchange(4, "PATCH", "/Users/u1", Some(patch), 204, b""),
         exchange(5, "GET", "/Users/u1", None, 200, user(ann, "u1", &after).to_string().as_bytes()),
-        exchange(6, "GET", "/Users?filter=userName%20eq%20%22ann-sk3x9q%40example.com%22", None, 200, list.to_string().as_bytes()),
+        exchange(
+            6,
+            "GET",
+            "/Users?filter=userName%20eq%20%22ann-sk3x9q%40example.com%22",
+            None,
+            200,
+            list.to_string().as_bytes(),
+        ),
         exchange(7, "DELETE", "/Users/u1", None, 204, b""),
         Arc::new(timed_out),
         exchange(9, "GET", "/ServiceProviderConfig", None, 200, b"{}"),
@@ -262,11 +297,17 @@ fn requirement(id: &str) -> Option<RequirementText> {
             "A create that conflicts with existing resources (e.g. duplicate userName) fails with 409 and scimType uniqueness.",
             "3.3",
         ),
-        "RFC7644-3.5.2.3-08" => {
-            (Level::Must, "A replace whose path has a value filter replaces the matching elements only.", "3.5.2.3")
+        "RFC7644-3.5.2.3-08" => (
+            Level::Must,
+            "A replace whose path has a value filter replaces the matching elements only.",
+            "3.5.2.3",
+        ),
+        "RFC7644-3.4.2.2-01" => {
+            (Level::Must, "A filter returns the resources that match it, and no others.", "3.4.2.2")
         }
-        "RFC7644-3.4.2.2-01" => (Level::Must, "A filter returns the resources that match it, and no others.", "3.4.2.2"),
-        "RFC7644-3.3-05" => (Level::Should, "The answer to a create carries the Location of the new resource.", "3.3"),
+        "RFC7644-3.3-05" => {
+            (Level::Should, "The answer to a create carries the Location of the new resource.", "3.3")
+        }
         _ => return None,
     };
     Some(RequirementText {
@@ -328,7 +369,10 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
         clean_up: CleanUpRecord {
             deleted: 2,
             already_gone: 1,
-            left_behind: vec![LeftBehind { path: "/Users/u2".to_owned(), why: "DELETE answered 500".to_owned() }],
+            left_behind: vec![LeftBehind {
+                path: "/Users/u2".to_owned(),
+                why: "DELETE answered 500".to_owned(),
+            }],
         },
     }
     .report();

@@ -110,13 +110,17 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         out.push('\n');
     };
 
-    let product = report.target.product.as_deref().map_or_else(String::new, |product| format!(" ({product})"));
+    let product =
+        report.target.product.as_deref().map_or_else(String::new, |product| format!(" ({product})"));
     let embedded = if report.target.embedded { " (the server inside scimspec)" } else { "" };
     row("target", &text::one_line(&format!("{}{product}{embedded}", report.target.base_url)));
     let deny = if report.deny_warnings { ", warnings denied" } else { "" };
     row(
         "profile",
-        &text::one_line(&format!("{}, reading {}{deny}, seed {}", report.profile, report.reading, report.seed)),
+        &text::one_line(&format!(
+            "{}, reading {}{deny}, seed {}",
+            report.profile, report.reading, report.seed
+        )),
     );
 
     let counts = &report.summary.verdicts;
@@ -142,10 +146,7 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
 
     let numbers = &report.summary;
     row("", "");
-    row(
-        "requests",
-        &format!("{}, {:.1} for each case judged", numbers.requests, numbers.requests_per_case),
-    );
+    row("requests", &format!("{}, {:.1} for each case judged", numbers.requests, numbers.requests_per_case));
     row("time", &text::duration(numbers.wall_ms));
     let slow = numbers.slowest.iter().map(|case| text::duration(case.duration_ms)).collect::<Vec<_>>();
     let width = slow.iter().map(String::len).max().unwrap_or(0);
@@ -202,7 +203,11 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
         for (outcome, id) in failed.iter().zip(&ids) {
             let said = failure::message(outcome);
             let said = text::clip_columns(&said, room);
-            out.push_str(&format!("  {} {id:<widest$}  {}\n", look.paint(look::BAD, "✗"), look.paint(look::FAINT, &said)));
+            out.push_str(&format!(
+                "  {} {id:<widest$}  {}\n",
+                look.paint(look::BAD, "✗"),
+                look.paint(look::FAINT, &said)
+            ));
         }
     }
     let mut also = Vec::new();
@@ -219,9 +224,7 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
             (look::GOOD, format!("Conformant: {judged} judged, and all hold."))
         }
         Exit::Conformant => (look::GOOD, format!("Conformant: {judged} judged, none failed{also}.")),
-        Exit::Failures => {
-            (look::BAD, format!("Not conformant: {} of {judged} failed{also}.", failed.len()))
-        }
+        Exit::Failures => (look::BAD, format!("Not conformant: {} of {judged} failed{also}.", failed.len())),
         Exit::Unreachable | Exit::Usage => (
             look::TROUBLE,
             format!(
@@ -263,7 +266,10 @@ mod tests {
         let wide: Vec<&str> = shown
             .lines()
             // Commands stay on their lines, so that they can be copied.
-            .filter(|line| text::columns(line) > 72 && !["curl", "then", "rerun", "  -", "clean"].iter().any(|word| line.contains(word)))
+            .filter(|line| {
+                text::columns(line) > 72
+                    && !["curl", "then", "rerun", "  -", "clean"].iter().any(|word| line.contains(word))
+            })
             .collect();
         assert!(wide.is_empty(), "{wide:#?}");
     }
@@ -273,7 +279,8 @@ mod tests {
         let plain = render(&sample::report(), plain(100));
         assert!(!plain.contains('\u{1b}'));
         let coloured = render(&sample::report(), Look { width: 100, colour: true });
-        let stripped = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&coloured, "").into_owned();
+        let stripped =
+            regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&coloured, "").into_owned();
         assert_eq!(stripped, plain, "colours change nothing else");
         assert_ne!(coloured, plain);
     }
@@ -293,7 +300,10 @@ mod tests {
     fn an_errored_run_has_no_verdict() {
         let outcomes = [sample::outcomes().remove(0), sample::errored()];
         let shown = of(&outcomes, plain(80));
-        assert!(shown.ends_with("No verdict: 1 case could not be judged; of 1 case judged, none failed.\n"), "{shown}");
+        assert!(
+            shown.ends_with("No verdict: 1 case could not be judged; of 1 case judged, none failed.\n"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -324,7 +334,8 @@ mod tests {
             sample::exchange(2, "GET", "/Users/\u{1b}c", None, 200, b"{\"a\": \"\\u001b[31m\"}"),
         ];
         let shown = render(&sample::report_of(&[outcome], &exchanges, false), plain(80));
-        let hostile: Vec<char> = shown.chars().filter(|c| c.is_control() && *c != '\n' || *c == '\u{202e}').collect();
+        let hostile: Vec<char> =
+            shown.chars().filter(|c| c.is_control() && *c != '\n' || *c == '\u{202e}').collect();
         assert!(hostile.is_empty(), "{hostile:?} in {shown}");
     }
 }

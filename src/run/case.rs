@@ -16,7 +16,9 @@ use super::{Observed, Shared, outcome};
 use crate::judge::{self, Context, Handle, Judgement};
 use crate::outcome::{ErrorCause, Finding, Level, Outcome, Place, Severity, Signature, SkipReason, Verdict};
 use crate::plan::{Job, Part, is_write, mentions, stands_on, ways};
-use crate::suite::model::{Action, Auth, Becomes, Capture, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step};
+use crate::suite::model::{
+    Action, Auth, Becomes, Capture, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step,
+};
 use crate::target::exchange::{Exchange, ExchangeId};
 use crate::target::{Created as Ownership, RequestPlan, Sent};
 
@@ -100,7 +102,8 @@ impl CaseRun<'_> {
             }
             let broken = part.findings.iter().find(|finding| finding.severity == Severity::Failure);
             if flow == Flow::End || broken.is_some() {
-                let detail = broken.map_or_else(|| "a setup step ended the case".to_owned(), |f| f.message.clone());
+                let detail =
+                    broken.map_or_else(|| "a setup step ended the case".to_owned(), |f| f.message.clone());
                 return Err(precondition(format!("setup[{index}]: {detail}")));
             }
         }
@@ -149,11 +152,11 @@ impl CaseRun<'_> {
             if index > 0 && step.checkpoint.is_some() {
                 break;
             }
-            let missing = mentions(step)
-                .into_iter()
-                .find(|name| {
-                    !self.names.knows(name) && !self.names.sent.contains_key(name) && !made.contains(name.as_str())
-                });
+            let missing = mentions(step).into_iter().find(|name| {
+                !self.names.knows(name)
+                    && !self.names.sent.contains_key(name)
+                    && !made.contains(name.as_str())
+            });
             if missing.is_some() {
                 return missing;
             }
@@ -273,14 +276,16 @@ impl CaseRun<'_> {
         for name in wanted {
             // A name that a later step will only make has nothing to read yet.
             let Some((endpoint, id)) = self.names.whereabouts(&name) else { continue };
-            let plan = self.plan(&request::read(&endpoint, &id), step);
+            // The step's own credentials and headers may be what it tests.
+            let plan = self.plan(&request::read(&endpoint, &id), &Step::default());
             match self.send(plan).await {
                 Ok(sent) => {
                     if let Some(state) = resource_of(&sent.exchange, &id) {
                         self.names.observed(&name, state);
                     } else {
                         let status = sent.exchange.status().unwrap_or_default();
-                        let detail = format!("GET {endpoint}/{{id}} of '{name}' answered {status} before the step");
+                        let detail =
+                            format!("GET {endpoint}/{{id}} of '{name}' answered {status} before the step");
                         self.part().trouble = Some(precondition(detail));
                         return Flow::End;
                     }
@@ -309,7 +314,8 @@ impl CaseRun<'_> {
         if let (Some(id), Some(json)) = (&step.id, &prepared.json) {
             self.names.sent.insert(id.clone(), json.clone());
         }
-        let patience = step.eventually.or(self.job.file.suite.defaults.eventually).filter(|_| !is_write(step));
+        let patience =
+            step.eventually.or(self.job.file.suite.defaults.eventually).filter(|_| !is_write(step));
         let deadline = patience.map(|patience| Instant::now() + patience.within);
         loop {
             let sent = match self.send(self.plan(&prepared, step)).await {
@@ -379,7 +385,10 @@ impl CaseRun<'_> {
                     "ownership",
                     &sent.exchange,
                     place,
-                    format!("{} {} answered with a resource that is not the one sent", prepared.method, collection),
+                    format!(
+                        "{} {} answered with a resource that is not the one sent",
+                        prepared.method, collection
+                    ),
                     "a new resource with the attributes sent and an id never seen before".to_owned(),
                     format!("the id '{id}': {why}"),
                 );
@@ -487,7 +496,14 @@ impl CaseRun<'_> {
         };
         let judgement = judge::judge(expect, exchange, &context);
         if let Some(observer) = self.shared.observer {
-            observer(&Observed { id: &part.id, place, expect, exchange, context: &context, judgement: &judgement });
+            observer(&Observed {
+                id: &part.id,
+                place,
+                expect,
+                exchange,
+                context: &context,
+                judgement: &judgement,
+            });
         }
         judgement
     }
@@ -508,7 +524,10 @@ impl CaseRun<'_> {
 
     /// Where a step's expectation stands in its file.
     fn expect_path(&self, step: &Step, path: &str) -> String {
-        let row = self.job.row.and_then(|row| Some((row, step.id.as_deref().filter(|id| row.expect.contains_key(*id))?)));
+        let row = self
+            .job
+            .row
+            .and_then(|row| Some((row, step.id.as_deref().filter(|id| row.expect.contains_key(*id))?)));
         match row {
             Some((row, id)) => {
                 let index = self.job.case.rows.iter().position(|each| each.id == row.id).unwrap_or_default();
@@ -548,11 +567,9 @@ impl CaseRun<'_> {
 
     /// Sends a request and files the exchange; the verdict where none came of it.
     async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
-        let sent = self
-            .shared
-            .send(plan)
-            .await
-            .map_err(|refusal| Verdict::Errored { cause: ErrorCause::Guard { detail: refusal.to_string() } })?;
+        let sent = self.shared.send(plan).await.map_err(|refusal| Verdict::Errored {
+            cause: ErrorCause::Guard { detail: refusal.to_string() },
+        })?;
         let also = sent.also.iter().map(|exchange| exchange.id);
         self.part().exchanges.extend(also.chain([sent.exchange.id]));
         self.last = Some(Arc::clone(&sent.exchange));

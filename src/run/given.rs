@@ -78,9 +78,9 @@ fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Val
     };
     let base = match (&given.inline, &given.fixture) {
         (Some(inline), _) => names.scope.resolve(inline).map_err(|error| trouble(error.to_string()))?,
-        (None, Some(fixture)) => {
-            shared.fixture(fixture, &names.generator).ok_or_else(|| trouble(format!("the fixture '{fixture}' is not there")))?
-        }
+        (None, Some(fixture)) => shared
+            .fixture(fixture, &names.generator)
+            .ok_or_else(|| trouble(format!("the fixture '{fixture}' is not there")))?,
         (None, None) => return Err(trouble("a given needs a fixture or an inline resource".to_owned())),
     };
     let filled = shared.fill(base, &names.generator);
@@ -93,7 +93,8 @@ async fn post(
     resource: &Value,
     origin: &str,
 ) -> Result<Created, GivenTrouble> {
-    let what = given.fixture.as_deref().map_or_else(|| "the given".to_owned(), |name| format!("the given '{name}'"));
+    let what =
+        given.fixture.as_deref().map_or_else(|| "the given".to_owned(), |name| format!("the given '{name}'"));
     let trouble = |detail: String, refused: bool| GivenTrouble {
         fixture: given.fixture.clone(),
         detail,
@@ -113,7 +114,13 @@ async fn post(
     };
     let refused = |why: &str| {
         let answer = clip(&response.body.text());
-        trouble(format!("{what} could not be created: POST {endpoint} answered {}{why} {answer}", response.status), true)
+        trouble(
+            format!(
+                "{what} could not be created: POST {endpoint} answered {}{why} {answer}",
+                response.status
+            ),
+            true,
+        )
     };
     if !(200..300).contains(&response.status) {
         return Err(refused(""));

@@ -112,8 +112,11 @@ impl<'a> Shared<'a> {
         templates: Templates,
         generator: &'a Generator,
     ) -> Shared<'a> {
-        let fixtures: BTreeSet<&str> =
-            plan.running().flat_map(|job| job.case.given.values()).filter_map(|given| given.fixture.as_deref()).collect();
+        let fixtures: BTreeSet<&str> = plan
+            .running()
+            .flat_map(|job| job.case.given.values())
+            .filter_map(|given| given.fixture.as_deref())
+            .collect();
         let about_fixture = fixtures
             .into_iter()
             .filter_map(|fixture| Some((fixture.to_owned(), plan.about_fixture(fixture)?)))
@@ -231,6 +234,10 @@ impl<'a> Shared<'a> {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }
         for (name, value) in fresh_values(job.case, &names.generator) {
+            // A UUID made just now is the id of nothing, so that a case may write to it and expect a 404.
+            if job.case.fresh.get(&name) == Some(&Fresh::Kind(FreshKind::Uuid)) {
+                self.target.never_existed([value.clone()]);
+            }
             names.value(&name, Value::from(value));
         }
         names
@@ -266,9 +273,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive] {
         let at_once = if phase == Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
-        stream::iter(jobs)
-            .for_each_concurrent(at_once, |job| one(shared, &pool, board, job))
-            .await;
+        stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, board, job)).await;
     }
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;

@@ -71,7 +71,8 @@ pub struct Sources<'a> {
 /// Everything but unreserved characters: what a query value may hold raw.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Only what a query cannot hold: the way terse clients encode.
-const MINIMAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%');
+const MINIMAL: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%');
 
 /// Prepares `send`.
 ///
@@ -81,7 +82,8 @@ pub fn send(line: &str, payload: &Payload<'_>, sources: &Sources<'_>) -> Result<
     let malformed = || RequestError::Line { line: line.to_owned() };
     let (method, target) = line.split_once(' ').ok_or_else(malformed)?;
     let target = target.trim();
-    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) || !target.starts_with('/') {
+    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) || !target.starts_with('/')
+    {
         return Err(malformed());
     }
     let json = match payload {
@@ -192,9 +194,11 @@ fn encoded(value: &str, encode: Encode) -> String {
 /// A source that is not there, a template that does not resolve.
 pub fn build(make: &Make, sources: &Sources<'_>) -> Result<Value, RequestError> {
     let base = if let Some(name) = &make.from {
-        (sources.resource)(name).ok_or_else(|| RequestError::Missing { what: "resource", name: name.clone() })?
+        (sources.resource)(name)
+            .ok_or_else(|| RequestError::Missing { what: "resource", name: name.clone() })?
     } else if let Some(name) = &make.fixture {
-        (sources.fixture)(name).ok_or_else(|| RequestError::Missing { what: "fixture", name: name.clone() })?
+        (sources.fixture)(name)
+            .ok_or_else(|| RequestError::Missing { what: "fixture", name: name.clone() })?
     } else if let Some(name) = &make.sent {
         (sources.sent)(name).ok_or_else(|| RequestError::Missing { what: "request", name: name.clone() })?
     } else {
@@ -234,7 +238,9 @@ pub fn endpoint_of(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or(path);
     let mut segments = path.trim_start_matches('/').split('/');
     match (segments.next(), segments.next()) {
-        (Some(first), Some(second)) if second == ".search" || second.is_empty() => format!("/{first}/{second}"),
+        (Some(first), Some(second)) if second == ".search" || second.is_empty() => {
+            format!("/{first}/{second}")
+        }
         (Some(first), Some(_)) => {
             let rest: String = segments.map(|segment| format!("/{segment}")).collect();
             format!("/{first}/{{id}}{rest}")
@@ -272,7 +278,8 @@ mod tests {
             count: Some(2),
             ..Query::default()
         };
-        let path = |encode| query(&asked, By::Get, encode, &scope).map(|prepared| prepared.path).unwrap_or_default();
+        let path =
+            |encode| query(&asked, By::Get, encode, &scope).map(|prepared| prepared.path).unwrap_or_default();
         assert_eq!(path(Encode::Strict), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
         assert_eq!(path(Encode::Plus), "/Users?filter=userName+eq+%22a%2Bb%26c%22&count=2");
         assert_eq!(path(Encode::Minimal), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
@@ -286,7 +293,8 @@ mod tests {
             attributes: vec!["userName".to_owned()],
             ..Query::default()
         };
-        let prepared = query(&asked, By::Search, Encode::Strict, &Scope::new()).unwrap_or_else(|e| panic!("{e}"));
+        let prepared =
+            query(&asked, By::Search, Encode::Strict, &Scope::new()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(prepared.path, "/Users/.search");
         assert_eq!(
             prepared.json,

@@ -26,23 +26,28 @@ pub fn judge(
         result.verdict = Verdict::Errored { cause: ErrorCause::Suite { detail } };
         return result;
     };
-    let context = RuleContext { capabilities: &shared.probe.capabilities, reading: shared.reading, mutes, schemas: &shared.probe.schemas };
+    let context = RuleContext {
+        schemas: &shared.probe.schemas,
+        capabilities: &shared.probe.capabilities,
+        reading: shared.reading,
+        mutes,
+    };
     let judged = rules::judge_all(rule, exchanges.iter().map(AsRef::as_ref), &context);
     if judged.eligible == 0 {
-        let what = "exchange that the rule is about".to_owned();
+        let what = rule.subject.to_owned();
         result.verdict = Verdict::Skipped { reason: SkipReason::NothingEligible { what } };
         return result;
     }
     result.notes.push(format!("judged on {} exchanges", judged.eligible));
     for found in judged.findings {
         let mut finding = found.finding;
+        // A rule knows no level: its case says how strongly it binds, and a rule may only weaken that.
         finding.level = result.level;
-        // A rule may only weaken what its level says: the lenient reading turns some failures into warnings.
         finding.severity = finding.severity.min(result.level.severity());
+        finding.place.get_or_insert_with(|| result.place.clone());
         if finding.requirements.is_empty() {
             finding.requirements.clone_from(&result.spec);
         }
-        finding.place = Some(result.place.clone());
         if found.exchanges.len() > 1 {
             let listed: Vec<String> = found.exchanges.iter().take(LISTED).map(ToString::to_string).collect();
             let more = found.exchanges.len().saturating_sub(LISTED);

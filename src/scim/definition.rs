@@ -131,16 +131,22 @@ impl ResourceDefinition {
         self.resolve(path)?.leaf()
     }
 
-    /// The attribute of the resource itself (not of an extension) called `name`.
+    /// The attribute of the resource itself (not of an extension) called `name`. `schemas`, `id` and `meta` are
+    /// always those of the RFC; `externalId` is the schema's own where that declares one.
     pub fn top_attribute(&self, name: &str) -> Option<&Attribute> {
-        COMMON.iter().find(|it| it.name.eq_ignore_ascii_case(name)).or_else(|| self.schema.attribute(name))
+        let common = COMMON.iter().find(|it| it.name.eq_ignore_ascii_case(name));
+        match common {
+            Some(common) if common.name != "externalId" => Some(common),
+            _ => self.schema.attribute(name).or(common),
+        }
     }
 
     /// All attributes of the resource itself: the common ones, then those of the base schema.
     pub fn top_attributes(&self) -> impl Iterator<Item = &Attribute> {
         let is_common =
             |it: &&Attribute| COMMON.iter().any(|common| common.name.eq_ignore_ascii_case(&it.name));
-        COMMON.iter().chain(self.schema.attributes.iter().filter(move |it| !is_common(it)))
+        let common = COMMON.iter().filter_map(|it| self.top_attribute(&it.name));
+        common.chain(self.schema.attributes.iter().filter(move |it| !is_common(it)))
     }
 
     /// The extension with this URI, without regard to case.
@@ -236,6 +242,19 @@ mod tests {
         {
             assert_eq!(leaf(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_schema_may_declare_its_own_external_id() {
+        let mut user = user();
+        assert_eq!(user.top_attributes().count(), 25);
+        user.schema
+            .attributes
+            .push(Attribute { required: true, ..Attribute::new("ExternalID", AttributeType::String) });
+        user.schema.attributes.push(Attribute::new("meta", AttributeType::String));
+        assert_eq!(user.top_attributes().count(), 25);
+        assert!(user.top_attribute("externalId").unwrap().required);
+        assert_eq!(user.top_attribute("meta").unwrap().kind, AttributeType::Complex);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! (`meta.lastModified`, `$ref`) is not for here.
 
 mod apply;
+mod select;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -57,9 +57,11 @@ impl Discovery<'_> {
 
     /// `/ResourceTypes/{id}`; the id is the name.
     pub(crate) fn resource_type(&self, id: &str) -> Option<Value> {
-        let resource_type = self.schemas.resource_types.iter().find(|resource_type| {
-            resource_type.id.as_deref().unwrap_or(&resource_type.name) == id
-        })?;
+        let resource_type = self
+            .schemas
+            .resource_types
+            .iter()
+            .find(|resource_type| resource_type.id.as_deref().unwrap_or(&resource_type.name) == id)?;
         Some(self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", &resource_type.name))
     }
 

@@ -50,7 +50,7 @@ impl fmt::Display for Seam {
 }
 
 /// One defect of the catalogue.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct FaultEntry {
     /// Its name, in kebab-case, permanent.
     pub name: &'static str,
@@ -126,6 +126,7 @@ fn nearest(name: &str) -> Option<&'static str> {
 }
 
 /// What a fault does, and where.
+#[derive(Clone, Copy)]
 pub(crate) enum Rewrite {
     Request(fn(&mut Request)),
     Query(fn(&mut Query)),
@@ -176,6 +177,7 @@ pub(crate) struct ParsedFilter<'a> {
 /// The operations of a PATCH before they are applied.
 pub(crate) struct PatchOperations<'a> {
     pub list: Vec<PatchOperation>,
+    pub definition: &'a ResourceDefinition,
     pub id: &'a str,
     pub before: &'a Value,
     pub memory: &'a mut Memory,
@@ -198,6 +200,9 @@ pub(crate) struct Change<'a> {
     pub refusal: Option<ScimError>,
     /// The id; of a create, the one that is to be given.
     pub id: String,
+    /// Whether the time of change grows even if nothing changes.
+    pub touch: bool,
+    pub store: &'a Store,
     pub memory: &'a mut Memory,
 }
 
@@ -206,6 +211,8 @@ pub(crate) struct Rows<'a> {
     pub endpoint: &'a Endpoint,
     pub filter: Option<&'a Filter>,
     pub rows: Vec<Value>,
+    pub store: &'a Store,
+    pub base: &'a str,
     pub memory: &'a mut Memory,
 }
 
@@ -215,6 +222,7 @@ pub(crate) struct Conflicts<'a> {
     pub user_name: &'a str,
     pub store: &'a Store,
     pub ids: Vec<String>,
+    pub memory: &'a Memory,
 }
 
 /// What an answer answers.

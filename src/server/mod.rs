@@ -102,7 +102,9 @@ pub struct Demands {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The port could not be had.
-    #[error("cannot listen on 127.0.0.1:{port}: {source} (another program may hold the port; 0 takes a free one)")]
+    #[error(
+        "cannot listen on 127.0.0.1:{port}: {source} (another program may hold the port; 0 takes a free one)"
+    )]
     Bind {
         /// The port asked for.
         port: u16,
@@ -110,7 +112,9 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// A demand names an attribute that User does not have.
-    #[error("User has no attribute {name:?} to require (attribute notation is expected: displayName, name.formatted)")]
+    #[error(
+        "User has no attribute {name:?} to require (attribute notation is expected: displayName, name.formatted)"
+    )]
     UnknownAttribute {
         /// The name given.
         name: String,

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::scim::definition::{ResourceDefinition, sub_attribute};
-use crate::scim::error::{ScimError, ScimType};
+use crate::scim::error::ScimError;
 use crate::scim::resource::{elements, is_unassigned};
 use crate::scim::schema::{Attribute, AttributeType, Mutability};
 use crate::scim::validate::{ValidationPurpose, ViolationKind, validate};
@@ -62,17 +62,10 @@ fn check(
 ) -> Result<(), ScimError> {
     let resource = Value::Object(kept.clone());
     for violation in validate(&resource, definition, purpose) {
-        let keyword = match violation.kind {
-            ViolationKind::Canonical | ViolationKind::Unknown | ViolationKind::Never => continue,
-            ViolationKind::Shape | ViolationKind::Schemas | ViolationKind::Duplicate => {
-                ScimType::InvalidSyntax
-            }
-            ViolationKind::Type
-            | ViolationKind::Multiplicity
-            | ViolationKind::Required
-            | ViolationKind::Primary => ScimType::InvalidValue,
-        };
-        return Err(ScimError::bad_request(keyword, format!("{}: {}", violation.path, violation.message)));
+        match violation.kind {
+            ViolationKind::Canonical | ViolationKind::Unknown | ViolationKind::Never => {}
+            _ => return Err(violation.into()),
+        }
     }
     Ok(())
 }

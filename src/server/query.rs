@@ -23,17 +23,9 @@ pub(crate) struct Query {
     pub projection: Projection,
 }
 
-/// Reads `attributes` and `excludedAttributes` (RFC 7644 §3.9); an empty list is as good as none.
-fn projection(attributes: Option<&str>, excluded: Option<&str>) -> Result<Projection, ScimError> {
-    let given = |names: Option<&str>| -> Option<String> {
-        names.filter(|names| !names.trim_matches([',', ' ']).is_empty()).map(str::to_owned)
-    };
-    Projection::parse(given(attributes).as_deref(), given(excluded).as_deref())
-}
-
 /// The projection that the URL of a request asks for.
 pub(crate) fn projection_of(request: &Request) -> Result<Projection, ScimError> {
-    projection(request.parameter("attributes"), request.parameter("excludedAttributes"))
+    Projection::parse(request.parameter("attributes"), request.parameter("excludedAttributes"))
 }
 
 impl Query {
@@ -79,10 +71,7 @@ impl Query {
             descending: descending(text("sortOrder")?.as_deref())?,
             start_index: start_index(integer("startIndex")?),
             count: integer("count")?.map(at_least_zero),
-            projection: projection(
-                Some(&list("attributes")?.join(",")),
-                Some(&list("excludedAttributes")?.join(",")),
-            )?,
+            projection: Projection::from_names(&list("attributes")?, &list("excludedAttributes")?)?,
         })
     }
 }
@@ -103,9 +92,9 @@ fn descending(order: Option<&str>) -> Result<bool, ScimError> {
         None | Some("") => Ok(false),
         Some(order) if order.eq_ignore_ascii_case("ascending") => Ok(false),
         Some(order) if order.eq_ignore_ascii_case("descending") => Ok(true),
-        Some(order) => Err(ScimError::invalid_value(format!(
-            "sortOrder is ascending or descending, not {order:?}"
-        ))),
+        Some(order) => {
+            Err(ScimError::invalid_value(format!("sortOrder is ascending or descending, not {order:?}")))
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use super::represent::Representer;
 use super::service::{Call, Service, State};
 use super::store::{Record, Store};
 use crate::scim::error::{ScimError, ScimType};
-use crate::scim::filter::evaluate::unknown_paths;
-use crate::scim::filter::{CompareOperator, Filter, FilterValue, check, matches};
+use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
+use crate::scim::filter::{CompareOperator, Filter, FilterValue, matches};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
@@ -78,8 +78,14 @@ impl Service {
                 rows.push(resource);
             }
         }
-        let mut rows =
-            Rows { endpoint: &call.endpoint, filter: filter.as_ref(), rows, memory: &mut state.memory };
+        let mut rows = Rows {
+            endpoint: &call.endpoint,
+            filter: filter.as_ref(),
+            rows,
+            store: &state.store,
+            base: &call.base,
+            memory: &mut state.memory,
+        };
         self.faults.rows(&mut rows);
         let mut rows = rows.rows;
 
@@ -105,24 +111,20 @@ impl Service {
     fn filter(&self, text: Option<&str>, kinds: &[Kind], call: &Call) -> Result<Option<Filter>, Refusal> {
         let Some(text) = text else { return Ok(None) };
         let parse = || {
-            let filter =
-                Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
-            for kind in kinds {
-                let definition = self.definition(*kind);
-                if let ([_], Some(path)) = (kinds, unknown_paths(&filter, definition).first()) {
-                    return Err(ScimError::invalid_filter(format!(
-                        "{} has no attribute {path}",
-                        definition.name
-                    )));
-                }
-                check(&filter, definition)?;
-            }
+            let filter = Filter::parse(text).map_err(|error| ScimError::invalid_filter(error.to_string()))?;
             if mentions(&filter, "password") && call.request.method != Method::POST {
                 return Err(ScimError::with_type(
                     403,
                     ScimType::Sensitive,
                     "a URL is no place for a password; use POST /.search (RFC 7644 section 7.5.2)",
                 ));
+            }
+            for kind in kinds {
+                for problem in problems(&filter, self.definition(*kind)) {
+                    if problem.kind != FilterTypeErrorKind::Unknown || kinds.len() == 1 {
+                        return Err(problem.into());
+                    }
+                }
             }
             Ok(Some(filter))
         };
@@ -168,10 +170,7 @@ fn complete(row: &mut Value, representer: &Representer<'_>) {
 
 /// The type of a row, by what it says itself.
 fn kind_of(row: &Value) -> Kind {
-    row.pointer("/meta/resourceType")
-        .and_then(Value::as_str)
-        .and_then(Kind::named)
-        .unwrap_or(Kind::User)
+    row.pointer("/meta/resourceType").and_then(Value::as_str).and_then(Kind::named).unwrap_or(Kind::User)
 }
 
 /// The records that a filter can match: all, or those that an index finds.

@@ -142,8 +142,7 @@ impl Representer<'_> {
             if !seen.insert(group.id.as_str()) {
                 continue;
             }
-            let mut element =
-                json!({ "value": group.id, "$ref": location(base, group), "type": how });
+            let mut element = json!({ "value": group.id, "$ref": location(base, group), "type": how });
             if let Some(display) = display(group) {
                 element["display"] = display.into();
             }
@@ -205,16 +204,10 @@ mod tests {
     fn groups_are_found_through_groups_and_circles_end() {
         let mut store = Store::default();
         let ann = insert(&mut store, Kind::User, json!({"userName": "ann", "displayName": "Ann"}));
-        let inner = insert(
-            &mut store,
-            Kind::Group,
-            json!({"displayName": "Inner", "members": [{"value": ann}]}),
-        );
-        let outer = insert(
-            &mut store,
-            Kind::Group,
-            json!({"displayName": "Outer", "members": [{"value": inner}]}),
-        );
+        let inner =
+            insert(&mut store, Kind::Group, json!({"displayName": "Inner", "members": [{"value": ann}]}));
+        let outer =
+            insert(&mut store, Kind::Group, json!({"displayName": "Outer", "members": [{"value": inner}]}));
         let circle = json!({"displayName": "Inner", "members": [{"value": ann}, {"value": outer}]});
         store.update(&inner, circle.as_object().cloned().unwrap(), None, true);
         let representer = Representer { store: &store, base: "http://h/scim/v2" };
@@ -235,9 +228,7 @@ mod tests {
     fn the_version_follows_what_is_seen_and_not_the_host() {
         let mut store = Store::default();
         let ann = insert(&mut store, Kind::User, json!({"userName": "ann"}));
-        let of = |store: &Store, base: &str| {
-            Representer { store, base }.version(store.get(&ann).unwrap())
-        };
+        let of = |store: &Store, base: &str| Representer { store, base }.version(store.get(&ann).unwrap());
         let before = of(&store, "http://a");
         assert_eq!(before, of(&store, "http://b"));
         insert(&mut store, Kind::Group, json!({"displayName": "G", "members": [{"value": ann}]}));

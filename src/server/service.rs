@@ -262,7 +262,8 @@ async fn handle(Shared(service): Shared<Arc<Service>>, request: axum::http::Requ
     let (parts, body) = request.into_parts();
     let line = service.log.then(|| format!("{} {}", parts.method, parts.uri));
     let method = parts.method.clone();
-    let declared: Option<usize> = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let declared: Option<usize> =
+        parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let body = match declared {
         Some(length) if length > MAX_BODY => Err(too_large()),
         _ => axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| {

@@ -126,8 +126,7 @@ impl Store {
         let now = self.now();
         let place = self.next;
         self.next += 1;
-        let record =
-            Record { id: id.clone(), kind, attributes, password, created: now, last_modified: now };
+        let record = Record { id: id.clone(), kind, attributes, password, created: now, last_modified: now };
         self.index(place, &record);
         self.records.insert(place, record);
         self.places.insert(id, place);

@@ -1,8 +1,8 @@
 //! POST, PUT, PATCH and DELETE of one resource (RFC 7644 §3.3, §3.5, §3.6), and the rules that need the store:
 //! unique names, members that exist. Each write is judged whole before anything is stored.
 
-use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -25,12 +25,13 @@ use crate::scim::validate::ValidationPurpose;
 /// How PATCH is read. Where the RFC leaves a choice, the one that identity providers rely on: they write `Replace`,
 /// name paths in the keys of a value, repeat the `id` there, and select an element that they expect to be made.
 const PATCH_OPTIONS: PatchOptions = PatchOptions {
-    any_case_op: true,
+    lower_case_op_only: false,
     boolean_strings: false,
     add_creates_from_filter: true,
     replace_creates_from_filter: false,
     remove_listed_values: false,
     path_keys: true,
+    extension_paths: true,
     ignore_read_only_members: true,
     ignore_unknown: false,
     max_operations: Some(1000),
@@ -47,9 +48,9 @@ impl Service {
     pub(crate) fn create(&self, state: &mut State, call: &Call, kind: Kind) -> Result<Answer, Refusal> {
         let sent = read_object(&call.request)?;
         let projection = projection_of(&call.request)?;
-        let State { store, memory } = state;
         let (after, refusal) =
-            outcome(self.judge(store, call, kind, None, &sent, ValidationPurpose::CreateRequest));
+            outcome(self.judge(state, call, kind, None, &sent, ValidationPurpose::CreateRequest));
+        let State { store, memory } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -60,6 +61,8 @@ impl Service {
             after,
             refusal,
             id: Uuid::new_v4().to_string(),
+            touch: false,
+            store,
             memory,
         };
         self.faults.change(&mut change);
@@ -85,8 +88,7 @@ impl Service {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let sent = read_object(&call.request)?;
         let projection = projection_of(&call.request)?;
-        let result =
-            self.judge(&state.store, call, kind, Some(&record), &sent, ValidationPurpose::ReplaceRequest);
+        let result = self.judge(state, call, kind, Some(&record), &sent, ValidationPurpose::ReplaceRequest);
         let result = result.map(|mut kept| {
             // A write-only attribute that the client leaves out is not asserted: it never saw it.
             if let (false, Some(digest)) = (kept.contains_key("password"), &record.password) {
@@ -111,23 +113,18 @@ impl Service {
         let projection = projection_of(&call.request)?;
         let before = before(&state.store, call, &record);
         let list = PatchRequest::parse(&sent, PATCH_OPTIONS)?;
-        let mut operations = PatchOperations { list, id, before: &before, memory: &mut state.memory };
+        let definition = self.definition(kind);
+        let mut operations =
+            PatchOperations { list, definition, id, before: &before, memory: &mut state.memory };
         self.faults.operations(&mut operations);
         let operations = operations.list;
-        let result = apply(&operations, &before, self.definition(kind), PATCH_OPTIONS).and_then(|after| {
+        let result = apply(&operations, &before, definition, PATCH_OPTIONS).and_then(|after| {
             let Value::Object(mut after) = after else {
                 return Err(ScimError::invalid_value("the resource would no longer be an object"));
             };
             drop_undeclared(&before, &mut after);
             drop_stale_reference(&before, &mut after);
-            self.judge(
-                &state.store,
-                call,
-                kind,
-                Some(&record),
-                &after,
-                ValidationPurpose::ReplaceRequest,
-            )
+            self.judge(state, call, kind, Some(&record), &after, ValidationPurpose::ReplaceRequest)
         });
         self.commit(state, call, &record, &sent, &operations, result)?;
         self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
@@ -154,6 +151,8 @@ impl Service {
             after: None,
             refusal: None,
             id: id.to_owned(),
+            touch: false,
+            store,
             memory,
         };
         self.faults.change(&mut change);
@@ -180,7 +179,7 @@ impl Service {
     /// What a resource that a client sent, or a PATCH made, is to be kept as; or why it is refused.
     fn judge(
         &self,
-        store: &Store,
+        state: &State,
         call: &Call,
         kind: Kind,
         record: Option<&Record>,
@@ -189,15 +188,15 @@ impl Service {
     ) -> Result<Map<String, Value>, ScimError> {
         let mut kept = normalize(sent, self.definition(kind), purpose)?;
         match kind {
-            Kind::User => self.judge_user(store, call, record, &kept)?,
-            Kind::Group => judge_members(store, record, &mut kept)?,
+            Kind::User => self.judge_user(state, call, record, &kept)?,
+            Kind::Group => judge_members(&state.store, record, &mut kept)?,
         }
         Ok(kept)
     }
 
     fn judge_user(
         &self,
-        store: &Store,
+        state: &State,
         call: &Call,
         record: Option<&Record>,
         kept: &Map<String, Value>,
@@ -209,9 +208,10 @@ impl Service {
         if self.demands.email_user_name && !is_email(user_name) {
             return Err(ScimError::invalid_value("userName: this server takes e-mail addresses only"));
         }
+        let State { store, memory } = state;
         let others = store.users_named(user_name).map(|other| other.id.clone());
         let ids = others.filter(|id| record.is_none_or(|record| record.id != *id)).collect();
-        let mut conflicts = Conflicts { method: &call.request.method, user_name, store, ids };
+        let mut conflicts = Conflicts { method: &call.request.method, user_name, store, ids, memory };
         self.faults.conflicts(&mut conflicts);
         if conflicts.ids.is_empty() {
             Ok(())
@@ -243,13 +243,15 @@ impl Service {
             after,
             refusal,
             id: record.id.clone(),
+            touch: false,
+            store,
             memory,
         };
         self.faults.change(&mut change);
-        let Change { after, refusal, .. } = change;
+        let Change { after, refusal, touch, .. } = change;
         if let Some(after) = after {
             let draft = draft(store, Some(record), record.kind, after);
-            let touch = draft.attributes != record.attributes || draft.password != record.password;
+            let touch = touch || draft.attributes != record.attributes || draft.password != record.password;
             store.update(&record.id, draft.attributes, draft.password, touch);
         }
         match refusal {

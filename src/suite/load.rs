@@ -22,6 +22,7 @@ use super::text::Text;
 use super::yaml;
 use crate::outcome::Place;
 use crate::profile::Profile;
+use sha2::{Digest, Sha256};
 
 /// Everything below `suites/`, as built into the binary.
 pub static EMBEDDED_SUITES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/suites");
@@ -157,6 +158,16 @@ impl Library {
     /// The populations with the files they stand in.
     pub(super) fn populations(&self) -> impl Iterator<Item = (&Population, &Text)> {
         self.populations.values().map(|(population, text)| (population, text))
+    }
+
+    /// Sixteen hexadecimal digits over every suite file, so that two reports show whether they ran the same suites.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for file in &self.suites {
+            hash.update(file.file.as_bytes());
+            hash.update(file.text().source().as_bytes());
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The profiles by name.

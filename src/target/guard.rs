@@ -346,6 +346,8 @@ fn references(body: &Value) -> Vec<String> {
                     let name = name.to_ascii_lowercase();
                     match value {
                         Value::String(id) if referring && name == "value" => found.push(id.clone()),
+                        // `type` and `display` of a member are words, not ids.
+                        Value::String(_) if referring => {}
                         value => {
                             open.push((value, referring || REFERRING.iter().any(|it| name.ends_with(it))))
                         }

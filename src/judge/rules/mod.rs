@@ -24,9 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::outcome::Reading;
 use super::{kind, words};
-use crate::outcome::{Difference, Finding, Level, Place, Severity, Signature};
+use crate::outcome::{Difference, Finding, Level, Reading, Severity, Signature};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{get, schemas};
@@ -36,40 +35,50 @@ use crate::target::exchange::{Exchange, ExchangeId, Response};
 
 use super::context::Claims;
 
-/// What a rule has to know beside the exchange.
+/// What [`judge_all`] has to know beside the exchanges.
 pub struct RuleContext<'a> {
-    /// The level of the rule's case.
-    pub level: Level,
-    /// The requirement ids of the rule's case.
-    pub spec: &'a [String],
-    /// Where the rule's case stands.
-    pub place: Option<&'a Place>,
-    /// The service provider's resource types, with the core ones where it shows none.
-    pub definitions: &'a Definitions,
     /// What the service provider claims.
     pub capabilities: &'a dyn Claims,
     /// Which reading of the RFCs applies.
     pub reading: Reading,
     /// Exchanges that a rule does not judge, by the rule's name (`mutes` in a suite).
     pub mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
+    /// The service provider's own schemas and resource types, completed from the core ones.
+    pub schemas: &'a SchemaSet,
 }
 
-impl RuleContext<'_> {
+/// What a rule sees beside the exchange: the context, with all resource types resolved.
+pub struct View<'a> {
+    capabilities: &'a dyn Claims,
+    reading: Reading,
+    definitions: Definitions,
+}
+
+impl View<'_> {
+    /// The view in that context.
+    pub fn of<'a>(context: &RuleContext<'a>) -> View<'a> {
+        View {
+            capabilities: context.capabilities,
+            reading: context.reading,
+            definitions: Definitions::of(context.schemas),
+        }
+    }
+
     fn claims(&self, capability: Capability) -> bool {
         self.capabilities.check(&Requires::Capability(capability)).is_ok()
     }
 }
 
-/// The resource types of a service provider with their schemas resolved, made once for a run.
+/// The resource types of a service provider with their schemas resolved.
 #[derive(Debug, Clone, Default)]
-pub struct Definitions {
+struct Definitions {
     resources: Vec<ResourceDefinition>,
     discovery: Vec<ResourceDefinition>,
 }
 
 impl Definitions {
     /// Resolves all resource types of the set, and those of the discovery endpoints.
-    pub fn of(set: &SchemaSet) -> Definitions {
+    fn of(set: &SchemaSet) -> Definitions {
         Definitions {
             resources: set.resource_types.iter().map(|kind| set.definition_of(kind)).collect(),
             discovery: ["ServiceProviderConfig", "ResourceType", "Schema"]
@@ -117,7 +126,7 @@ pub struct Rule {
     /// What it looks for, as the reason of a skip names it: `saw no {subject}`.
     pub subject: &'static str,
     /// Judges one exchange.
-    pub judge: fn(&Exchange, &RuleContext<'_>) -> RuleVerdict,
+    pub judge: fn(&Exchange, &View<'_>) -> RuleVerdict,
 }
 
 /// A finding with every exchange that shows it.
@@ -183,19 +192,21 @@ pub fn by_name(name: &str) -> Option<&'static Rule> {
 }
 
 /// Judges the exchanges by one rule. Findings with equal signatures and severity are one finding with several
-/// exchanges.
+/// exchanges; they have the level must, and name requirements only where these are fewer than the rule's case
+/// cites. The case's level can only weaken them.
 pub fn judge_all<'e>(
     rule: &Rule,
     exchanges: impl IntoIterator<Item = &'e Exchange>,
     context: &RuleContext<'_>,
 ) -> RuleOutcome {
     let mut outcome = RuleOutcome::default();
+    let view = View::of(context);
     let muted = context.mutes.get(rule.name);
     for exchange in exchanges {
         if muted.is_some_and(|muted| muted.contains(&exchange.id)) {
             continue;
         }
-        match (rule.judge)(exchange, context) {
+        match (rule.judge)(exchange, &view) {
             RuleVerdict::NotEligible => {}
             RuleVerdict::Held => outcome.eligible += 1,
             RuleVerdict::Broke(findings) => {
@@ -261,7 +272,7 @@ impl Fault {
     }
 
     /// A warning, but a failure in the strict reading.
-    fn warning_unless_strict(self, context: &RuleContext<'_>) -> Fault {
+    fn warning_unless_strict(self, context: &View<'_>) -> Fault {
         match context.reading {
             Reading::Strict => self,
             Reading::Lenient => self.warning(),
@@ -270,30 +281,25 @@ impl Fault {
 }
 
 /// The verdict on an exchange that the rule is about.
-fn verdict(rule: &str, exchange: &Exchange, context: &RuleContext<'_>, faults: Vec<Fault>) -> RuleVerdict {
+fn verdict(rule: &str, exchange: &Exchange, faults: Vec<Fault>) -> RuleVerdict {
     if faults.is_empty() {
         return RuleVerdict::Held;
     }
-    RuleVerdict::Broke(faults.into_iter().map(|fault| finding(rule, exchange, context, fault)).collect())
+    RuleVerdict::Broke(faults.into_iter().map(|fault| finding(rule, exchange, fault)).collect())
 }
 
-fn finding(rule: &str, exchange: &Exchange, context: &RuleContext<'_>, fault: Fault) -> Finding {
-    let strongest = context.level.severity();
-    let requirements = match fault.requirements {
-        [] => context.spec.to_vec(),
-        own => own.iter().map(|id| (*id).to_owned()).collect(),
-    };
+fn finding(rule: &str, exchange: &Exchange, fault: Fault) -> Finding {
     Finding {
         check: rule.to_owned(),
-        level: context.level,
-        severity: fault.severity.unwrap_or(strongest).min(strongest),
-        requirements,
+        level: Level::Must,
+        severity: fault.severity.unwrap_or(Severity::Failure),
+        requirements: fault.requirements.iter().map(|id| (*id).to_owned()).collect(),
         message: format!("{}: {}", words::subject(exchange), fault.message),
         expected: fault.expected,
         actual: fault.actual,
         differences: fault.differences,
         exchange: Some(exchange.id),
-        place: context.place.cloned(),
+        place: None,
         signature: Signature {
             check: rule.to_owned(),
             method: exchange.request.method.clone(),
@@ -336,7 +342,7 @@ fn success(exchange: &Exchange) -> Option<&Response> {
 }
 
 /// The resources in a successful answer: the body itself, or the rows of a list.
-fn found<'a>(exchange: &'a Exchange, context: &'a RuleContext<'_>) -> Vec<Found<'a>> {
+fn found<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Vec<Found<'a>> {
     let Some(body) = success(exchange).and_then(|response| response.body.json().ok()) else {
         return Vec::new();
     };
@@ -370,7 +376,7 @@ fn found<'a>(exchange: &'a Exchange, context: &'a RuleContext<'_>) -> Vec<Found<
 }
 
 /// Whether the path leads to what the service provider declares: a resource type's endpoint, or discovery.
-fn is_known_endpoint(exchange: &Exchange, context: &RuleContext<'_>) -> bool {
+fn is_known_endpoint(exchange: &Exchange, context: &View<'_>) -> bool {
     context.definitions.by_endpoint(exchange).is_some()
 }
 

@@ -21,19 +21,12 @@ enum Say {
 }
 
 fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>) {
-    static DEFINITIONS: std::sync::LazyLock<Definitions> =
-        std::sync::LazyLock::new(|| Definitions::of(SchemaSet::core()));
-    let context = RuleContext {
-        level: Level::Must,
-        spec: &[],
-        place: None,
-        definitions: &DEFINITIONS,
-        capabilities: &AllBut(&[]),
-        reading,
-        mutes: &BTreeMap::new(),
-    };
+    let mutes = BTreeMap::new();
+    let context =
+        RuleContext { capabilities: &AllBut(&[]), reading, mutes: &mutes, schemas: SchemaSet::core() };
+    let view = View::of(&context);
     let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
-    match (rule.judge)(exchange, &context) {
+    match (rule.judge)(exchange, &view) {
         RuleVerdict::NotEligible => (Say::Silent, Vec::new()),
         RuleVerdict::Held => (Say::Held, Vec::new()),
         RuleVerdict::Broke(findings) => {
@@ -804,7 +797,6 @@ fn faults_break_what_their_rule_cites() {
 
 #[test]
 fn equal_findings_are_one_with_several_exchanges() {
-    let definitions = Definitions::of(SchemaSet::core());
     let rule = by_name("id-present").expect("the rule");
     let mut broken: Vec<Exchange> = (0..4).map(|_| get(with(user("1"), "/id", Value::Null))).collect();
     broken.push(query("/Users", list(vec![with(user("1"), "/id", Value::Null)])));
@@ -814,12 +806,8 @@ fn equal_findings_are_one_with_several_exchanges() {
         exchange.id = ExchangeId(index as u64 + 1);
     }
     let mutes = BTreeMap::from([("id-present".to_owned(), BTreeSet::from([ExchangeId(4)]))]);
-    let spec = ["RFC7643-3.1-05".to_owned()];
     let context = RuleContext {
-        level: Level::Should,
-        spec: &spec,
-        place: None,
-        definitions: &definitions,
+        schemas: SchemaSet::core(),
         capabilities: &AllBut(&[]),
         reading: Reading::Lenient,
         mutes: &mutes,
@@ -834,7 +822,6 @@ fn equal_findings_are_one_with_several_exchanges() {
         })
         .collect();
     assert_eq!(shown, [("/Users/{id}", vec![1, 2, 3]), ("/Users", vec![5])]);
-    assert_eq!(outcome.findings[0].finding.severity, Severity::Warning, "no more than the level of the case");
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
@@ -868,7 +855,7 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn no_rule_panics(
         body in json_value(),
