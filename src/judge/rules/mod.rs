@@ -6,11 +6,11 @@
 //!
 //! | module | rules about |
 //! |---|---|
-//! | [`http`] | status, headers, media type, whether there is a body |
-//! | [`error`] | SCIM errors |
-//! | [`list`] | ListResponses |
-//! | [`resource`] | `id`, `meta`, `schemas`, entity tags, passwords |
-//! | [`schema`] | resources against the service provider's own schemas |
+//! | `http` | status, headers, media type, whether there is a body |
+//! | `error` | SCIM errors |
+//! | `list` | ListResponses |
+//! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
+//! | `schema` | resources against the service provider's own schemas |
 
 mod error;
 mod http;
