@@ -54,6 +54,20 @@ fn every_slip_is_located_and_explained() {
 }
 
 #[test]
+fn fixtures_and_populations_are_looked_through() {
+    let library = Library::load(&[PathBuf::from("tests/broken-library")]).unwrap();
+    let known = Known { catalogue: Catalogue::embedded(), rules: &[] };
+    let rendered: Vec<String> = lint(&library, known)
+        .iter()
+        .filter(|diagnostic| diagnostic.place.file.starts_with("tests/"))
+        .map(|diagnostic| diagnostic.render(false))
+        .collect();
+    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("broken-library", rendered.join("\n\n"));
+    });
+}
+
+#[test]
 fn what_is_shipped_is_clean() {
     let library = Library::embedded().unwrap_or_else(|diagnostics| {
         let rendered: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
