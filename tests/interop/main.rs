@@ -147,6 +147,7 @@ impl Strangers {
             let user = json!({
                 "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
                 "userName": format!("{name}@example.com"),
+                "name": {"givenName": "Strange", "familyName": name},
                 "displayName": name,
                 "title": "Director",
                 "emails": [{"value": format!("{name}@example.com"), "type": "work", "primary": true}],
