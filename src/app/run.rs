@@ -115,7 +115,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
 /// The suites, embedded and the user's own; those of the user are linted before they run.
 fn library(config: &Config) -> Result<Library, AppError> {
     let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
-    if library.suites().iter().any(|file| file.origin == Origin::User) {
+    if library.suites().iter().any(|file| file.origin != Origin::Embedded) {
         let errors: Vec<_> = super::files::lint(&library)
             .into_iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error)
