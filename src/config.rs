@@ -461,9 +461,7 @@ fn access(settings: &Settings, environment: &Environment) -> Result<Access, Conf
     if let [first, second, ..] = given.as_slice() {
         return Err(ConfigError::SeveralCredentials { first: first.clone(), second: second.clone() });
     }
-    if given.is_empty()
-        && let Some(token) = environment.get("SCIMSPEC_TOKEN")
-    {
+    if let (true, Some(token)) = (given.is_empty(), environment.get("SCIMSPEC_TOKEN")) {
         access.credentials = Credentials::bearer(token)?;
         access.names = CredentialNames::Bearer { variable: "SCIMSPEC_TOKEN".to_owned() };
     }
