@@ -52,8 +52,12 @@ fn the_case_of_the_readme_can_fail() {
     let suite =
         blocks(&readme).into_iter().find(|block| block.language == "yaml").expect("the README has a case");
     terminal.write(&suite);
-    terminal.server = Some(terminal.serve("scimspec serve --port 8080 --fault patch-ignored"));
-    let output = terminal.execute(&format!("scimspec run {ADDRESS} --suites my-suites --case 'titles/*'"));
+    terminal.variables.insert("SCIM_TOKEN".to_owned(), "s3cr3t-token".to_owned());
+    terminal.server =
+        Some(terminal.serve("scimspec serve --port 8080 --token $SCIM_TOKEN --fault patch-ignored"));
+    let output = terminal.execute(&format!(
+        "scimspec run {ADDRESS} --token-env SCIM_TOKEN --suites my-suites --case 'titles/*'"
+    ));
     assert_eq!(terminal.last, i32::from(Exit::Failures.code()), "{output}");
     assert!(output.contains("FAILED titles/replace"), "{output}");
 }
