@@ -461,11 +461,11 @@ fn access(settings: &Settings, environment: &Environment) -> Result<Access, Conf
     if let [first, second, ..] = given.as_slice() {
         return Err(ConfigError::SeveralCredentials { first: first.clone(), second: second.clone() });
     }
-    if given.is_empty() {
-        if let Some(token) = environment.get("SCIMSPEC_TOKEN") {
-            access.credentials = Credentials::bearer(token)?;
-            access.names = CredentialNames::Bearer { variable: "SCIMSPEC_TOKEN".to_owned() };
-        }
+    if given.is_empty()
+        && let Some(token) = environment.get("SCIMSPEC_TOKEN")
+    {
+        access.credentials = Credentials::bearer(token)?;
+        access.names = CredentialNames::Bearer { variable: "SCIMSPEC_TOKEN".to_owned() };
     }
     access.second = match &settings.second {
         Some(settings::Second { token_env: Some(_), token_file: Some(_) }) => {

@@ -78,8 +78,8 @@ pub fn lint(library: &Library) -> Vec<Diagnostic> {
 }
 
 /// A schema as the files in `schema/` hold it.
-fn schema_text(schema: &schemars::Schema) -> String {
-    format!("{:#}\n", schema.as_value())
+fn schema_text(schema: &serde_json::Value) -> String {
+    format!("{schema:#}\n")
 }
 
 /// `scimspec schema`.

@@ -41,10 +41,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let clock = Instant::now();
     let library = library(config)?;
     let profile = Profile::by_name(&library, &config.profile)?;
-    if let Some(url) = &config.url {
-        if consent_needed(url) && !config.consent && !config.read_only {
-            return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
-        }
+    if let Some(url) = &config.url
+        && consent_needed(url)
+        && !config.consent
+        && !config.read_only
+    {
+        return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
     }
     let runtime = runtime()?;
     let place = Place::of(config, &runtime)?;

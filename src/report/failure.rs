@@ -538,10 +538,11 @@ fn status_line(status: u16) -> String {
 
 /// A value for reading: JSON objects and arrays laid out, everything else wrapped.
 fn value_lines(value: &str, room: usize) -> Vec<String> {
-    if value.trim_start().starts_with(['{', '[']) && value.len() > room {
-        if let Ok(json) = serde_json::from_str(value) {
-            return layout::lay_out(&json, room).into_iter().map(|line| line.text).collect();
-        }
+    if value.trim_start().starts_with(['{', '['])
+        && value.len() > room
+        && let Ok(json) = serde_json::from_str(value)
+    {
+        return layout::lay_out(&json, room).into_iter().map(|line| line.text).collect();
     }
     text::wrap(&text::visible(value.trim_end()), room)
         .iter()

@@ -898,6 +898,9 @@ impl Target {
         let mut state = self.state();
         let endpoints = state.endpoints.clone();
         let path = exchange.request.path.split('?').next().unwrap_or_default();
+        if guard::is_discovery(path) {
+            return;
+        }
         let names: Vec<String> = endpoints.iter().map(|(endpoint, _)| endpoint.clone()).collect();
         let pattern = guard::pattern(path, &names);
         let endpoint = pattern.trim_end_matches("/{id}").trim_end_matches("/.search").to_owned();
