@@ -10,6 +10,8 @@ pub mod given;
 pub mod names;
 pub mod request;
 mod rule;
+mod settle;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -235,6 +237,10 @@ impl<'a> Shared<'a> {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }
         for (name, value) in fresh_values(job.case, &names.generator) {
+            // A UUID made just now is the id of nothing, so that a case may write to it and expect a 404.
+            if job.case.fresh.get(&name) == Some(&Fresh::Kind(FreshKind::Uuid)) {
+                self.target.never_existed([value.clone()]);
+            }
             names.value(&name, Value::from(value));
         }
         names
@@ -250,10 +256,10 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
         }
     }
     for (name, fresh) in &case.fresh {
-        if let Fresh::Upper(from) | Fresh::Lower(from) | Fresh::Mixed(from) = fresh {
-            if let Some(value) = values.get(from).and_then(|value| derived(fresh, value)) {
-                values.insert(name.clone(), value);
-            }
+        if let Fresh::Upper(from) | Fresh::Lower(from) | Fresh::Mixed(from) = fresh
+            && let Some(value) = values.get(from).and_then(|value| derived(fresh, value))
+        {
+            values.insert(name.clone(), value);
         }
     }
     values

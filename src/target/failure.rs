@@ -56,8 +56,7 @@ pub(crate) fn classify(error: &reqwest::Error, address: &str, limits: &Limits) -
             }
         }
         if let Some(system) = cause.downcast_ref::<io::Error>() {
-            // An `io::Error` that wraps another hides it from `source` when it shows the same text.
-            if let Some(tls) = system.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            if let Some(tls) = wrapped_tls(system) {
                 return TransportFailure::Tls { address, why: tls.to_string() };
             }
             if matches!(
@@ -126,6 +125,19 @@ pub fn hint(failure: &TransportFailure) -> String {
         }
         TransportFailure::NotSent { .. } => "raise --requests, or run fewer cases".to_owned(),
     }
+}
+
+/// The TLS error inside of an `io::Error`, which its `source` steps over; such errors may be wrapped twice.
+fn wrapped_tls(error: &io::Error) -> Option<&rustls::Error> {
+    let mut error = error;
+    for _ in 0..4 {
+        let inner = error.get_ref()?;
+        match inner.downcast_ref::<rustls::Error>() {
+            Some(tls) => return Some(tls),
+            None => error = inner.downcast_ref::<io::Error>()?,
+        }
+    }
+    None
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

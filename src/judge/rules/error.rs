@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Fault, Rule, RuleContext, RuleVerdict, is_known_endpoint, verdict};
+use super::{Fault, Rule, RuleVerdict, View, is_known_endpoint, verdict};
 use crate::judge::error::{ErrorStatus, error_status, may_come_from_gateway, names_error};
 use crate::judge::{kind, words};
 use crate::scim::error::ScimType;
@@ -23,7 +23,7 @@ fn refusal(exchange: &Exchange) -> Option<&Response> {
     (response.status >= 400 && has_body).then_some(response)
 }
 
-fn error_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn error_shape(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = refusal(exchange) else { return RuleVerdict::NotEligible };
     // A broken connection or our own limit says nothing about the error.
     let fault = match response.body.json() {
@@ -37,7 +37,7 @@ fn error_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
                     )
                     .class("detail string", words::class(detail))
                     .breaks(&["RFC7644-3.12-06"]);
-                    verdict("error-shape", exchange, context, vec![fault])
+                    verdict("error-shape", exchange, vec![fault])
                 }
                 _ => RuleVerdict::Held,
             };
@@ -73,10 +73,10 @@ fn error_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     let is_search_refused = kind::is_search(&exchange.request) && matches!(response.status, 404 | 405 | 501);
     let is_elsewhere = !is_known_endpoint(exchange, context) || is_search_refused;
     let fault = if may_come_from_gateway(response.status) || is_elsewhere { fault.warning() } else { fault };
-    verdict("error-shape", exchange, context, vec![fault])
+    verdict("error-shape", exchange, vec![fault])
 }
 
-fn error_status_matches(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn error_status_matches(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = refusal(exchange) else { return RuleVerdict::NotEligible };
     let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it))
     else {
@@ -103,10 +103,10 @@ fn error_status_matches(exchange: &Exchange, context: &RuleContext<'_>) -> RuleV
         )
         .class("status as string", "other status"),
     };
-    verdict("error-status-matches", exchange, context, vec![fault])
+    verdict("error-status-matches", exchange, vec![fault])
 }
 
-fn scim_type_registered(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn scim_type_registered(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = refusal(exchange) else { return RuleVerdict::NotEligible };
     let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it))
     else {
@@ -125,5 +125,5 @@ fn scim_type_registered(exchange: &Exchange, context: &RuleContext<'_>) -> RuleV
     )
     .class("registered scimType", words::class(keyword))
     .warning();
-    verdict("scim-type-registered", exchange, context, vec![fault])
+    verdict("scim-type-registered", exchange, vec![fault])
 }

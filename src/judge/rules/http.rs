@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Fault, Rule, RuleContext, RuleVerdict, is_known_endpoint, success, verdict};
+use super::{Fault, Rule, RuleVerdict, View, is_known_endpoint, success, verdict};
 use crate::judge::{error, words};
 use crate::scim::names;
 use crate::target::exchange::{BodyProblem, Exchange, Response};
@@ -48,7 +48,7 @@ const TRACES: &[&str] = &[
 
 /// 500 is the server's own trouble, whatever was asked. 501 refuses a feature; 502, 503 and 504 come from a
 /// front end or ask for patience.
-fn no_server_error(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn no_server_error(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response() else { return RuleVerdict::NotEligible };
     let status = response.status;
     if status < 500 {
@@ -63,7 +63,7 @@ fn no_server_error(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdic
         words::answer(response),
     )
     .class("status below 500", format!("status {status}"));
-    verdict("no-server-error", exchange, context, vec![fault])
+    verdict("no-server-error", exchange, vec![fault])
 }
 
 /// The media type without parameters, in small letters.
@@ -100,13 +100,13 @@ fn accepted(exchange: &Exchange) -> Accepted {
 }
 
 fn has_readable_body(exchange: &Exchange, response: &Response) -> bool {
-    exchange.request.method != "HEAD"
+    !matches!(exchange.request.method.as_str(), "HEAD" | "OPTIONS")
         && !response.body.is_empty()
         && !(300..400).contains(&response.status)
         && response.status >= 200
 }
 
-fn content_type(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn content_type(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response().filter(|response| has_readable_body(exchange, response)) else {
         return RuleVerdict::NotEligible;
     };
@@ -137,10 +137,10 @@ fn content_type(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     } else {
         fault
     };
-    verdict("content-type", exchange, context, vec![fault])
+    verdict("content-type", exchange, vec![fault])
 }
 
-fn charset(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn charset(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response().filter(|response| has_readable_body(exchange, response)) else {
         return RuleVerdict::NotEligible;
     };
@@ -163,14 +163,14 @@ fn charset(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
         format!("charset={charset}"),
     )
     .class("utf-8", "other charset");
-    verdict("charset-is-utf-8", exchange, context, vec![fault])
+    verdict("charset-is-utf-8", exchange, vec![fault])
 }
 
 fn is_json(response: &Response) -> bool {
     essence(response).is_some_and(|kind| kind == "application/json" || kind.ends_with("+json"))
 }
 
-fn json_well_formed(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn json_well_formed(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response().filter(|response| has_readable_body(exchange, response)) else {
         return RuleVerdict::NotEligible;
     };
@@ -203,10 +203,10 @@ fn json_well_formed(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdi
         )
         .class("JSON", words::problem_class(problem))
     };
-    verdict("json-well-formed", exchange, context, vec![fault])
+    verdict("json-well-formed", exchange, vec![fault])
 }
 
-fn member_names_unique(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn member_names_unique(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response().filter(|response| has_readable_body(exchange, response)) else {
         return RuleVerdict::NotEligible;
     };
@@ -221,7 +221,7 @@ fn member_names_unique(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVe
         format!("{name} twice"),
     )
     .class("unique names", "repeated name");
-    verdict("member-names-unique", exchange, context, vec![fault])
+    verdict("member-names-unique", exchange, vec![fault])
 }
 
 /// The first member name that stands twice in one object of the JSON text.
@@ -288,7 +288,7 @@ impl<'de> Visitor<'de> for Names<'_> {
     }
 }
 
-fn body_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn body_present(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = success(exchange) else { return RuleVerdict::NotEligible };
     let expected = match (exchange.request.method.as_str(), response.status) {
         ("GET", 200) | ("PUT", 200) | ("PATCH", 200) | ("POST", 200 | 201) => "the resource or list",
@@ -307,10 +307,10 @@ fn body_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     // The body of a create is recommended (RFC 7644 section 3.3).
     let fault =
         if exchange.request.method == "POST" { fault.warning().breaks(&["RFC7644-3.3-08"]) } else { fault };
-    verdict("body-present", exchange, context, vec![fault])
+    verdict("body-present", exchange, vec![fault])
 }
 
-fn no_content(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn no_content(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response().filter(|response| response.status == 204) else {
         return RuleVerdict::NotEligible;
     };
@@ -325,10 +325,10 @@ fn no_content(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
         format!("{length} bytes"),
     )
     .class("empty body", "body");
-    verdict("no-content", exchange, context, vec![fault])
+    verdict("no-content", exchange, vec![fault])
 }
 
-fn unauthorized_challenge(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn unauthorized_challenge(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response().filter(|response| response.status == 401) else {
         return RuleVerdict::NotEligible;
     };
@@ -342,10 +342,10 @@ fn unauthorized_challenge(exchange: &Exchange, context: &RuleContext<'_>) -> Rul
     )
     .class("WWW-Authenticate", "absent")
     .warning_unless_strict(context);
-    verdict("unauthorized-challenge", exchange, context, vec![fault])
+    verdict("unauthorized-challenge", exchange, vec![fault])
 }
 
-fn allow_on_405(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn allow_on_405(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response().filter(|response| response.status == 405) else {
         return RuleVerdict::NotEligible;
     };
@@ -359,10 +359,10 @@ fn allow_on_405(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     )
     .class("Allow", "absent")
     .warning_unless_strict(context);
-    verdict("allow-on-405", exchange, context, vec![fault])
+    verdict("allow-on-405", exchange, vec![fault])
 }
 
-fn no_stack_trace(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn no_stack_trace(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = exchange.response() else { return RuleVerdict::NotEligible };
     if response.status < 400 || response.body.is_empty() {
         return RuleVerdict::NotEligible;
@@ -376,5 +376,5 @@ fn no_stack_trace(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict
         words::clip(text.get(at..).unwrap_or_default().trim_start(), 160),
     )
     .class("detail for people", "stack trace");
-    verdict("no-stack-trace", exchange, context, vec![fault])
+    verdict("no-stack-trace", exchange, vec![fault])
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::{Fault, Rule, RuleContext, RuleVerdict, parameter, success, verdict};
+use super::{Fault, Rule, RuleVerdict, View, parameter, success, verdict};
 use crate::judge::{kind, words};
 use crate::outcome::Severity;
 use crate::scim::names;
@@ -18,7 +18,7 @@ pub const LIST_NO_REPEATS: Rule =
     Rule { name: "list-no-repeats", subject: "ListResponse with two resources", judge: list_no_repeats };
 
 /// Whether the request asks for a list: a query of a collection, a `.search`, or discovery of many.
-fn asks_for_list(exchange: &Exchange, context: &RuleContext<'_>) -> bool {
+fn asks_for_list(exchange: &Exchange, context: &View<'_>) -> bool {
     if kind::is_search(&exchange.request) {
         return true;
     }
@@ -30,7 +30,7 @@ fn asks_for_list(exchange: &Exchange, context: &RuleContext<'_>) -> bool {
         && context.definitions.by_endpoint(exchange).is_some()
 }
 
-fn list_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn list_shape(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = success(exchange) else { return RuleVerdict::NotEligible };
     let Ok(body) = response.body.json() else { return RuleVerdict::NotEligible };
     if response.status != 200 || !asks_for_list(exchange, context) {
@@ -44,13 +44,13 @@ fn list_shape(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
             what,
         )
         .class("ListResponse", words::class(body));
-        return verdict("list-shape", exchange, context, vec![fault]);
+        return verdict("list-shape", exchange, vec![fault]);
     };
     let mut faults = Vec::new();
     faults.extend(message_schema(object));
     faults.extend(counters(exchange, object));
     faults.extend(resources(exchange, object));
-    verdict("list-shape", exchange, context, faults)
+    verdict("list-shape", exchange, faults)
 }
 
 fn message_schema(object: &Map<String, Value>) -> Option<Fault> {
@@ -159,7 +159,7 @@ fn as_count(value: &Value) -> Option<u64> {
     })
 }
 
-fn list_arithmetic(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn list_arithmetic(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(body) = success(exchange).and_then(|response| response.body.json().ok()) else {
         return RuleVerdict::NotEligible;
     };
@@ -184,7 +184,7 @@ fn list_arithmetic(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdic
             faults.extend(partial_says_so(exchange, object, read("totalResults"), rows));
         }
     }
-    verdict("list-arithmetic", exchange, context, faults)
+    verdict("list-arithmetic", exchange, faults)
 }
 
 fn total_holds(total: Option<u64>, rows: u64) -> Option<Fault> {
@@ -200,7 +200,7 @@ fn total_holds(total: Option<u64>, rows: u64) -> Option<Fault> {
     )
 }
 
-fn items_per_page(items: Option<u64>, rows: u64, context: &RuleContext<'_>) -> Option<Fault> {
+fn items_per_page(items: Option<u64>, rows: u64, context: &View<'_>) -> Option<Fault> {
     let items = items.filter(|items| *items != rows)?;
     Some(
         Fault::new(
@@ -238,7 +238,7 @@ fn start_echoed(exchange: &Exchange, start: Option<u64>, rows: u64) -> Option<Fa
     let expected = u64::try_from(asked).unwrap_or(0).max(1);
     (start != expected).then(|| {
         let fault = Fault::new(
-            format!("startIndex is {start}, but the page begins with result {expected}"),
+            format!("startIndex is {start}, though {expected} was asked for"),
             expected.to_string(),
             start.to_string(),
         )
@@ -277,7 +277,7 @@ fn partial_says_so(
     Some(fault)
 }
 
-fn list_no_repeats(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn list_no_repeats(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(body) = success(exchange).and_then(|response| response.body.json().ok()) else {
         return RuleVerdict::NotEligible;
     };
@@ -291,5 +291,5 @@ fn list_no_repeats(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdic
         Fault::new("the list holds one id twice", "each resource once", format!("{} twice", words::show(id)))
             .class("each id once", "repeated id")
     });
-    verdict("list-no-repeats", exchange, context, faults.into_iter().collect())
+    verdict("list-no-repeats", exchange, faults.into_iter().collect())
 }

@@ -6,11 +6,11 @@
 //!
 //! | module | rules about |
 //! |---|---|
-//! | [`http`] | status, headers, media type, whether there is a body |
-//! | [`error`] | SCIM errors |
-//! | [`list`] | ListResponses |
-//! | [`resource`] | `id`, `meta`, `schemas`, entity tags, passwords |
-//! | [`schema`] | resources against the service provider's own schemas |
+//! | `http` | status, headers, media type, whether there is a body |
+//! | `error` | SCIM errors |
+//! | `list` | ListResponses |
+//! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
+//! | `schema` | resources against the service provider's own schemas |
 
 mod error;
 mod http;
@@ -35,9 +35,9 @@ use crate::target::exchange::{Exchange, ExchangeId, Response};
 
 use super::context::Claims;
 
-/// What a rule has to know beside the exchange.
+/// What [`judge_all`] has to know beside the exchanges.
 pub struct RuleContext<'a> {
-    /// The level of the rule's case.
+    /// The level of the rule's case: findings are no more severe.
     pub level: Level,
     /// The requirement ids of the rule's case.
     pub spec: &'a [String],
@@ -53,7 +53,23 @@ pub struct RuleContext<'a> {
     pub mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
 }
 
-impl RuleContext<'_> {
+/// What a rule sees beside the exchange.
+pub struct View<'a> {
+    capabilities: &'a dyn Claims,
+    reading: Reading,
+    definitions: &'a Definitions,
+}
+
+impl View<'_> {
+    /// The view in that context.
+    pub fn of<'a>(context: &RuleContext<'a>) -> View<'a> {
+        View {
+            capabilities: context.capabilities,
+            reading: context.reading,
+            definitions: context.definitions,
+        }
+    }
+
     fn claims(&self, capability: Capability) -> bool {
         self.capabilities.check(&Requires::Capability(capability)).is_ok()
     }
@@ -116,7 +132,7 @@ pub struct Rule {
     /// What it looks for, as the reason of a skip names it: `saw no {subject}`.
     pub subject: &'static str,
     /// Judges one exchange.
-    pub judge: fn(&Exchange, &RuleContext<'_>) -> RuleVerdict,
+    pub judge: fn(&Exchange, &View<'_>) -> RuleVerdict,
 }
 
 /// A finding with every exchange that shows it.
@@ -189,24 +205,39 @@ pub fn judge_all<'e>(
     context: &RuleContext<'_>,
 ) -> RuleOutcome {
     let mut outcome = RuleOutcome::default();
+    let view = View::of(context);
     let muted = context.mutes.get(rule.name);
     for exchange in exchanges {
         if muted.is_some_and(|muted| muted.contains(&exchange.id)) {
             continue;
         }
-        match (rule.judge)(exchange, context) {
+        match (rule.judge)(exchange, &view) {
             RuleVerdict::NotEligible => {}
             RuleVerdict::Held => outcome.eligible += 1,
             RuleVerdict::Broke(findings) => {
                 outcome.eligible += 1;
                 for finding in findings {
-                    add(&mut outcome.findings, finding, exchange.id);
+                    add(&mut outcome.findings, in_case(finding, context), exchange.id);
                 }
             }
         }
     }
     outcome.findings.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
     outcome
+}
+
+/// The finding with the level, requirements and place of the rule's case. A fault that breaks only some of the
+/// requirements named them itself.
+fn in_case(finding: Finding, context: &RuleContext<'_>) -> Finding {
+    let requirements =
+        if finding.requirements.is_empty() { context.spec.to_vec() } else { finding.requirements };
+    Finding {
+        level: context.level,
+        severity: finding.severity.min(context.level.severity()),
+        requirements,
+        place: context.place.cloned(),
+        ..finding
+    }
 }
 
 fn add(known: &mut Vec<RuleFinding>, finding: Finding, exchange: ExchangeId) {
@@ -260,7 +291,7 @@ impl Fault {
     }
 
     /// A warning, but a failure in the strict reading.
-    fn warning_unless_strict(self, context: &RuleContext<'_>) -> Fault {
+    fn warning_unless_strict(self, context: &View<'_>) -> Fault {
         match context.reading {
             Reading::Strict => self,
             Reading::Lenient => self.warning(),
@@ -269,30 +300,25 @@ impl Fault {
 }
 
 /// The verdict on an exchange that the rule is about.
-fn verdict(rule: &str, exchange: &Exchange, context: &RuleContext<'_>, faults: Vec<Fault>) -> RuleVerdict {
+fn verdict(rule: &str, exchange: &Exchange, faults: Vec<Fault>) -> RuleVerdict {
     if faults.is_empty() {
         return RuleVerdict::Held;
     }
-    RuleVerdict::Broke(faults.into_iter().map(|fault| finding(rule, exchange, context, fault)).collect())
+    RuleVerdict::Broke(faults.into_iter().map(|fault| finding(rule, exchange, fault)).collect())
 }
 
-fn finding(rule: &str, exchange: &Exchange, context: &RuleContext<'_>, fault: Fault) -> Finding {
-    let strongest = context.level.severity();
-    let requirements = match fault.requirements {
-        [] => context.spec.to_vec(),
-        own => own.iter().map(|id| (*id).to_owned()).collect(),
-    };
+fn finding(rule: &str, exchange: &Exchange, fault: Fault) -> Finding {
     Finding {
         check: rule.to_owned(),
-        level: context.level,
-        severity: fault.severity.unwrap_or(strongest).min(strongest),
-        requirements,
+        level: Level::Must,
+        severity: fault.severity.unwrap_or(Severity::Failure),
+        requirements: fault.requirements.iter().map(|id| (*id).to_owned()).collect(),
         message: format!("{}: {}", words::subject(exchange), fault.message),
         expected: fault.expected,
         actual: fault.actual,
         differences: fault.differences,
         exchange: Some(exchange.id),
-        place: context.place.cloned(),
+        place: None,
         signature: Signature {
             check: rule.to_owned(),
             method: exchange.request.method.clone(),
@@ -335,7 +361,7 @@ fn success(exchange: &Exchange) -> Option<&Response> {
 }
 
 /// The resources in a successful answer: the body itself, or the rows of a list.
-fn found<'a>(exchange: &'a Exchange, context: &'a RuleContext<'_>) -> Vec<Found<'a>> {
+fn found<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Vec<Found<'a>> {
     let Some(body) = success(exchange).and_then(|response| response.body.json().ok()) else {
         return Vec::new();
     };
@@ -369,7 +395,7 @@ fn found<'a>(exchange: &'a Exchange, context: &'a RuleContext<'_>) -> Vec<Found<
 }
 
 /// Whether the path leads to what the service provider declares: a resource type's endpoint, or discovery.
-fn is_known_endpoint(exchange: &Exchange, context: &RuleContext<'_>) -> bool {
+fn is_known_endpoint(exchange: &Exchange, context: &View<'_>) -> bool {
     context.definitions.by_endpoint(exchange).is_some()
 }
 

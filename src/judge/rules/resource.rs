@@ -4,7 +4,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{Fault, Found, Rule, RuleContext, RuleVerdict, found, success, verdict};
+use super::{Fault, Found, Rule, RuleVerdict, View, found, success, verdict};
 use crate::judge::check::is_etag;
 use crate::judge::{kind, same_id, words};
 use crate::scim::datetime;
@@ -59,7 +59,6 @@ fn first_per_kind(faults: impl IntoIterator<Item = Fault>) -> Vec<Fault> {
 fn each<'a>(
     rule: &str,
     exchange: &Exchange,
-    context: &RuleContext<'_>,
     found: impl IntoIterator<Item = Found<'a>>,
     judge: impl Fn(&Found<'a>) -> Vec<Fault>,
 ) -> RuleVerdict {
@@ -72,17 +71,17 @@ fn each<'a>(
     if !is_eligible {
         return RuleVerdict::NotEligible;
     }
-    verdict(rule, exchange, context, first_per_kind(faults))
+    verdict(rule, exchange, first_per_kind(faults))
 }
 
 /// The one resource that is the answer; none where the answer is a list.
-fn single<'a>(exchange: &'a Exchange, context: &'a RuleContext<'_>) -> Option<Found<'a>> {
+fn single<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Option<Found<'a>> {
     found(exchange, context).into_iter().next().filter(|found| found.at.is_empty())
 }
 
-fn schemas_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let is_projected = kind::is_projected(&exchange.request);
-    each("schemas-present", exchange, context, found(exchange, context), |found| {
+    each("schemas-present", exchange, found(exchange, context), |found| {
         let schemas = get(found.resource, "schemas");
         let path = found.path("schemas");
         let class = found.path_class("schemas");
@@ -117,12 +116,12 @@ fn schemas_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdic
     })
 }
 
-fn id_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn id_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     // Of the discovery resources only Schema has an id by right.
     let resources = found(exchange, context).into_iter().filter(|found| {
         !found.is_discovery || found.definition.is_some_and(|definition| definition.name == "Schema")
     });
-    each("id-present", exchange, context, resources, |found| {
+    each("id-present", exchange, resources, |found| {
         let id = get(found.resource, "id");
         let path = found.path("id");
         let class = found.path_class("id");
@@ -171,7 +170,7 @@ fn id_in_path(request: &Request) -> Option<String> {
     Some(percent_encoding::percent_decode_str(id).decode_utf8().ok()?.into_owned())
 }
 
-fn id_stable(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn id_stable(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     if !matches!(exchange.request.method.as_str(), "GET" | "PUT" | "PATCH") {
         return RuleVerdict::NotEligible;
     }
@@ -194,15 +193,15 @@ fn id_stable(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
         format!("id {}", words::quote(&id)),
     )
     .class("id of the URL", "other id");
-    verdict("id-stable", exchange, context, vec![fault])
+    verdict("id-stable", exchange, vec![fault])
 }
 
-fn meta_complete(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn meta_complete(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     if kind::is_projected(&exchange.request) {
         return RuleVerdict::NotEligible;
     }
     let resources = found(exchange, context).into_iter().filter(|found| !found.is_discovery);
-    each("meta-complete", exchange, context, resources, |found| {
+    each("meta-complete", exchange, resources, |found| {
         let Some(meta) = get(found.resource, "meta").filter(|meta| meta.is_object()) else {
             let meta = get(found.resource, "meta");
             let path = found.path("meta");
@@ -235,7 +234,7 @@ fn meta_complete(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict 
     })
 }
 
-fn meta_resource_type(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn meta_resource_type(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let is_at_own_endpoint = context.definitions.by_endpoint(exchange).is_some();
     let resources = found(exchange, context).into_iter().filter(|found| {
         is_at_own_endpoint
@@ -243,7 +242,7 @@ fn meta_resource_type(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVer
                 .and_then(|meta| get(meta, "resourceType"))
                 .is_some_and(Value::is_string)
     });
-    each("meta-resource-type", exchange, context, resources, |found| {
+    each("meta-resource-type", exchange, resources, |found| {
         let named =
             get(found.resource, "meta").and_then(|meta| get(meta, "resourceType")).and_then(Value::as_str);
         let (Some(named), Some(definition)) = (named, found.definition) else { return Vec::new() };
@@ -308,7 +307,7 @@ fn meta_text<'a>(resource: &'a Value, name: &str) -> Option<&'a str> {
     get(resource, "meta").and_then(|meta| get(meta, name)).and_then(Value::as_str)
 }
 
-fn location_on_create(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn location_on_create(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let is_create = exchange.request.method == "POST" && !kind::is_search(&exchange.request);
     let Some(response) = success(exchange).filter(|response| response.status == 201 && is_create) else {
         return RuleVerdict::NotEligible;
@@ -321,7 +320,7 @@ fn location_on_create(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVer
             "no Location",
         )
         .class("Location", "absent");
-        return verdict("location-on-create", exchange, context, vec![fault]);
+        return verdict("location-on-create", exchange, vec![fault]);
     };
     let Some(url) = resolved(exchange, location) else {
         let fault = Fault::new(
@@ -330,7 +329,7 @@ fn location_on_create(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVer
             words::quote(location),
         )
         .class("Location", "no URI");
-        return verdict("location-on-create", exchange, context, vec![fault]);
+        return verdict("location-on-create", exchange, vec![fault]);
     };
     // The last segment is the id: whoever follows the Location finds the resource that the body shows.
     let id = single(exchange, context)
@@ -349,10 +348,10 @@ fn location_on_create(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVer
         ],
         _ => Vec::new(),
     };
-    verdict("location-on-create", exchange, context, faults)
+    verdict("location-on-create", exchange, faults)
 }
 
-fn location_equals_meta(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn location_equals_meta(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(found) = single(exchange, context).filter(|found| !found.is_discovery) else {
         return RuleVerdict::NotEligible;
     };
@@ -396,14 +395,10 @@ fn location_equals_meta(exchange: &Exchange, context: &RuleContext<'_>) -> RuleV
             .warning(),
         );
     }
-    if is_eligible {
-        verdict("location-equals-meta", exchange, context, faults)
-    } else {
-        RuleVerdict::NotEligible
-    }
+    if is_eligible { verdict("location-equals-meta", exchange, faults) } else { RuleVerdict::NotEligible }
 }
 
-fn etag_syntax(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn etag_syntax(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(tag) = exchange.response().and_then(|response| response.header("etag")) else {
         return RuleVerdict::NotEligible;
     };
@@ -416,7 +411,7 @@ fn etag_syntax(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
         words::quote(tag),
     )
     .class("entity tag", "other text");
-    verdict("etag-syntax", exchange, context, vec![fault])
+    verdict("etag-syntax", exchange, vec![fault])
 }
 
 /// The opaque part of a tag, without `W/` and quotes.
@@ -425,7 +420,7 @@ fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"')
 }
 
-fn etag_equals_version(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn etag_equals_version(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = success(exchange) else { return RuleVerdict::NotEligible };
     let Some(found) = single(exchange, context).filter(|found| !found.is_discovery) else {
         return RuleVerdict::NotEligible;
@@ -468,7 +463,7 @@ fn etag_equals_version(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVe
         .warning(),
         _ => return RuleVerdict::NotEligible,
     };
-    verdict("etag-equals-version", exchange, context, vec![fault])
+    verdict("etag-equals-version", exchange, vec![fault])
 }
 
 /// The passwords that the request set, as texts.
@@ -486,7 +481,7 @@ fn sent_passwords(request: &Request) -> Vec<String> {
     passwords
 }
 
-fn password_never_returned(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn password_never_returned(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let has_password = |found: &Found<'_>| {
         !found.is_discovery
             && found.definition.is_some_and(|definition| definition.top_attribute("password").is_some())
@@ -494,7 +489,7 @@ fn password_never_returned(exchange: &Exchange, context: &RuleContext<'_>) -> Ru
     let resources = found(exchange, context).into_iter().filter(has_password);
     let sent: Vec<String> =
         sent_passwords(&exchange.request).into_iter().filter(|password| password.len() >= 6).collect();
-    each("password-never-returned", exchange, context, resources, |found| {
+    each("password-never-returned", exchange, resources, |found| {
         if get(found.resource, "password").is_some_and(|value| !is_unassigned(value)) {
             return vec![
                 Fault::new(
@@ -524,7 +519,7 @@ fn password_never_returned(exchange: &Exchange, context: &RuleContext<'_>) -> Ru
     })
 }
 
-fn created_equals_modified(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn created_equals_modified(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let is_create = exchange.request.method == "POST" && exchange.status() == Some(201);
     let Some(found) = single(exchange, context).filter(|_| is_create) else {
         return RuleVerdict::NotEligible;
@@ -548,5 +543,5 @@ fn created_equals_modified(exchange: &Exchange, context: &RuleContext<'_>) -> Ru
     .class("lastModified = created", "other instant");
     // Two readings of one clock.
     let fault = if apart < chrono::TimeDelta::seconds(1) { fault.warning() } else { fault };
-    verdict("created-equals-modified", exchange, context, vec![fault])
+    verdict("created-equals-modified", exchange, vec![fault])
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Fault, Found, Rule, RuleContext, RuleVerdict, found, verdict};
+use super::{Fault, Found, Rule, RuleVerdict, View, found, verdict};
 use crate::judge::check::is_uri_reference;
 use crate::judge::{kind, words};
 use crate::outcome::Difference;
@@ -69,7 +69,7 @@ fn values_of<'a>(
     values
 }
 
-fn date_time_format(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn date_time_format(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     on_values("date-time-format", exchange, context, AttributeType::DateTime, |path, class, value| {
         let expected = "an xsd:dateTime such as 2026-11-22T10:00:00Z";
         let Some(text) = value.as_str() else {
@@ -105,7 +105,7 @@ fn date_time_format(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdi
     })
 }
 
-fn reference_syntax(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn reference_syntax(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     on_values("reference-syntax", exchange, context, AttributeType::Reference, |path, class, value| {
         let is_reference = value.as_str().is_some_and(is_uri_reference);
         (!is_reference).then(|| {
@@ -124,7 +124,7 @@ fn reference_syntax(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdi
 fn on_values(
     rule: &str,
     exchange: &Exchange,
-    context: &RuleContext<'_>,
+    context: &View<'_>,
     wanted: AttributeType,
     judge: impl Fn(&str, &str, &Value) -> Option<Fault>,
 ) -> RuleVerdict {
@@ -143,14 +143,14 @@ fn on_values(
             }
         }
     }
-    if is_eligible { verdict(rule, exchange, context, faults) } else { RuleVerdict::NotEligible }
+    if is_eligible { verdict(rule, exchange, faults) } else { RuleVerdict::NotEligible }
 }
 
 /// Judges resources by the validator, keeping violations of some kinds only.
 fn by_validator(
     rule: &str,
     exchange: &Exchange,
-    context: &RuleContext<'_>,
+    context: &View<'_>,
     kinds: &[ViolationKind],
     is_about: impl Fn(&Found<'_>) -> bool,
     grade: impl Fn(Fault, &Found<'_>) -> Fault,
@@ -193,7 +193,7 @@ fn by_validator(
             faults.push(grade(fault, &found));
         }
     }
-    if is_eligible { verdict(rule, exchange, context, faults) } else { RuleVerdict::NotEligible }
+    if is_eligible { verdict(rule, exchange, faults) } else { RuleVerdict::NotEligible }
 }
 
 fn without_indexes(path: &str) -> String {
@@ -223,12 +223,12 @@ fn no_discovery(found: &Found<'_>) -> bool {
     !found.is_discovery
 }
 
-fn attribute_types(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn attribute_types(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let kinds = [ViolationKind::Type, ViolationKind::Multiplicity, ViolationKind::Shape];
     by_validator("attribute-types", exchange, context, &kinds, any_resource, as_it_is)
 }
 
-fn one_primary(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn one_primary(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let has_elements = |found: &Found<'_>| {
         let is_plural =
             |value: &Value| value.as_array().is_some_and(|elements| elements.iter().any(Value::is_object));
@@ -237,7 +237,7 @@ fn one_primary(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
     by_validator("one-primary", exchange, context, &[ViolationKind::Primary], has_elements, as_it_is)
 }
 
-fn schemas_match(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn schemas_match(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     if kind::is_projected(&exchange.request) {
         return RuleVerdict::NotEligible;
     }
@@ -248,18 +248,18 @@ fn schemas_match(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict 
     by_validator("schemas-match", exchange, context, &[ViolationKind::Schemas], names_some, as_it_is)
 }
 
-fn never_returned(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn never_returned(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     by_validator("never-returned", exchange, context, &[ViolationKind::Never], no_discovery, as_it_is)
 }
 
-fn required_present(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn required_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     if kind::is_projected(&exchange.request) {
         return RuleVerdict::NotEligible;
     }
     by_validator("required-present", exchange, context, &[ViolationKind::Required], no_discovery, as_it_is)
 }
 
-fn attributes_declared(exchange: &Exchange, context: &RuleContext<'_>) -> RuleVerdict {
+fn attributes_declared(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     by_validator(
         "attributes-declared",
         exchange,

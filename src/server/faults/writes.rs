@@ -522,10 +522,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             Written(bury),
             Rewrite::Rows(|rows| {
                 let text = rows.filter.map(ToString::to_string).unwrap_or_default();
-                let named = |row: &&Value| {
-                    let name = row.get("userName").and_then(Value::as_str);
-                    name.is_some_and(|name| text.contains(&format!("\"{name}\"")))
-                };
+                let named =
+                    |row: &&Value| row.get("userName").is_some_and(|name| text.contains(&name.to_string()));
                 rows.rows.extend(rows.memory.deleted.iter().filter(named).cloned());
             }),
         ],

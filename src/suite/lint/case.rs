@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires, Step,
+    Action, ActionError, Auth, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires, Step,
 };
 use super::super::nearest::suggestion;
 use super::expectation::{self, Place};
@@ -23,7 +23,7 @@ pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>
     if suite.cases.is_empty() {
         report.key_error("cases", "a suite without cases tests nothing", None);
     }
-    headers(report, "defaults.headers", &suite.defaults.headers);
+    headers(report, "defaults.headers", &suite.defaults.headers, false);
     for (index, case) in suite.cases.iter().enumerate() {
         let base = format!("cases[{index}]");
         Walk { report, library, known, file, case, base: &base }.case();
@@ -248,7 +248,7 @@ impl<'l> Walk<'_, '_, 'l> {
         own.extend(requires([&step.requires]));
         let condition = names.condition(self.report, path, &step.when, own);
         self.headings(step, path, in_setup);
-        headers(self.report, &at("headers"), &step.headers);
+        headers(self.report, &at("headers"), &step.headers, step.auth == Some(Auth::None));
         for (name, value) in &step.headers {
             if let Some(value) = value {
                 names.text(self.report, &at(&format!("headers.{name}")), value, &condition);
@@ -619,7 +619,8 @@ fn id(report: &mut Report<'_>, path: &str, id: &str) {
     report.error(path, format!("`{id}` cannot be an id: small letters, digits, - and . only"), hint);
 }
 
-fn headers(report: &mut Report<'_>, path: &str, headers: &IndexMap<String, Option<String>>) {
+/// `anonymous`: the request says `auth: none`, so an Authorization header can only hold what is no credential.
+fn headers(report: &mut Report<'_>, path: &str, headers: &IndexMap<String, Option<String>>, anonymous: bool) {
     let mut seen = BTreeMap::new();
     for name in headers.keys() {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -630,7 +631,7 @@ fn headers(report: &mut Report<'_>, path: &str, headers: &IndexMap<String, Optio
         if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
             report.key_error(&at, format!("the header `{other}` is there already"), None);
         }
-        if name.eq_ignore_ascii_case("authorization") {
+        if name.eq_ignore_ascii_case("authorization") && !anonymous {
             let hint = Some(
                 "write `auth: good`, `none`, `bad` or `second`; a suite holds no credentials".to_owned(),
             );
