@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use clap::Parser;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;

@@ -114,6 +114,7 @@ async fn scimspec_run(server: &Server, profile: &str) -> Run {
         .arg("--junit")
         .arg(&junit)
         .env("INTEROP_TOKEN", TOKEN)
+        .env("XDG_STATE_HOME", work.path())
         .current_dir(&work)
         .stdin(Stdio::null())
         .kill_on_drop(true)

@@ -104,6 +104,8 @@ fn http_rules() {
     wants_html.request.headers = vec![("Accept".into(), "text/html".into())];
     let mut head = typed("text/html");
     head.request.method = "HEAD".into();
+    let mut options = typed("text/plain");
+    options.request.method = "OPTIONS".into();
     check(
         "content-type",
         vec![
@@ -120,6 +122,7 @@ fn http_rules() {
             ("204", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Silent),
             ("304", raw("GET", "/Users/1", 304, HTML, b""), Say::Silent),
             ("HEAD", head, Say::Silent),
+            ("OPTIONS", options, Say::Silent),
         ],
     );
     assert_eq!(say("content-type", &typed("application/json"), Reading::Strict).0, Say::Fails);
