@@ -105,8 +105,8 @@ fn what_a_server_derives_is_left_aside_unless_it_is_expected_to_be_gone() {
 fn attributes_can_be_left_aside() {
     let options =
         CompareOptions { ignore: vec!["Emails.display".into(), "title".into()], ..CompareOptions::whole() };
-    let expected = json!({"emails": [{"value": "a", "display": "A"}], "title": "x"});
-    let actual = json!({"emails": [{"value": "a", "display": "B"}]});
+    let expected = json!({"emails": [{"value": "a", "display": "A"}, {"type": "work"}], "title": "x"});
+    let actual = json!({"emails": [{"type": "work", "display": "C"}, {"value": "a", "display": "B"}]});
     assert_eq!(differences(&expected, &actual, &user(), &options), []);
 }
 

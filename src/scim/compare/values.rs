@@ -31,7 +31,8 @@ impl Comparison<'_> {
             if let Some(Some(known)) = known.borrow().get(cell) {
                 return *known;
             }
-            let found = this.of_elements(&expected[left], &actual[right], attribute, Place::default(), depth);
+            let here = Place { shown: String::new(), notation: place.notation.clone() };
+            let found = this.of_elements(&expected[left], &actual[right], attribute, here, depth);
             if let Some(known) = known.borrow_mut().get_mut(cell) {
                 *known = Some(found.is_empty());
             }

@@ -199,3 +199,62 @@ proptest! {
         let _ = PatchPath::parse(&text);
     }
 }
+
+/// The filter with chains of one connective made flat, as the other parser reads them.
+fn flat(filter: Filter) -> Filter {
+    let spread = |operands: Vec<Filter>, same: fn(&Filter) -> bool| -> Vec<Filter> {
+        let spread_one = |operand: Filter| match flat(operand) {
+            Filter::And(inner) if same(&Filter::And(Vec::new())) => inner,
+            Filter::Or(inner) if same(&Filter::Or(Vec::new())) => inner,
+            other => vec![other],
+        };
+        operands.into_iter().flat_map(spread_one).collect()
+    };
+    match filter {
+        Filter::And(operands) => Filter::And(spread(operands, |it| matches!(it, Filter::And(_)))),
+        Filter::Or(operands) => Filter::Or(spread(operands, |it| matches!(it, Filter::Or(_)))),
+        Filter::Not(operand) => Filter::Not(Box::new(flat(*operand))),
+        Filter::ValuePath { path, filter } => Filter::ValuePath { path, filter: Box::new(flat(*filter)) },
+        leaf => leaf,
+    }
+}
+
+/// The filter without names that the other parser's grammar does not know: those that begin with `$`
+/// (erratum 8924), and those that are called like a keyword.
+fn with_plain_names(filter: Filter) -> Filter {
+    let plain = |name: String| format!("x{}", name.replace('$', "-"));
+    let path =
+        |path: AttributePath| AttributePath { name: plain(path.name), sub: path.sub.map(plain), ..path };
+    match filter {
+        Filter::And(operands) => Filter::And(operands.into_iter().map(with_plain_names).collect()),
+        Filter::Or(operands) => Filter::Or(operands.into_iter().map(with_plain_names).collect()),
+        Filter::Not(operand) => Filter::Not(Box::new(with_plain_names(*operand))),
+        Filter::Compare { path: it, operator, value } => Filter::Compare { path: path(it), operator, value },
+        Filter::Present(it) => Filter::Present(path(it)),
+        Filter::ValuePath { path: it, filter } => {
+            Filter::ValuePath { path: path(it), filter: Box::new(with_plain_names(*filter)) }
+        }
+    }
+}
+
+proptest! {
+    /// An independent implementation reads what is printed here as the same tree.
+    #[test]
+    fn another_parser_agrees(filter in any_filter().prop_map(with_plain_names)) {
+        use scim_v2::filter::Filter as Other;
+
+        let printed = filter.to_string();
+        match printed.parse::<Other>() {
+            Ok(other) => {
+                let reprinted = other.to_string();
+                prop_assert_eq!(Filter::parse(&reprinted).map(flat), Ok(flat(filter)), "{}\n{}", printed, reprinted);
+            }
+            // It has narrower limits.
+            Err(error) => {
+                let message = error.to_string();
+                let is_limit = ["depth exceeds", "too many terms"].iter().any(|it| message.contains(it));
+                prop_assert!(is_limit, "{}: {}", printed, message);
+            }
+        }
+    }
+}

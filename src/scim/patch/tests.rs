@@ -188,6 +188,35 @@ fn immutable_attributes_are_written_once() {
 }
 
 #[test]
+fn what_is_read_only_stays() {
+    let resource = json!({
+        "userName": "a", "groups": [{"value": "g"}], "meta": {"created": "2020-01-01T00:00:00Z"},
+        names::ENTERPRISE_USER: {"manager": {"value": "1", "displayName": "M"}}
+    });
+    let manager = format!("{}:manager.displayName", names::ENTERPRISE_USER);
+    for operation in [
+        json!({"op": "remove", "path": "groups[value eq \"g\"]"}),
+        json!({"op": "remove", "path": "groups"}),
+        json!({"op": "add", "path": "groups[value eq \"g\"].display", "value": "G"}),
+        json!({"op": "replace", "path": "groups.display", "value": "G"}),
+        json!({"op": "remove", "path": "meta.created"}),
+        json!({"op": "remove", "path": manager}),
+        json!({"op": "replace", "path": manager, "value": "N"}),
+        json!({"op": "add", "value": {"meta": {"created": "2021-01-01T00:00:00Z"}}}),
+    ] {
+        assert_eq!(
+            refused(resource.clone(), json!([operation]), STRICT),
+            ScimType::Mutability,
+            "{operation}"
+        );
+    }
+    let members = json!([{"op": "replace", "value": {"groups": [], "title": "T"}}]);
+    let mild = PatchOptions { ignore_read_only_members: true, ..STRICT };
+    let after = patched(resource.clone(), members, mild);
+    assert_eq!((&after["groups"], &after["title"]), (&resource["groups"], &json!("T")));
+}
+
+#[test]
 fn the_request_is_bounded() {
     let operations = vec![json!({"op": "remove", "path": "title"}); 3];
     let body = json!({"schemas": [names::PATCH_OP], "Operations": operations});
