@@ -161,6 +161,8 @@ impl Pool {
         }
         for job in shared.plan.running() {
             let mut names = shared.names(job);
+            // The case itself will take the first words of its own generator.
+            names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
             for (name, given) in &job.case.given {
                 let Some(key) = job.pooled.get(name) else { continue };
                 if !pool.givens.contains_key(key) {
