@@ -678,7 +678,7 @@ impl Bench<'_> {
 
 /// Whether a judgement has found something.
 pub fn is_red(judgement: &Judgement) -> bool {
-    judgement.error.is_some() || !judgement.findings.is_empty()
+    judgement.error.is_none() && !judgement.findings.is_empty()
 }
 
 fn is_read_only(schemas: &SchemaSet, exchange: &Exchange, attribute: &str) -> bool {
