@@ -5,7 +5,7 @@
 //! [`environment`] is the only place that reads the environment. Secrets come in here, and go on in a type that does
 //! not show them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use url::Url;
@@ -19,11 +19,14 @@ use crate::suite::fresh::Patterns;
 use crate::suite::model::Permission;
 use crate::target::{Credentials, LedgerLocation, Limits, Rate, TargetOptions};
 
+mod access;
 pub mod environment;
 pub mod error;
 pub mod file;
 pub mod settings;
 pub mod value;
+
+use access::{Access, access, variables};
 
 pub use environment::Environment;
 pub use error::ConfigError;
@@ -37,8 +40,6 @@ const JOBS: u16 = 4;
 const WIDTH: usize = 100;
 /// No narrower and no wider, whatever the terminal says.
 const WIDTHS: std::ops::RangeInclusive<usize> = 60..=160;
-/// The longest token file that is read.
-const TOKEN_BYTES: u64 = 64 * 1024;
 
 /// What a command was told, understood.
 #[derive(Debug, Clone)]
@@ -412,117 +413,6 @@ fn patterns(new: settings::New) -> Result<Patterns, ConfigError> {
         }
     }
     Ok(Patterns { user_name, email, display_name, external_id })
-}
-
-/// How to get in, and what may be said about it.
-#[derive(Default)]
-struct Access {
-    credentials: Credentials,
-    names: CredentialNames,
-    second: Option<Credentials>,
-    headers: Vec<(String, String)>,
-    written: Vec<HeaderRecord>,
-}
-
-fn access(settings: &Settings, environment: &Environment) -> Result<Access, ConfigError> {
-    let mut access = Access::default();
-    let mut given: Vec<String> = Vec::new();
-    if let Some(name) = &settings.token_env {
-        access.credentials = Credentials::bearer(environment.demand(name, "token_env")?)?;
-        access.names = CredentialNames::Bearer { variable: name.clone() };
-        given.push("token_env".to_owned());
-    }
-    if let Some(path) = &settings.token_file {
-        access.credentials = Credentials::bearer(&token_file(path)?)?;
-        access.names = CredentialNames::Bearer { variable: "SCIM_TOKEN".to_owned() };
-        given.push("token_file".to_owned());
-    }
-    if let Some(user) = &settings.basic {
-        let name = settings.password_env.as_deref().unwrap_or("SCIMSPEC_PASSWORD");
-        let named_by = if settings.password_env.is_some() { "password_env" } else { "basic" };
-        access.credentials = Credentials::basic(user, environment.demand(name, named_by)?)?;
-        access.names = CredentialNames::Basic { user: user.clone(), variable: name.to_owned() };
-        given.push("basic".to_owned());
-    }
-    for line in &settings.header {
-        let (name, written) =
-            value::header(line).map_err(|why| ConfigError::Header { text: line.clone(), why })?;
-        if variables(&written).next().is_some() {
-            access.credentials = Credentials::header(&format!("{name}: {}", filled(&written, environment)?))?;
-            access.names = CredentialNames::None;
-            given.push(format!("the header {name} with a variable"));
-        } else if names_a_secret(&name) {
-            return Err(ConfigError::OpenSecret { name });
-        } else {
-            access.headers.push((name.clone(), written.clone()));
-        }
-        access.written.push(HeaderRecord { name, value: written });
-    }
-    if let [first, second, ..] = given.as_slice() {
-        return Err(ConfigError::SeveralCredentials { first: first.clone(), second: second.clone() });
-    }
-    if given.is_empty() {
-        if let Some(token) = environment.get("SCIMSPEC_TOKEN") {
-            access.credentials = Credentials::bearer(token)?;
-            access.names = CredentialNames::Bearer { variable: "SCIMSPEC_TOKEN".to_owned() };
-        }
-    }
-    access.second = match &settings.second {
-        Some(settings::Second { token_env: Some(_), token_file: Some(_) }) => {
-            return Err(ConfigError::SeveralCredentials {
-                first: "second.token_env".to_owned(),
-                second: "second.token_file".to_owned(),
-            });
-        }
-        Some(settings::Second { token_env: Some(name), .. }) => {
-            Some(Credentials::bearer(environment.demand(name, "second.token_env")?)?)
-        }
-        Some(settings::Second { token_file: Some(path), .. }) => {
-            Some(Credentials::bearer(&token_file(path)?)?)
-        }
-        _ => None,
-    };
-    Ok(access)
-}
-
-fn token_file(path: &Path) -> Result<String, ConfigError> {
-    use std::io::Read;
-    let unreadable = |source| ConfigError::Unreadable { what: "the token", path: path.to_owned(), source };
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(TOKEN_BYTES).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
-}
-
-/// The variables in a text: `${NAME}`.
-fn variables(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
-}
-
-/// A text with its variables filled in.
-fn filled(text: &str, environment: &Environment) -> Result<String, ConfigError> {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        filled.push_str(before);
-        let Some((name, after)) = after.split_once('}') else {
-            filled.push_str("${");
-            rest = after;
-            continue;
-        };
-        filled.push_str(environment.demand(name, "header")?.trim());
-        rest = after;
-    }
-    filled.push_str(rest);
-    Ok(filled)
-}
-
-/// Whether a header of that name usually holds a secret.
-fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "api_key"]
-        .iter()
-        .any(|telling| name.contains(telling))
 }
 
 #[cfg(test)]

@@ -130,8 +130,8 @@ impl Profile {
         })
     }
 
-    /// Whether a case of a suite file belongs to the profile. Suites from a user's directory always do: naming the
-    /// directory selects them.
+    /// Whether a case of a suite file belongs to the profile. Suites that a user adds always do: naming their directory
+    /// selects them.
     pub fn includes(&self, file: &SuiteFile, case: &Case) -> bool {
         if file.origin == Origin::User {
             return true;
@@ -185,6 +185,53 @@ mod tests {
         let error = Profile::by_name(&library, "okat").unwrap_err().to_string();
         assert!(error.starts_with("there is no profile `okat`; did you mean `okta`? known are: "), "{error}");
         assert_eq!(Profile::by_name(&library, "rfc").unwrap().name, "rfc");
+    }
+
+    #[test]
+    fn every_glob_and_feature_of_a_shipped_profile_selects_something() {
+        let library = Library::embedded().unwrap();
+        assert!(library.profiles().len() >= 2);
+        for (name, profile) in library.profiles() {
+            let ids: Vec<String> = profile.cases(&library).map(|(file, case)| file.case_id(case)).collect();
+            assert!(!ids.is_empty(), "{name} selects nothing");
+            let Matchers { suites, cases, skip } = &profile.matchers;
+            for glob in suites {
+                let some = library.suites().iter().any(|file| glob.is_match(&file.path));
+                assert!(some, "{name}: no suite is {}", glob.glob());
+            }
+            for glob in cases {
+                assert!(ids.iter().any(|id| glob.is_match(id)), "{name}: no case is {}", glob.glob());
+            }
+            for glob in skip {
+                assert!(!ids.iter().any(|id| glob.is_match(id)), "{name}: {} runs", glob.glob());
+            }
+            for (feature, Feature { tags, .. }) in &profile.features {
+                let tagged = profile.cases(&library).any(|(file, case)| {
+                    tags.iter().any(|tag| case.tags.contains(tag) || file.suite.tags.contains(tag))
+                });
+                assert!(tagged, "{name}: no case has a tag of the feature {feature}");
+            }
+        }
+    }
+
+    #[test]
+    fn globs_tags_and_skips_select_cases_and_a_users_suites_always_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let suite = "suite: mine\ntitle: x\ncases: [{id: a, title: b, steps: [{send: GET /Users}]}]\n";
+        std::fs::write(directory.path().join("mine.yaml"), suite).unwrap();
+        let library = Library::load(&[directory.path().to_owned()]).unwrap();
+        let ids = |text: &str| {
+            let profile = Profile::read("p.yaml", &format!("profile: p\ntitle: t\n{text}")).unwrap();
+            profile.cases(&library).map(|(file, case)| file.case_id(case)).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("suites: []"), ["mine/a"]);
+        let all = ids("suites: [\"rfc7644/**\"]");
+        let creates = ids("suites: [\"rfc7644/**\"]\ncases: [\"create/*\"]");
+        assert!(creates.len() > 1 && creates.len() < all.len());
+        assert!(creates.iter().all(|id| id.starts_with("create/") || id == "mine/a"), "{creates:?}");
+        assert_eq!(ids("suites: [\"rfc7644/**\"]\ntags: [rfc.create]"), creates);
+        let others = ids("suites: [\"rfc7644/**\"]\nskip: [\"create/*\"]");
+        assert_eq!(others.len() + creates.len(), all.len() + 1, "only mine/a is in both");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use scimspec::judge::rules::RULES;
 use scimspec::requirement::Catalogue;
 use scimspec::suite::lint::{Known, lint};
 use scimspec::suite::{Diagnostic, Library};
@@ -53,18 +54,26 @@ fn every_slip_is_located_and_explained() {
 }
 
 #[test]
+fn fixtures_and_populations_are_looked_through() {
+    let library = Library::load(&[PathBuf::from("tests/broken-library")]).unwrap();
+    let known = Known { catalogue: Catalogue::embedded(), rules: &[] };
+    let rendered: Vec<String> = lint(&library, known)
+        .iter()
+        .filter(|diagnostic| diagnostic.place.file.starts_with("tests/"))
+        .map(|diagnostic| diagnostic.render(false))
+        .collect();
+    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("broken-library", rendered.join("\n\n"));
+    });
+}
+
+#[test]
 fn what_is_shipped_is_clean() {
     let library = Library::embedded().unwrap_or_else(|diagnostics| {
         let rendered: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
         panic!("{}", rendered.join("\n\n"));
     });
-    // That the rules named exist is held where the rules are.
-    let rules: Vec<&str> = library
-        .suites()
-        .iter()
-        .flat_map(|file| &file.suite.cases)
-        .filter_map(|case| case.rule.as_deref())
-        .collect();
+    let rules: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
     let found = lint(&library, Known { catalogue: Catalogue::embedded(), rules: &rules });
     let rendered: Vec<String> = found.iter().map(|diagnostic| diagnostic.render(false)).collect();
     assert!(rendered.is_empty(), "{}\n{} findings", rendered.join("\n\n"), rendered.len());

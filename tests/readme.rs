@@ -3,8 +3,8 @@
 //! Its blocks are files (`yaml`, `toml`; the comment in the first line names the file) and terminals (`console`).
 //! Files are written into an empty folder, commands run in it, and what a block shows of their output has to come
 //! out, but for what differs from run to run: ids, times, dates. A line `...` stands for any lines. An exit code
-//! other than 0 has to be shown with `echo $?`. The address of the README's server is that of a `scimspec serve`,
-//! without a fault until the README itself starts one with a fault. Commands of cargo are those that `.ci/run` runs.
+//! other than 0 has to be shown with `echo $?`. The address of the README's server is that of a `scimspec serve`
+//! without a fault, or of the one that a section starts itself. Commands of cargo are those that `.ci/run` runs.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,7 +28,12 @@ fn every_block_of_the_readme_is_true() {
     let readme = read("README.md");
     let mut terminal = Terminal::open();
     let mut executed = 0;
+    let mut section = 0;
     for block in blocks(&readme) {
+        if block.section != section {
+            section = block.section;
+            terminal.server = None;
+        }
         match block.language {
             "yaml" | "toml" => terminal.write(&block),
             "console" => terminal.run(&block),
@@ -37,6 +42,24 @@ fn every_block_of_the_readme_is_true() {
         executed += 1;
     }
     assert!(executed >= 6, "only {executed} blocks: were they found?");
+}
+
+/// The case that the README shows holds above; on a server that ignores PATCH it has to fail.
+#[test]
+fn the_case_of_the_readme_can_fail() {
+    let readme = read("README.md");
+    let mut terminal = Terminal::open();
+    let suite =
+        blocks(&readme).into_iter().find(|block| block.language == "yaml").expect("the README has a case");
+    terminal.write(&suite);
+    terminal.variables.insert("SCIM_TOKEN".to_owned(), "s3cr3t-token".to_owned());
+    terminal.server =
+        Some(terminal.serve("scimspec serve --port 8080 --token $SCIM_TOKEN --fault patch-ignored"));
+    let output = terminal.execute(&format!(
+        "scimspec run {ADDRESS} --token-env SCIM_TOKEN --suites my-suites --case 'titles/*'"
+    ));
+    assert_eq!(terminal.last, i32::from(Exit::Failures.code()), "{output}");
+    assert!(output.contains("FAILED titles/replace"), "{output}");
 }
 
 #[test]
@@ -68,22 +91,25 @@ struct Block<'a> {
     lines: Vec<&'a str>,
     /// The line of its first line in the README, from 1.
     line: usize,
+    /// How many headings stand before it.
+    section: usize,
 }
 
 fn blocks(markdown: &str) -> Vec<Block<'_>> {
     let mut found = Vec::new();
     let mut open: Option<Block<'_>> = None;
+    let mut section = 0;
     for (index, line) in markdown.lines().enumerate() {
         match (line.strip_prefix("```"), open.take()) {
             (Some(language), None) => {
-                open = Some(Block { language: language.trim(), lines: Vec::new(), line: index + 2 });
+                open = Some(Block { language: language.trim(), lines: Vec::new(), line: index + 2, section });
             }
             (Some(_), Some(block)) => found.push(block),
             (None, Some(mut block)) => {
                 block.lines.push(line);
                 open = Some(block);
             }
-            (None, None) => {}
+            (None, None) => section += usize::from(line.starts_with('#')),
         }
     }
     assert!(open.is_none(), "the last block of the README is not closed");
@@ -134,13 +160,15 @@ impl Terminal {
         Terminal { folder, variables: BTreeMap::new(), server: None, last: 0 }
     }
 
-    fn write(&self, block: &Block<'_>) {
+    fn write(&mut self, block: &Block<'_>) {
         let name = block.lines[0].strip_prefix("# ").unwrap_or_else(|| {
             panic!("README.md:{}: a comment in the first line names the file", block.line);
         });
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder can be made");
-        fs::write(&path, self.located(&block.lines.join("\n"))).expect("the file can be written");
+        let text = block.lines.join("\n");
+        self.have_a_server_for(&text);
+        fs::write(&path, self.located(&text)).expect("the file can be written");
     }
 
     fn run(&mut self, block: &Block<'_>) {
@@ -178,9 +206,7 @@ impl Terminal {
 
     /// What a command prints, with the README's address instead of the real one.
     fn execute(&mut self, command: &str) -> String {
-        if command.contains(ADDRESS) && self.server.is_none() {
-            self.server = Some(self.serve("scimspec serve --port 8080 --token $SCIM_TOKEN"));
-        }
+        self.have_a_server_for(command);
         let output =
             self.shell(&self.located(command)).output().unwrap_or_else(|error| panic!("{command}: {error}"));
         self.last = output.status.code().unwrap_or_else(|| panic!("{command}: {}", output.status));
@@ -188,6 +214,13 @@ impl Terminal {
         match &self.server {
             Some(server) => text.replace(&server.base_url, ADDRESS),
             None => text.into_owned(),
+        }
+    }
+
+    /// Starts a server without a fault, where the text speaks of one and none is running.
+    fn have_a_server_for(&mut self, text: &str) {
+        if text.contains(ADDRESS) && self.server.is_none() {
+            self.server = Some(self.serve("scimspec serve --port 8080 --token $SCIM_TOKEN"));
         }
     }
 
@@ -205,7 +238,13 @@ impl Terminal {
         let command = format!("exec {}", command.replace("--port 8080", "--port 0"));
         let log = self.folder.path().join("serve.log");
         let file = File::create(&log).expect("a log can be made");
-        let child = self.shell(&command).stdout(file).spawn().expect("scimspec serve can be started");
+        let requests = File::create(self.folder.path().join("requests.log")).expect("a log can be made");
+        let child = self
+            .shell(&command)
+            .stdout(file)
+            .stderr(requests)
+            .spawn()
+            .expect("scimspec serve can be started");
         let mut served = Served { child, base_url: String::new() };
         let deadline = Instant::now() + SERVED_WITHIN;
         loop {
@@ -229,7 +268,8 @@ impl Terminal {
             .args(["-euo", "pipefail", "-c", command])
             .current_dir(self.folder.path())
             .env("PATH", std::env::join_paths(path).expect("PATH can be joined"))
-            .env("COLUMNS", "110")
+            .env("COLUMNS", "100")
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .env("NO_COLOR", "1")
             .envs(&self.variables)
             .stdin(Stdio::null());
@@ -273,12 +313,13 @@ fn shows(output: &str, lines: &[&str]) -> Result<(), String> {
 
 /// A line without what differs from run to run.
 fn lasting(line: &str) -> String {
-    static CHANGING: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
+    static CHANGING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
         [
             (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
             (r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)", "DATE"),
             (r"\b\d+(\.\d+)? ?(µs|ms|s)\b", "TIME"),
-            (r"\b[0-9a-z]{8,}\b", "MARK"),
+            (r"\.yaml:\d+:\d+", ".yaml:PLACE"),
+            (r"#\d+", "#N"),
         ]
         .map(|(pattern, word)| (Regex::new(pattern).expect("the pattern is valid"), word))
     });

@@ -41,10 +41,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let clock = Instant::now();
     let library = library(config)?;
     let profile = Profile::by_name(&library, &config.profile)?;
-    if let Some(url) = &config.url {
-        if consent_needed(url) && !config.consent && !config.read_only {
-            return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
-        }
+    if let Some(url) = &config.url
+        && consent_needed(url)
+        && !config.consent
+        && !config.read_only
+    {
+        return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
     }
     let runtime = runtime()?;
     let place = Place::of(config, &runtime)?;
@@ -113,7 +115,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
 /// The suites, embedded and the user's own; those of the user are linted before they run.
 fn library(config: &Config) -> Result<Library, AppError> {
     let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
-    if library.suites().iter().any(|file| file.origin == Origin::User) {
+    if library.suites().iter().any(|file| file.origin != Origin::Embedded) {
         let errors: Vec<_> = super::files::lint(&library)
             .into_iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error)

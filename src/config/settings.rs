@@ -235,8 +235,8 @@ pub(super) fn to_json(value: &toml::Value) -> Value {
 }
 
 /// The JSON Schema of `scimspec.toml`: `schema/config.schema.json`.
-pub fn schema() -> Schema {
+pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Settings);
     schema.insert("title".to_owned(), "scimspec.toml".into());
-    schema
+    schema.to_value()
 }

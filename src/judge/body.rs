@@ -110,8 +110,12 @@ fn difference(path: &str, expected: Option<&Value>, actual: Option<&Value>) -> c
 pub fn wrong(bench: &Bench<'_>, check: &str, differences: &[compare::Difference]) -> Option<Wrong> {
     let first = differences.first()?;
     let nothing = "absent".to_owned();
-    let expected = first.expected.as_ref().map_or(nothing.clone(), expected_words);
-    let actual = first.actual.as_ref().map_or(nothing, words::show_typed);
+    let expected = first
+        .expected
+        .as_ref()
+        .map_or(nothing.clone(), |expected| expected_words(expected, first.actual.as_ref()));
+    let actual =
+        first.actual.as_ref().map_or(nothing, |actual| words::show_beside(actual, first.expected.as_ref()));
     let more = match differences.len() {
         1 => String::new(),
         count => format!(", and {} more", count - 1),
@@ -128,16 +132,22 @@ pub fn wrong(bench: &Bench<'_>, check: &str, differences: &[compare::Difference]
     })
 }
 
-fn expected_words(value: &Value) -> String {
-    if is_unassigned(value) { "absent, null or empty".to_owned() } else { words::show_typed(value) }
+fn expected_words(value: &Value, actual: Option<&Value>) -> String {
+    if is_unassigned(value) { "absent, null or empty".to_owned() } else { words::show_beside(value, actual) }
 }
 
 fn shown(difference: &compare::Difference) -> outcome::Difference {
     let nothing = || "absent".to_owned();
     outcome::Difference {
         path: difference.path.clone(),
-        expected: difference.expected.as_ref().map_or_else(nothing, expected_words),
-        actual: difference.actual.as_ref().map_or_else(nothing, words::show),
+        expected: difference
+            .expected
+            .as_ref()
+            .map_or_else(nothing, |expected| expected_words(expected, difference.actual.as_ref())),
+        actual: difference
+            .actual
+            .as_ref()
+            .map_or_else(nothing, |actual| words::show_beside(actual, difference.expected.as_ref())),
     }
 }
 

@@ -257,9 +257,9 @@ impl Predicate {
     }
 
     /// What the predicate asks, in words.
-    fn words(&self) -> String {
+    fn words(&self, actual: Option<&Value>) -> String {
         match self {
-            Predicate::Equals(value) => words::show_typed(value),
+            Predicate::Equals(value) => words::show_beside(value, actual),
             Predicate::EqualsCi(text) => format!("{} whatever the case of its letters", words::quote(text)),
             Predicate::Differs(value) => format!("anything but {}", words::show(value)),
             Predicate::OneOf(values) => {
@@ -275,7 +275,7 @@ impl Predicate {
             Predicate::Nonempty => "a value".to_owned(),
             Predicate::Absent => "absent".to_owned(),
             Predicate::Empty => "absent, null or empty".to_owned(),
-            Predicate::Length(length) => format!("a length of {length}"),
+            Predicate::Length(length) => format!("{length}"),
             Predicate::Min(min) => format!("at least {min}"),
             Predicate::Max(max) => format!("at most {max}"),
             Predicate::Includes(value) => format!("to include {}", words::show(value)),
@@ -318,10 +318,20 @@ impl Predicate {
     }
 
     fn wrong(&self, subject: &str, actual: Option<&Value>) -> Wrong {
-        let shown = actual.map_or("absent".to_owned(), words::show_typed);
-        let expected = self.words();
+        let expected = self.words(actual);
+        let (verb, shown) = match (self, actual) {
+            (_, None) => ("is", "absent".to_owned()),
+            (Predicate::Length(_), Some(actual)) => match words::extent(actual) {
+                Some(extent) => ("has", extent),
+                None => ("is", words::show_typed(actual)),
+            },
+            (Predicate::Equals(value) | Predicate::Differs(value), Some(actual)) => {
+                ("is", words::show_beside(actual, Some(value)))
+            }
+            (_, Some(actual)) => ("is", words::show_typed(actual)),
+        };
         Wrong {
-            message: format!("{subject} is {shown}, expected {expected}"),
+            message: format!("{subject} {verb} {shown}, expected {expected}"),
             expected,
             actual: shown,
             expected_class: self.class(),
@@ -345,7 +355,7 @@ impl Predicate {
 
     /// The verdict on a subject that is there several times, where once was meant.
     fn on_many(&self, subject: &str, count: usize) -> Option<Wrong> {
-        let expected = format!("one node that is {}", self.words());
+        let expected = format!("one node that is {}", self.words(None));
         Some(Wrong {
             message: format!("{subject} selects {count} nodes, expected exactly one"),
             expected,
@@ -444,7 +454,7 @@ impl Predicate {
                 400,
             ),
         };
-        let expected = self.words();
+        let expected = self.words(None);
         let mut class = Vec::new();
         if !missing.is_empty() {
             class.push("elements missing");

@@ -154,7 +154,7 @@ fn exactly(
     let mut classes = Vec::new();
     for (names, what, class) in [
         (&missing, "lacks", "ours missing"),
-        (&surplus, "holds, against the expectation,", "ours too many"),
+        (&surplus, "should not hold", "ours too many"),
         (&twice, "repeats", "ours twice"),
     ] {
         if !names.is_empty() {

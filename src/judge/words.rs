@@ -36,6 +36,23 @@ pub fn show_typed(value: &Value) -> String {
     }
 }
 
+/// A value beside the one it is compared with: with its type where the types differ.
+pub fn show_beside(value: &Value, other: Option<&Value>) -> String {
+    match other {
+        Some(other) if article(other) == article(value) => show(value),
+        _ => show_typed(value),
+    }
+}
+
+/// How long a value is: `6 elements`, `3 characters`.
+pub fn extent(value: &Value) -> Option<String> {
+    match value {
+        Value::Array(elements) => Some(format!("{} elements", elements.len())),
+        Value::String(text) => Some(format!("{} characters", text.chars().count())),
+        _ => None,
+    }
+}
+
 /// The JSON type with its article.
 pub fn article(value: &Value) -> &'static str {
     match value {
@@ -165,5 +182,8 @@ mod tests {
     fn types_show_where_the_text_deceives() {
         assert_eq!(show_typed(&json!("true")), "\"true\" (a string)");
         assert_eq!(show_typed(&json!(true)), "true");
+        assert_eq!(show_beside(&json!(1), Some(&json!(2))), "1");
+        assert_eq!(show_beside(&json!("1"), Some(&json!(1))), "\"1\" (a string)");
+        assert_eq!(show_beside(&json!(1), None), "1 (a number)");
     }
 }

@@ -14,6 +14,7 @@ pub mod layout;
 pub mod look;
 pub mod mask;
 pub mod model;
+mod page;
 #[cfg(test)]
 mod sample;
 pub mod terminal;

@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 
-use crate::outcome::{Exit, Outcome, SkipReason, Verdict};
+use crate::outcome::{Exit, Outcome, Signature, SkipReason, Verdict};
 
 use super::failure;
 use super::look::{self, GUTTER, Look};
@@ -12,6 +12,8 @@ use super::{curl, text};
 
 /// Up to how many warned cases are shown with their exchanges.
 const WHOLE_WARNINGS: usize = 3;
+/// From how many failures on those are told in brief that show nothing new.
+const WHOLE_FAILURES: usize = 12;
 /// How many ids are named for one reason of skipping.
 const NAMED: usize = 4;
 /// How many of what was left behind are named.
@@ -42,13 +44,68 @@ fn details(out: &mut String, report: &RunReport, look: Look) {
             failure::brief(report, outcome, look)
         });
     }
-    let unjudged = |outcome: &&Outcome| {
-        matches!(outcome.verdict, Verdict::Inconclusive { .. } | Verdict::Errored { .. })
-    };
-    let failed = |outcome: &&Outcome| report.is_failure(outcome);
-    for outcome in report.outcomes.iter().filter(unjudged).chain(report.outcomes.iter().filter(failed)) {
+    unjudged(out, report, look);
+    failed(out, report, look);
+}
+
+/// What could not be judged: a block for each cause, and the names of the other cases that it met. A server that goes
+/// away takes hundreds of cases with it, for one reason.
+fn unjudged(out: &mut String, report: &RunReport, look: Look) {
+    let mut causes: IndexMap<String, Vec<&Outcome>> = IndexMap::new();
+    for outcome in &report.outcomes {
+        if matches!(outcome.verdict, Verdict::Inconclusive { .. } | Verdict::Errored { .. }) {
+            causes.entry(failure::message(outcome)).or_default().push(outcome);
+        }
+    }
+    for (first, others) in causes.values().filter_map(|outcomes| outcomes.split_first()) {
         out.push('\n');
-        out.push_str(&failure::block(report, outcome, look));
+        out.push_str(&failure::block(report, first, look));
+        if !others.is_empty() {
+            let names = named(others.iter().map(|outcome| outcome.id.as_str()), 3 * NAMED);
+            let said =
+                format!("{} for the same reason: {names}", text::count(others.len() as u64, "further case"));
+            labelled(out, "also", &said, look);
+        }
+    }
+}
+
+/// A block for each failure. Where there are many, those that show the same as one before are told without their
+/// exchanges.
+fn failed(out: &mut String, report: &RunReport, look: Look) {
+    let failed: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| report.is_failure(outcome)).collect();
+    let mut shown: Vec<(Vec<&Signature>, &str)> = Vec::new();
+    for outcome in &failed {
+        out.push('\n');
+        let own: Vec<&Signature> = outcome.findings.iter().map(|finding| &finding.signature).collect();
+        let before = shown.iter().find(|(other, _)| !own.is_empty() && *other == own);
+        match before {
+            Some((_, like)) if failed.len() > WHOLE_FAILURES => {
+                out.push_str(&failure::brief(report, outcome, look));
+                labelled(out, "exchange", &format!("as in {like}, or by the command above"), look);
+            }
+            _ => {
+                out.push_str(&failure::block(report, outcome, look));
+                shown.push((own, outcome.id.as_str()));
+            }
+        }
+    }
+}
+
+/// Up to so many names, and how many more there are.
+fn named<'a>(names: impl ExactSizeIterator<Item = &'a str>, limit: usize) -> String {
+    let more = names.len().saturating_sub(limit);
+    let mut said = names.take(limit).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        said.push_str(&format!(" and {more} more"));
+    }
+    said
+}
+
+/// A text beside a label, wrapped under itself.
+fn labelled(out: &mut String, label: &str, said: &str, look: Look) {
+    for (at, line) in text::wrap(&text::one_line(said), look.room()).iter().enumerate() {
+        let before = if at == 0 { look.label(label) } else { " ".repeat(GUTTER) };
+        out.push_str(&format!("{before}{line}\n"));
     }
 }
 
@@ -67,17 +124,9 @@ fn skipped(out: &mut String, report: &RunReport, look: Look) {
     reasons.sort_by(|_, a, _, b| b.len().cmp(&a.len()));
     section(out, "skipped", look);
     for (reason, ids) in &reasons {
-        let mut lines = text::wrap(&text::one_line(reason), look.room()).into_iter();
-        let first = lines.next().unwrap_or_default();
-        out.push_str(&format!("{}{first}\n", look.label(&format!("{} ×", ids.len()))));
+        labelled(out, &format!("{} ×", ids.len()), reason, look);
         let indent = " ".repeat(GUTTER);
-        for line in lines {
-            out.push_str(&format!("{indent}{line}\n"));
-        }
-        let mut named = ids.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-        if ids.len() > NAMED {
-            named.push_str(&format!(" and {} more", ids.len() - NAMED));
-        }
+        let named = named(ids.iter().copied(), NAMED);
         for line in text::wrap(&text::one_line(&named), look.room()) {
             out.push_str(&format!("{indent}{}\n", look.paint(look::FAINT, &line)));
         }
@@ -319,6 +368,27 @@ mod tests {
             (0..4).map(|n| Outcome { id: format!("create/location-{n}"), ..sample::warning() }).collect();
         let shown = of(&warnings, plain(80));
         assert!(!shown.contains("curl") && shown.contains("create/location-3"), "{shown}");
+    }
+
+    #[test]
+    fn many_failures_alike_show_one_exchange() {
+        let alike = |n: usize| Outcome { id: format!("create/taken-{n}"), ..sample::status_failure() };
+        let few: Vec<Outcome> = (0..12).map(alike).collect();
+        assert_eq!(of(&few, plain(80)).matches("    curl  ").count(), 12);
+        let many: Vec<Outcome> = (0..40).map(alike).collect();
+        let shown = of(&many, plain(80));
+        assert_eq!(shown.matches("    curl  ").count(), 1);
+        assert_eq!(shown.matches("exchange  as in create/taken-0").count(), 39);
+        assert!(shown.contains("--case create/taken-39\n"));
+    }
+
+    #[test]
+    fn one_cause_is_told_once() {
+        let gone: Vec<Outcome> =
+            (0..40).map(|n| Outcome { id: format!("delete/gone-{n}"), ..sample::errored() }).collect();
+        let shown = of(&gone, plain(80));
+        assert_eq!(shown.matches("── ERRORED").count(), 1);
+        assert!(shown.contains("39 further cases for the same reason: delete/gone-1,"), "{shown}");
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub mod given;
 pub mod names;
 pub mod request;
 mod rule;
+mod settle;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -18,6 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
+use crate::judge::rules::Definitions;
 use crate::judge::{Context, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
@@ -253,10 +256,10 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
         }
     }
     for (name, fresh) in &case.fresh {
-        if let Fresh::Upper(from) | Fresh::Lower(from) | Fresh::Mixed(from) = fresh {
-            if let Some(value) = values.get(from).and_then(|value| derived(fresh, value)) {
-                values.insert(name.clone(), value);
-            }
+        if let Fresh::Upper(from) | Fresh::Lower(from) | Fresh::Mixed(from) = fresh
+            && let Some(value) = values.get(from).and_then(|value| derived(fresh, value))
+        {
+            values.insert(name.clone(), value);
         }
     }
     values
@@ -278,9 +281,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
+    let definitions = Definitions::of(&shared.probe.schemas);
     let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &mutes));
+        board.post(rule::judge(shared, job, &exchanges, &definitions, &mutes));
     }
     board.close();
     clean_up

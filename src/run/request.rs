@@ -55,17 +55,17 @@ pub enum RequestError {
 }
 
 /// Where bodies come from: what a case knows when it builds a request.
-pub struct Sources<'a> {
+pub trait Sources {
     /// The values that `${…}` stands for.
-    pub scope: &'a Scope,
+    fn scope(&self) -> &Scope;
     /// A handle's resource as last read.
-    pub resource: &'a dyn Fn(&str) -> Option<Value>,
+    fn resource(&self, name: &str) -> Option<Value>;
     /// The body that a step sent.
-    pub sent: &'a dyn Fn(&str) -> Option<Value>,
+    fn sent(&self, step: &str) -> Option<Value>;
     /// A new resource of a fixture, its unique marks replaced.
-    pub fixture: &'a dyn Fn(&str) -> Option<Value>,
+    fn fixture(&self, name: &str) -> Option<Value>;
     /// The operator's template and the server's required attributes, filled in.
-    pub fill: &'a dyn Fn(Value) -> Value,
+    fn fill(&self, resource: Value) -> Value;
 }
 
 /// Everything but unreserved characters: what a query value may hold raw.
@@ -78,7 +78,7 @@ const MINIMAL: &AsciiSet =
 ///
 /// # Errors
 /// A template that does not resolve, a malformed line, a body that stands on nothing.
-pub fn send(line: &str, payload: &Payload<'_>, sources: &Sources<'_>) -> Result<Prepared, RequestError> {
+pub fn send(line: &str, payload: &Payload<'_>, sources: &impl Sources) -> Result<Prepared, RequestError> {
     let malformed = || RequestError::Line { line: line.to_owned() };
     let (method, target) = line.split_once(' ').ok_or_else(malformed)?;
     let target = target.trim();
@@ -88,18 +88,18 @@ pub fn send(line: &str, payload: &Payload<'_>, sources: &Sources<'_>) -> Result<
     }
     let json = match payload {
         Payload::None | Payload::Raw(_) => None,
-        Payload::Body(body) => Some(sources.scope.resolve(body)?),
+        Payload::Body(body) => Some(sources.scope().resolve(body)?),
         Payload::Make(make) => Some(build(make, sources)?),
-        Payload::Operations(operations) => {
-            Some(json!({"schemas": [PATCH_OP], "Operations": sources.scope.resolve_operations(operations)?}))
-        }
+        Payload::Operations(operations) => Some(
+            json!({"schemas": [PATCH_OP], "Operations": sources.scope().resolve_operations(operations)?}),
+        ),
     };
     let body = match (payload, &json) {
-        (Payload::Raw(raw), _) => Some(Bytes::from(sources.scope.text(raw, Escape::None)?)),
+        (Payload::Raw(raw), _) => Some(Bytes::from(sources.scope().text(raw, Escape::None)?)),
         (_, Some(json)) => Some(Bytes::from(json.to_string())),
         _ => None,
     };
-    let path = sources.scope.text(target, Escape::PathSegment)?.replace(' ', "%20");
+    let path = sources.scope().text(target, Escape::PathSegment)?.replace(' ', "%20");
     Ok(Prepared { method: method.to_owned(), endpoint: endpoint_of(&path), path, body, json, filter: None })
 }
 
@@ -192,20 +192,20 @@ fn encoded(value: &str, encode: Encode) -> String {
 ///
 /// # Errors
 /// A source that is not there, a template that does not resolve.
-pub fn build(make: &Make, sources: &Sources<'_>) -> Result<Value, RequestError> {
+pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError> {
     let base = if let Some(name) = &make.from {
-        (sources.resource)(name)
+        sources
+            .resource(name)
             .ok_or_else(|| RequestError::Missing { what: "resource", name: name.clone() })?
     } else if let Some(name) = &make.fixture {
-        (sources.fixture)(name)
-            .ok_or_else(|| RequestError::Missing { what: "fixture", name: name.clone() })?
+        sources.fixture(name).ok_or_else(|| RequestError::Missing { what: "fixture", name: name.clone() })?
     } else if let Some(name) = &make.sent {
-        (sources.sent)(name).ok_or_else(|| RequestError::Missing { what: "request", name: name.clone() })?
+        sources.sent(name).ok_or_else(|| RequestError::Missing { what: "request", name: name.clone() })?
     } else {
         return Err(RequestError::NoSource);
     };
-    let base = if make.template { (sources.fill)(base) } else { base };
-    Ok(change(base, &make.set, &make.without, sources.scope)?)
+    let base = if make.template { sources.fill(base) } else { base };
+    Ok(change(base, &make.set, &make.without, sources.scope())?)
 }
 
 /// A resource with top-level attributes set and others left out; names are matched whatever their case.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Shared, outcome};
-use crate::judge::rules::{self, RuleContext};
+use crate::judge::rules::{self, Definitions, RuleContext};
 use crate::outcome::{ErrorCause, Outcome, SkipReason, Verdict};
 use crate::plan::Job;
 use crate::target::exchange::{Exchange, ExchangeId};
@@ -17,6 +17,7 @@ pub fn judge(
     shared: &Shared<'_>,
     job: &Job<'_>,
     exchanges: &[Arc<Exchange>],
+    definitions: &Definitions,
     mutes: &BTreeMap<String, BTreeSet<ExchangeId>>,
 ) -> Outcome {
     let mut result = outcome(job, &job.parts[0], Verdict::Passed);
@@ -27,7 +28,10 @@ pub fn judge(
         return result;
     };
     let context = RuleContext {
-        schemas: &shared.probe.schemas,
+        level: result.level,
+        spec: &result.spec,
+        place: Some(&result.place),
+        definitions,
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
         mutes,
@@ -40,14 +44,7 @@ pub fn judge(
     }
     result.notes.push(format!("judged on {} exchanges", judged.eligible));
     for found in judged.findings {
-        let mut finding = found.finding;
-        // A rule knows no level: its case says how strongly it binds, and a rule may only weaken that.
-        finding.level = result.level;
-        finding.severity = finding.severity.min(result.level.severity());
-        finding.place.get_or_insert_with(|| result.place.clone());
-        if finding.requirements.is_empty() {
-            finding.requirements.clone_from(&result.spec);
-        }
+        let finding = found.finding;
         if found.exchanges.len() > 1 {
             let listed: Vec<String> = found.exchanges.iter().take(LISTED).map(ToString::to_string).collect();
             let more = found.exchanges.len().saturating_sub(LISTED);

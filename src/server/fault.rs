@@ -171,6 +171,8 @@ pub(crate) struct Memory {
 /// A filter after parsing, or why it is none.
 pub(crate) struct ParsedFilter<'a> {
     pub text: &'a str,
+    /// The first resource type that it is to be applied to.
+    pub definition: &'a ResourceDefinition,
     pub parsed: Result<Option<Filter>, ScimError>,
 }
 

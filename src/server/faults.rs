@@ -58,12 +58,11 @@ fn each_resource(seen: &Seen<'_>, answer: &mut Answer, mut change: impl FnMut(&m
     if seen.endpoint.is_discovery() || !answer.status.is_success() {
         return;
     }
-    match answer.body_mut() {
-        Some(Value::Object(body)) => match body.get_mut("Resources") {
+    if let Some(body) = object(answer) {
+        match body.get_mut("Resources") {
             Some(Value::Array(rows)) => rows.iter_mut().filter_map(Value::as_object_mut).for_each(change),
             _ => change(body),
-        },
-        _ => {}
+        }
     }
 }
 

@@ -128,7 +128,8 @@ impl Service {
             }
             Ok(Some(filter))
         };
-        let mut parsed = ParsedFilter { text, parsed: parse() };
+        let definition = self.definition(kinds.first().copied().unwrap_or(Kind::User));
+        let mut parsed = ParsedFilter { text, definition, parsed: parse() };
         self.faults.filter(&mut parsed);
         Ok(parsed.parsed?)
     }

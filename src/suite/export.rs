@@ -91,6 +91,7 @@ pub fn export(directory: &Path) -> Result<Exported, ExportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::Profile;
     use crate::suite::Library;
 
     #[test]
@@ -108,6 +109,12 @@ mod tests {
             "an exported file replaces the embedded one"
         );
         assert_eq!(again.profiles().len(), embedded.profiles().len());
+        let cases = |library: &Library| Profile::by_name(library, "okta").unwrap().cases(library).count();
+        assert_eq!(
+            cases(&again),
+            cases(&embedded),
+            "a profile selects from an export what it selects otherwise"
+        );
         assert_eq!(again.fixture_names().count(), embedded.fixture_names().count());
 
         let edited = directory.path().join("suites/profiles/rfc.yaml");

@@ -39,6 +39,8 @@ pub enum Origin {
     Embedded,
     /// From a directory that the user named.
     User,
+    /// From a directory that the user named, in place of an embedded file of the same path.
+    Replaced,
 }
 
 /// One suite file: its text, what it says, and where each part stands.
@@ -256,6 +258,12 @@ impl Files {
         } else {
             &mut self.suites
         };
+        let mut source = source;
+        if let Some(before) = kind.get(&source.path)
+            && before.origin != Origin::User
+        {
+            source.origin = Origin::Replaced;
+        }
         kind.insert(source.path.clone(), source);
     }
 

@@ -244,6 +244,23 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        /// Whatever a slip makes of a suite: it is read, or refused at a place that is in the text.
+        #[test]
+        fn no_slip_breaks_the_reader(at in 0usize..400, with in "[\\x00-\\x7fäλ]{0,3}", cut in 0usize..12) {
+            const SUITE: &str = "suite: a\ntitle: b\ncases:\n  - id: c\n    title: d\n    fresh: {m: email}\n    steps:\n      - send: \
+                POST /Users\n        body: {userName: \"${m}\", emails: [{value: 'x', primary: true}]}\n        expect:\n          \
+                any:\n            - {status: [201, 2xx], checks: [{path: $.id, min: 1.5}]}\n";
+            let at = at.min(SUITE.len());
+            let after = (at + cut).min(SUITE.len());
+            let text = format!("{}{with}{}", &SUITE[..at], &SUITE[after..]);
+            if let Err(trouble) = read::<Suite>("x.yaml", &text) {
+                proptest::prop_assert!(trouble.place.line as usize <= text.lines().count() + 1, "{trouble}");
+                proptest::prop_assert!(!trouble.render(false).is_empty());
+            }
+        }
+    }
+
     #[test]
     fn unquoted_templates_in_flow_style_are_recognised() {
         assert_eq!(unquoted("  - {body: {id: ${x.id}}}"), Some("${x.id}"));

@@ -8,11 +8,12 @@ use futures_util::{StreamExt, stream};
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 
-use super::client::{Purpose, QUERY, RequestPlan, Target, resource_path};
+use super::client::{Purpose, Target};
 use super::exchange::{Exchange, TransportFailure};
 use super::guard::Ownership;
 use super::ledger::{Intent, OwnedResource};
 use super::ownership::identifier;
+use super::request::{QUERY, RequestPlan, resource_path};
 
 /// Deletions under way at once.
 const AT_ONCE: usize = 4;

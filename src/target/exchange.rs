@@ -273,7 +273,7 @@ pub enum TransportFailure {
 }
 
 fn humane(limit: Duration) -> String {
-    if limit.as_millis() % 1000 == 0 {
+    if limit.as_millis().is_multiple_of(1000) {
         format!("{} s", limit.as_secs())
     } else {
         format!("{} ms", limit.as_millis())

@@ -156,6 +156,12 @@ impl Asked<'_> {
     }
 }
 
+/// Whether the path leads to discovery.
+pub(crate) fn is_discovery(path: &str) -> bool {
+    let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
+    DISCOVERY.iter().any(|name| first.eq_ignore_ascii_case(name))
+}
+
 /// What a request touches by this method. `endpoints` are the known ones, such as `/Users`; without a match the
 /// first segment of the path counts as the endpoint.
 pub fn classify(method: &str, path: &str, endpoints: &[String]) -> Touch {
@@ -344,13 +350,14 @@ fn references(body: &Value) -> Vec<String> {
                 let referring = referring || REFERRING.iter().any(|name| path.contains(name));
                 for (name, value) in members {
                     let name = name.to_ascii_lowercase();
+                    let refers = REFERRING.iter().any(|it| name.ends_with(it));
                     match value {
-                        Value::String(id) if referring && name == "value" => found.push(id.clone()),
-                        // `type` and `display` of a member are words, not ids.
-                        Value::String(_) if referring => {}
-                        value => {
-                            open.push((value, referring || REFERRING.iter().any(|it| name.ends_with(it))))
+                        // Beside the id stand texts that are none, such as `display` and `type`.
+                        Value::String(id) if refers || (referring && name == "value") => {
+                            found.push(id.clone())
                         }
+                        Value::String(_) => {}
+                        value => open.push((value, referring || refers)),
                     }
                 }
             }
@@ -587,6 +594,8 @@ mod tests {
             json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": "theirs"}]}]}),
             json!({"Operations": [{"op": "add", "path": "manager.value", "value": "theirs"}]}),
             json!({"Operations": [{"op": "add", "value": {"members": [{"Value": "theirs"}]}}]}),
+            json!({"Operations": [{"op": "add", "path": "members", "value": ["theirs"]}]}),
+            json!({"urn:enterprise": {"manager": "theirs"}}),
         ] {
             let bytes = body.to_string();
             let decision = decide(
@@ -598,7 +607,8 @@ mod tests {
             );
             assert!(matches!(decision, Err(Refusal::RefersToForeign { .. })), "{body}");
         }
-        let ours = json!({"members": [{"value": "ours"}]}).to_string();
+        // Only the id counts, not what stands beside it.
+        let ours = json!({"members": [{"value": "ours", "type": "theirs", "display": "theirs"}]}).to_string();
         let fine = decide(
             &asked("POST", "/Groups", Some(ours.as_bytes())),
             &known(),

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::capabilities::{Answer, Capabilities, Discovery};
-use super::client::{Refusal, RequestPlan, Target};
+use super::client::Target;
 use super::exchange::{Exchange, ExchangeId, TransportFailure};
 use super::failure::{self, shorten};
+use super::guard::Refusal;
+use super::request::RequestPlan;
 use crate::outcome::Exit;
 use crate::scim::names;
 use crate::scim::problem::Problem;

@@ -7,11 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::client::{Created, Purpose, Target};
+use super::client::{Purpose, Target};
 use super::exchange::Exchange;
-use super::guard::{Ownership, Touch, bulk_operations, classify};
+use super::guard::{self, Ownership, Refusal, Touch, bulk_operations, classify};
 use super::ledger::{Intent, OwnedResource};
 use super::ownership::{Moment, identifier};
+use super::request::Created;
+use super::wire::Wire;
 
 /// A resource that a create is answered with, and that says it was created longer ago than any difference of
 /// clocks and time zones explains, was there before.
@@ -25,6 +27,83 @@ enum Proof {
 }
 
 impl Target {
+    /// Writes to the ledger what is about to be created.
+    pub(super) fn announce(&self, touch: &Touch, wire: &Wire) -> Result<Vec<Intent>, Refusal> {
+        let body = wire.body.as_deref().unwrap_or_default();
+        let wanted: Vec<(String, Option<serde_json::Value>)> = match touch {
+            Touch::Create { endpoint } => vec![(endpoint.clone(), serde_json::from_slice(body).ok())],
+            Touch::Bulk => {
+                let endpoints = self.endpoint_names();
+                guard::bulk_operations(body)
+                    .into_iter()
+                    .filter_map(|operation| {
+                        match guard::classify(&operation.method, &operation.path, &endpoints) {
+                            Touch::Create { endpoint } => Some((endpoint, operation.data)),
+                            _ => None,
+                        }
+                    })
+                    .collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut state = self.state();
+        let mut announced = Vec::new();
+        for (endpoint, resource) in wanted {
+            let (attribute, value) = resource
+                .as_ref()
+                .and_then(|resource| state.register.trace(resource))
+                .map_or((None, None), |(attribute, value)| (Some(attribute), Some(self.masks.text(&value))));
+            let intent = Intent {
+                number: state.next_intent,
+                endpoint,
+                attribute,
+                value,
+                marked: resource.as_ref().is_some_and(|resource| state.register.marks(resource)),
+                origin: wire.origin.clone(),
+                time: Utc::now(),
+            };
+            state.next_intent += 1;
+            state.ledger.intent(&intent).map_err(|error| Refusal::Ledger { why: error.to_string() })?;
+            state.tried.insert(intent.endpoint.clone());
+            state.intents.insert(intent.number, intent.clone());
+            announced.push(intent);
+        }
+        Ok(announced)
+    }
+
+    pub(super) fn observe(&self, touch: &Touch, exchange: &Exchange) {
+        let Some(answer) =
+            exchange.json().filter(|_| exchange.status().is_some_and(|s| (200..300).contains(&s)))
+        else {
+            return;
+        };
+        // A create's answer was judged by `settle`; here it would look like a stranger.
+        if !matches!(touch, Touch::Read | Touch::Search) {
+            return;
+        }
+        let mut state = self.state();
+        let endpoints = state.endpoints.clone();
+        let path = exchange.request.path.split('?').next().unwrap_or_default();
+        if guard::is_discovery(path) {
+            return;
+        }
+        let names: Vec<String> = endpoints.iter().map(|(endpoint, _)| endpoint.clone()).collect();
+        let pattern = guard::pattern(path, &names);
+        let endpoint = pattern.trim_end_matches("/{id}").trim_end_matches("/.search").to_owned();
+        let endpoint_of = |name: &str| {
+            endpoints
+                .iter()
+                .find(|(_, resource_type)| resource_type == name)
+                .map(|(endpoint, _)| endpoint.clone())
+        };
+        let revived = state.register.observe(&endpoint, answer, endpoint_of);
+        for resource in revived {
+            if let Err(error) = state.ledger.owned(&resource) {
+                state.ledger_trouble.get_or_insert(error.to_string());
+            }
+        }
+    }
+
     /// Decides whose the resource is that a create was answered with.
     pub(super) async fn settle(
         &self,

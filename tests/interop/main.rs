@@ -114,6 +114,7 @@ async fn scimspec_run(server: &Server, profile: &str) -> Run {
         .arg("--junit")
         .arg(&junit)
         .env("INTEROP_TOKEN", TOKEN)
+        .env("XDG_STATE_HOME", work.path())
         .current_dir(&work)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -147,6 +148,7 @@ impl Strangers {
             let user = json!({
                 "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
                 "userName": format!("{name}@example.com"),
+                "name": {"givenName": "Strange", "familyName": name},
                 "displayName": name,
                 "title": "Director",
                 "emails": [{"value": format!("{name}@example.com"), "type": "work", "primary": true}],

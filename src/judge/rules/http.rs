@@ -100,7 +100,7 @@ fn accepted(exchange: &Exchange) -> Accepted {
 }
 
 fn has_readable_body(exchange: &Exchange, response: &Response) -> bool {
-    exchange.request.method != "HEAD"
+    !matches!(exchange.request.method.as_str(), "HEAD" | "OPTIONS")
         && !response.body.is_empty()
         && !(300..400).contains(&response.status)
         && response.status >= 200

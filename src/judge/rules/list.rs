@@ -238,7 +238,7 @@ fn start_echoed(exchange: &Exchange, start: Option<u64>, rows: u64) -> Option<Fa
     let expected = u64::try_from(asked).unwrap_or(0).max(1);
     (start != expected).then(|| {
         let fault = Fault::new(
-            format!("startIndex is {start}, but the page begins with result {expected}"),
+            format!("startIndex is {start}, though {expected} was asked for"),
             expected.to_string(),
             start.to_string(),
         )

@@ -6,11 +6,11 @@
 //!
 //! | module | rules about |
 //! |---|---|
-//! | [`http`] | status, headers, media type, whether there is a body |
-//! | [`error`] | SCIM errors |
-//! | [`list`] | ListResponses |
-//! | [`resource`] | `id`, `meta`, `schemas`, entity tags, passwords |
-//! | [`schema`] | resources against the service provider's own schemas |
+//! | `http` | status, headers, media type, whether there is a body |
+//! | `error` | SCIM errors |
+//! | `list` | ListResponses |
+//! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
+//! | `schema` | resources against the service provider's own schemas |
 
 mod error;
 mod http;
@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{kind, words};
-use crate::outcome::{Difference, Finding, Level, Reading, Severity, Signature};
+use crate::outcome::{Difference, Finding, Level, Place, Reading, Severity, Signature};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{get, schemas};
@@ -37,21 +37,27 @@ use super::context::Claims;
 
 /// What [`judge_all`] has to know beside the exchanges.
 pub struct RuleContext<'a> {
+    /// The level of the rule's case: findings are no more severe.
+    pub level: Level,
+    /// The requirement ids of the rule's case.
+    pub spec: &'a [String],
+    /// Where the rule's case stands.
+    pub place: Option<&'a Place>,
+    /// The service provider's resource types, with the core ones where it shows none.
+    pub definitions: &'a Definitions,
     /// What the service provider claims.
     pub capabilities: &'a dyn Claims,
     /// Which reading of the RFCs applies.
     pub reading: Reading,
     /// Exchanges that a rule does not judge, by the rule's name (`mutes` in a suite).
     pub mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
-    /// The service provider's own schemas and resource types, completed from the core ones.
-    pub schemas: &'a SchemaSet,
 }
 
-/// What a rule sees beside the exchange: the context, with all resource types resolved.
+/// What a rule sees beside the exchange.
 pub struct View<'a> {
     capabilities: &'a dyn Claims,
     reading: Reading,
-    definitions: Definitions,
+    definitions: &'a Definitions,
 }
 
 impl View<'_> {
@@ -60,7 +66,7 @@ impl View<'_> {
         View {
             capabilities: context.capabilities,
             reading: context.reading,
-            definitions: Definitions::of(context.schemas),
+            definitions: context.definitions,
         }
     }
 
@@ -69,16 +75,16 @@ impl View<'_> {
     }
 }
 
-/// The resource types of a service provider with their schemas resolved.
+/// The resource types of a service provider with their schemas resolved, made once for a run.
 #[derive(Debug, Clone, Default)]
-struct Definitions {
+pub struct Definitions {
     resources: Vec<ResourceDefinition>,
     discovery: Vec<ResourceDefinition>,
 }
 
 impl Definitions {
     /// Resolves all resource types of the set, and those of the discovery endpoints.
-    fn of(set: &SchemaSet) -> Definitions {
+    pub fn of(set: &SchemaSet) -> Definitions {
         Definitions {
             resources: set.resource_types.iter().map(|kind| set.definition_of(kind)).collect(),
             discovery: ["ServiceProviderConfig", "ResourceType", "Schema"]
@@ -192,8 +198,7 @@ pub fn by_name(name: &str) -> Option<&'static Rule> {
 }
 
 /// Judges the exchanges by one rule. Findings with equal signatures and severity are one finding with several
-/// exchanges; they have the level must, and name requirements only where these are fewer than the rule's case
-/// cites. The case's level can only weaken them.
+/// exchanges.
 pub fn judge_all<'e>(
     rule: &Rule,
     exchanges: impl IntoIterator<Item = &'e Exchange>,
@@ -212,13 +217,27 @@ pub fn judge_all<'e>(
             RuleVerdict::Broke(findings) => {
                 outcome.eligible += 1;
                 for finding in findings {
-                    add(&mut outcome.findings, finding, exchange.id);
+                    add(&mut outcome.findings, in_case(finding, context), exchange.id);
                 }
             }
         }
     }
     outcome.findings.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
     outcome
+}
+
+/// The finding with the level, requirements and place of the rule's case. A fault that breaks only some of the
+/// requirements named them itself.
+fn in_case(finding: Finding, context: &RuleContext<'_>) -> Finding {
+    let requirements =
+        if finding.requirements.is_empty() { context.spec.to_vec() } else { finding.requirements };
+    Finding {
+        level: context.level,
+        severity: finding.severity.min(context.level.severity()),
+        requirements,
+        place: context.place.cloned(),
+        ..finding
+    }
 }
 
 fn add(known: &mut Vec<RuleFinding>, finding: Finding, exchange: ExchangeId) {

@@ -21,9 +21,18 @@ enum Say {
 }
 
 fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>) {
+    static DEFINITIONS: std::sync::LazyLock<Definitions> =
+        std::sync::LazyLock::new(|| Definitions::of(SchemaSet::core()));
     let mutes = BTreeMap::new();
-    let context =
-        RuleContext { capabilities: &AllBut(&[]), reading, mutes: &mutes, schemas: SchemaSet::core() };
+    let context = RuleContext {
+        level: Level::Must,
+        spec: &[],
+        place: None,
+        definitions: &DEFINITIONS,
+        capabilities: &AllBut(&[]),
+        reading,
+        mutes: &mutes,
+    };
     let view = View::of(&context);
     let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
     match (rule.judge)(exchange, &view) {
@@ -95,6 +104,8 @@ fn http_rules() {
     wants_html.request.headers = vec![("Accept".into(), "text/html".into())];
     let mut head = typed("text/html");
     head.request.method = "HEAD".into();
+    let mut options = typed("text/plain");
+    options.request.method = "OPTIONS".into();
     check(
         "content-type",
         vec![
@@ -111,6 +122,7 @@ fn http_rules() {
             ("204", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Silent),
             ("304", raw("GET", "/Users/1", 304, HTML, b""), Say::Silent),
             ("HEAD", head, Say::Silent),
+            ("OPTIONS", options, Say::Silent),
         ],
     );
     assert_eq!(say("content-type", &typed("application/json"), Reading::Strict).0, Say::Fails);
@@ -806,14 +818,24 @@ fn equal_findings_are_one_with_several_exchanges() {
         exchange.id = ExchangeId(index as u64 + 1);
     }
     let mutes = BTreeMap::from([("id-present".to_owned(), BTreeSet::from([ExchangeId(4)]))]);
+    let spec = ["RFC7643-3.1-11".to_owned()];
+    let definitions = Definitions::of(SchemaSet::core());
     let context = RuleContext {
-        schemas: SchemaSet::core(),
+        level: Level::Should,
+        spec: &spec,
+        place: None,
+        definitions: &definitions,
         capabilities: &AllBut(&[]),
         reading: Reading::Lenient,
         mutes: &mutes,
     };
     let outcome = judge_all(rule, &broken, &context);
     assert_eq!(outcome.eligible, 5);
+    for found in &outcome.findings {
+        assert_eq!(found.finding.level, Level::Should);
+        assert_eq!(found.finding.severity, Severity::Warning, "no more than the level of the case");
+        assert_eq!(found.finding.requirements, ["RFC7643-3.1-05"], "what it breaks itself");
+    }
     let shown: Vec<(&str, Vec<u64>)> = outcome
         .findings
         .iter()

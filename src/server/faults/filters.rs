@@ -4,6 +4,7 @@ use super::super::fault::{FaultEntry, ParsedFilter, Rewrite};
 use super::super::represent::Representer;
 use super::fault;
 use crate::scim::error::ScimError;
+use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
 use crate::scim::path::AttributePath;
 use Rewrite::Filter as Parsed;
@@ -19,7 +20,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-finds-nothing",
-        &["DEF-136"],
+        &[],
         "A filter finds nothing, whatever it says.",
         "identity providers, which then create what is there",
         &["RFC7644-3.4.2.2-06", "RFC7644-3.4.2.2-02"],
@@ -72,7 +73,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "identity providers with a wrong mapping, which overwrite somebody else",
         &["RFC7644-3.4.2.1-06", "RFC7644-3.4.2.2-02"],
         &[Parsed(|filter| {
-            if filter.parsed.is_err() && Filter::parse(filter.text).is_ok() {
+            if has_unknown_attribute(filter) {
                 filter.parsed = Ok(None);
             }
         })],
@@ -84,7 +85,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "identity providers with a wrong mapping, which retry for ever",
         &["RFC7644-3.12-18", "RFC7644-3.4.2.1-06"],
         &[Parsed(|filter| {
-            if filter.parsed.is_err() && Filter::parse(filter.text).is_ok() {
+            if has_unknown_attribute(filter) {
                 filter.parsed = Err(crash());
             }
         })],
@@ -149,7 +150,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-contains-as-starts-with",
-        &["DEF-132"],
+        &[],
         "co finds only what begins with the value.",
         "people who search by a part of a name",
         &["RFC7644-3.4.2.2-08"],
@@ -157,7 +158,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-starts-with-as-contains",
-        &["DEF-140"],
+        &[],
         "sw finds what has the value anywhere.",
         "people who search by the beginning of a name",
         &["RFC7644-3.4.2.2-09"],
@@ -165,7 +166,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-ends-with-as-contains",
-        &["DEF-140"],
+        &[],
         "ew finds what has the value anywhere.",
         "clients that search by a domain",
         &["RFC7644-3.4.2.2-10"],
@@ -173,7 +174,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-present-always-true",
-        &["DEF-067"],
+        &[],
         "pr finds resources without the attribute.",
         "clients that look for complete accounts",
         &["RFC7644-3.4.2.2-11"],
@@ -205,7 +206,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-greater-includes-equal",
-        &["DEF-146"],
+        &[],
         "gt finds what is equal too.",
         "clients that ask what changed since",
         &["RFC7644-3.4.2.2-12"],
@@ -215,7 +216,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-greater-or-equal-excludes-equal",
-        &["DEF-146"],
+        &[],
         "ge does not find what is equal.",
         "clients that ask what changed since, and miss a change",
         &["RFC7644-3.4.2.2-14"],
@@ -225,7 +226,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-less-includes-equal",
-        &["DEF-146"],
+        &[],
         "lt finds what is equal too.",
         "clients that ask what is old",
         &["RFC7644-3.4.2.2-16"],
@@ -233,7 +234,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-less-or-equal-excludes-equal",
-        &["DEF-146"],
+        &[],
         "le does not find what is equal.",
         "clients that ask what is old",
         &["RFC7644-3.4.2.2-18"],
@@ -241,7 +242,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-order-reversed",
-        &["DEF-146"],
+        &[],
         "gt finds what is less, lt what is greater.",
         "clients that ask what changed since",
         &["RFC7644-3.4.2.2-12", "RFC7644-3.4.2.2-16"],
@@ -282,7 +283,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-and-as-or",
-        &["DEF-128"],
+        &[],
         "and finds what matches one side only.",
         "identity providers, which overwrite somebody else",
         &["RFC7644-3.4.2.2-20"],
@@ -295,7 +296,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-or-as-and",
-        &["DEF-128"],
+        &[],
         "or finds only what matches both sides.",
         "identity providers, which create what is there",
         &["RFC7644-3.4.2.2-21"],
@@ -356,7 +357,12 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients with more than one condition",
         &["RFC7644-3.4.2.2-23", "RFC7644-3.4.2.2-31"],
         &[Parsed(|filter| {
-            let bare: String = filter.text.chars().filter(|letter| !matches!(letter, '(' | ')')).collect();
+            let mut in_literal = false;
+            let outside = |letter: &char| {
+                in_literal ^= *letter == '"';
+                in_literal || !matches!(letter, '(' | ')')
+            };
+            let bare: String = filter.text.chars().filter(outside).collect();
             if filter.parsed.is_ok()
                 && !filter.text.to_ascii_lowercase().contains("not")
                 && let Ok(tree) = Filter::parse(&bare)
@@ -479,8 +485,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[Parsed(|filter| {
             let is_operator = |word: &str| {
                 let lower = word.to_ascii_lowercase();
-                word != lower && ["and", "or", "not", "pr"].contains(&lower.as_str())
-                    || (word != lower && CompareOperator::parse(word).is_some())
+                let is_known = ["and", "or", "not", "pr"].contains(&lower.as_str());
+                word != lower && (is_known || CompareOperator::parse(word).is_some())
             };
             if filter.text.split([' ', '(', ')', '[', ']']).any(is_operator) {
                 filter.parsed = Err(ScimError::invalid_filter("unknown operator"));
@@ -580,11 +586,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.4.2.2-06"],
         &[Parsed(|filter| {
             rewrite(filter, |it| match it {
-                Filter::Compare { path, operator, value: FilterValue::String(text) }
-                    if text.contains('%') =>
-                {
+                Filter::Compare { path, value: FilterValue::String(text), .. } if text.contains('%') => {
                     let start = text.split('%').next().unwrap_or_default().to_owned();
-                    let _ = operator;
                     Filter::Compare {
                         path,
                         operator: CompareOperator::StartsWith,
@@ -621,7 +624,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "filter-times-find-nothing",
-        &["DEF-143"],
+        &[],
         "A filter on meta.created or meta.lastModified finds nothing.",
         "clients that ask what changed since",
         &["RFC7644-3.4.2.2-12"],
@@ -647,6 +650,13 @@ pub(super) const FAULTS: &[FaultEntry] = &[
 /// A filter that matches no resource.
 fn nothing() -> Filter {
     Filter::Not(Box::new(Filter::Present(AttributePath::of("id"))))
+}
+
+fn has_unknown_attribute(filter: &ParsedFilter<'_>) -> bool {
+    let is_unknown = |tree: Filter| {
+        problems(&tree, filter.definition).iter().any(|it| it.kind == FilterTypeErrorKind::Unknown)
+    };
+    filter.parsed.is_err() && Filter::parse(filter.text).is_ok_and(is_unknown)
 }
 
 fn crash() -> ScimError {

@@ -311,9 +311,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that follow it",
         &["RFC7644-3.3-09", "RFC9110-10.2.2-01"],
         &[At(|seen, answer| {
-            if answer.status == StatusCode::CREATED {
-                let location = format!("{}{}", seen.base, "/Users");
-                answer.set_header(LOCATION, &location);
+            if let (StatusCode::CREATED, Endpoint::Resources(kind)) = (answer.status, seen.endpoint) {
+                answer.set_header(LOCATION, &format!("{}/{}", seen.base, kind.segment()));
             }
         })],
     ),

@@ -7,7 +7,7 @@ use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{Change, FaultEntry, PatchOperations, Rewrite};
 use super::super::message::{Answer, Content};
 use super::writes::{remember, show_previous};
-use super::{SHOW, body_of, fault, object, refuse};
+use super::{SHOW, body_of, fault, object, refuse, rewrite_body};
 use crate::scim::error::{ScimError, ScimType};
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
 use crate::scim::names;
@@ -81,14 +81,16 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "Add, Replace and Remove with a capital are refused with 400.",
         "Entra and OneLogin, which write them so",
         &["RFC7644-3.5.2-05"],
-        &[At(|seen, answer| {
-            let body = body_of(seen.request).unwrap_or_default();
-            let operations = body.get("Operations").map(elements).unwrap_or_default();
-            let has_capital = |op: &Value| {
-                op.get("op").and_then(Value::as_str).is_some_and(|op| op.chars().any(char::is_uppercase))
-            };
-            if seen.request.method == Method::PATCH && operations.iter().any(has_capital) {
-                refuse(answer, StatusCode::BAD_REQUEST, Some("invalidSyntax"), "unknown op");
+        &[Rewrite::Request(|request| {
+            if request.method == Method::PATCH {
+                rewrite_body(request, |body| {
+                    let operations = body.get_mut("Operations").and_then(Value::as_array_mut);
+                    for op in operations.into_iter().flatten().filter_map(|it| it.get_mut("op")) {
+                        if op.as_str().is_some_and(|op| op.chars().any(char::is_uppercase)) {
+                            *op = format!("unknown {}", op.as_str().unwrap_or_default()).into();
+                        }
+                    }
+                });
             }
         })],
     ),
@@ -277,7 +279,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "patch-no-target-answers-404",
-        &["DEF-116"],
+        &[],
         "replace with a filter that matches nothing is answered with 404.",
         "clients, which take the resource for deleted",
         &["RFC7644-3.5.2.3-09", "RFC7644-3.12-24"],
@@ -370,7 +372,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     let was = |other: &&Value| {
                         other.get("value") == element.get("value") && other.get("type") == element.get("type")
                     };
-                    if primaries.iter().any(|other| was(&other)) {
+                    if primaries.iter().any(was) {
                         element["primary"] = true.into();
                     }
                 }
@@ -632,7 +634,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "patch-answers-part",
-        &["DEF-066"],
+        &[],
         "A PATCH answers 200 with the changed attributes only.",
         "clients that take the answer for the whole resource",
         &["RFC7644-3.5.2-23"],
@@ -881,7 +883,7 @@ fn show(operations: &mut PatchOperations<'_>, picks: impl Fn(&str, Option<&Value
             (Some(path), value) => {
                 let value = value.map(|value| value.clone());
                 let name = &path.attribute.name;
-                if path.filter.is_some() || !picks(name, value.as_ref()) {
+                if path.filter.is_some() || path.attribute.urn.is_some() || !picks(name, value.as_ref()) {
                     return true;
                 }
                 let value = value.unwrap_or_default();

@@ -1,8 +1,8 @@
 //! What is wrong with suites that can be read: names that mean nothing, expectations that cannot fail, requirements that
 //! do not exist. Each finding stands at its place, with a hint.
 //!
-//! The checks stand beside each other by what they look at: [`case`] walks a suite file, [`expectation`] judges what is
-//! expected, [`names`] knows what a case may refer to, [`stored`] compares what is stored with the core schemas. None
+//! The checks stand beside each other by what they look at: `case` walks a suite file, `expectation` judges what is
+//! expected, `names` knows what a case may refer to, `stored` compares what is stored with the core schemas. None
 //! of them knows a target.
 
 mod case;

@@ -1,0 +1,248 @@
+//! Suites × profile × capabilities × selection → jobs in phases, each to run or to skip with its reason.
+//!
+//! Pure: what runs is decided here, before the first case sends a request, so that `list`, the trials and the
+//! reports agree on it. This module refuses to know how a case is executed or judged.
+
+mod parts;
+mod pool;
+mod selection;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::outcome::{Level, Place, SkipReason};
+use crate::profile::Profile;
+use crate::requirement::Catalogue;
+use crate::suite::load::SuiteFile;
+use crate::suite::model::{By, Case, Permission, Requires, Row, Step};
+
+pub use pool::{is_write, mentions, stands_on};
+pub use selection::{PatternError, Selection};
+
+use parts::parts;
+use pool::pooled;
+
+/// When a job runs. No resource is created or deleted while read-only cases run; exclusive cases run alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Cases that only read, on resources shared between them.
+    ReadOnly,
+    /// Cases that create, change or delete resources of their own.
+    Write,
+    /// Cases that need the target for themselves.
+    Exclusive,
+    /// Rules, judged over every exchange that the others made.
+    Rules,
+}
+
+/// Whether a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// It runs.
+    Run,
+    /// It does not, for this reason.
+    Skip(SkipReason),
+}
+
+/// What is reported under one id: a case, a row of it, or a checkpoint in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The permanent id.
+    pub id: String,
+    /// In plain words.
+    pub title: String,
+    /// The strongest level judged.
+    pub level: Level,
+    /// The requirement ids cited.
+    pub spec: Vec<String>,
+    /// Where it stands.
+    pub place: Place,
+    /// What a client does when it fails.
+    pub consequence: Option<String>,
+}
+
+/// One case (or one row of one) to execute.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// The suite it stands in.
+    pub file: &'a SuiteFile,
+    /// The case.
+    pub case: &'a Case,
+    /// The path of the case inside its file: `cases[3]`.
+    pub path: String,
+    /// The row, where the case has rows.
+    pub row: Option<&'a Row>,
+    /// Its parts: one, or one a checkpoint.
+    pub parts: Vec<Part>,
+    /// When it runs.
+    pub phase: Phase,
+    /// Whether it runs.
+    pub disposition: Disposition,
+    /// Names of givens that are shared with other cases, since this one only reads them, with their pool keys.
+    pub pooled: BTreeMap<String, String>,
+}
+
+impl Job<'_> {
+    /// The id of the case with its row: what ledger, log and `--case` know it by.
+    pub fn id(&self) -> String {
+        let id = format!("{}/{}", self.file.suite.suite, self.case.id);
+        match self.row {
+            Some(row) => format!("{id}[{}]", row.id),
+            None => id,
+        }
+    }
+
+    /// What the whole job needs beside what its steps need.
+    pub fn requires(&self) -> impl Iterator<Item = &Requires> {
+        self.file
+            .suite
+            .requires
+            .iter()
+            .chain(&self.case.requires)
+            .chain(self.row.into_iter().flat_map(|row| &row.requires))
+    }
+
+    /// Every tag of the case.
+    pub fn tags(&self) -> Vec<String> {
+        self.file.suite.tags.iter().chain(&self.case.tags).cloned().collect()
+    }
+}
+
+/// What decides whether a selected case can run.
+pub struct Conditions<'a> {
+    /// Whether the target claims what is needed; the evidence where it does not.
+    pub claims: &'a dyn Fn(&Requires) -> Result<(), String>,
+    /// What the operator allows.
+    pub allow: &'a [Permission],
+    /// Whether nothing may be written.
+    pub read_only: bool,
+}
+
+/// What a run is going to do.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    /// The jobs, in the order of phases and within them of suites.
+    pub jobs: Vec<Job<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    /// Every part that will be reported, in the order of the jobs.
+    pub fn parts(&self) -> impl Iterator<Item = (&Job<'a>, &Part)> {
+        self.jobs.iter().flat_map(|job| job.parts.iter().map(move |part| (job, part)))
+    }
+
+    /// The populations that a job which runs needs.
+    pub fn populations(&self) -> BTreeSet<&'a str> {
+        self.running().filter_map(|job| job.case.population.as_deref()).collect()
+    }
+
+    /// The jobs that run.
+    pub fn running(&self) -> impl Iterator<Item = &Job<'a>> {
+        self.jobs.iter().filter(|job| job.disposition == Disposition::Run)
+    }
+
+    /// The case that is about a fixture, so that others who cannot have it point there: the first one whose
+    /// steps create it and expect something of the answer.
+    pub fn about_fixture(&self, fixture: &str) -> Option<String> {
+        self.running()
+            .find(|job| {
+                job.case.steps.iter().any(|step| {
+                    step.send.as_deref().is_some_and(|line| line.starts_with("POST "))
+                        && step.make.as_ref().and_then(|make| make.fixture.as_deref()) == Some(fixture)
+                        && step
+                            .expect
+                            .as_ref()
+                            .and_then(|expect| expect.status.as_ref())
+                            .is_some_and(|status| status.contains(201))
+                })
+            })
+            .map(Job::id)
+    }
+}
+
+/// Plans a run: every selected case, in phases, with its disposition.
+pub fn plan<'a>(
+    files: &'a [SuiteFile],
+    catalogue: &Catalogue,
+    profile: &Profile,
+    selection: &Selection,
+    conditions: &Conditions<'_>,
+) -> Plan<'a> {
+    let mut jobs = Vec::new();
+    for file in files {
+        for (index, case) in file.suite.cases.iter().enumerate() {
+            if !profile.includes(file, case) {
+                continue;
+            }
+            let rows: Vec<Option<&Row>> =
+                if case.rows.is_empty() { vec![None] } else { case.rows.iter().map(Some).collect() };
+            for row in rows {
+                let path = format!("cases[{index}]");
+                let parts = parts(file, case, row, &path, catalogue);
+                let mut job = Job {
+                    file,
+                    case,
+                    path,
+                    row,
+                    parts,
+                    phase: phase(case),
+                    disposition: Disposition::Run,
+                    pooled: pooled(case),
+                };
+                if !selection.takes(&job.id(), &job.parts, &job.tags()) {
+                    continue;
+                }
+                job.disposition = disposition(&job, conditions);
+                jobs.push(job);
+            }
+        }
+    }
+    jobs.sort_by_key(|job| job.phase);
+    Plan { jobs }
+}
+
+fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
+    for requires in job.requires() {
+        if let Err(evidence) = (conditions.claims)(requires) {
+            return Disposition::Skip(SkipReason::Capability { needs: requires.to_string(), evidence });
+        }
+    }
+    if let Some(missing) = job.case.allow.iter().find(|permission| !conditions.allow.contains(permission)) {
+        let permission = match missing {
+            Permission::Disruptive => "disruptive",
+            Permission::Slow => "slow",
+        };
+        return Disposition::Skip(SkipReason::NeedsAllow { permission: permission.to_owned() });
+    }
+    if conditions.read_only && writes(job.case) {
+        return Disposition::Skip(SkipReason::ReadOnly);
+    }
+    Disposition::Run
+}
+
+/// Whether a case leaves a trace on the target: it needs resources, or sends what is no read.
+fn writes(case: &Case) -> bool {
+    !case.given.is_empty() || case.population.is_some() || all_steps(case).any(is_write)
+}
+
+fn phase(case: &Case) -> Phase {
+    if case.rule.is_some() {
+        Phase::Rules
+    } else if case.exclusive {
+        Phase::Exclusive
+    } else if all_steps(case).any(is_write) || pooled(case).len() < case.given.len() {
+        Phase::Write
+    } else {
+        Phase::ReadOnly
+    }
+}
+
+fn all_steps(case: &Case) -> impl Iterator<Item = &Step> {
+    case.setup.iter().chain(&case.steps)
+}
+
+/// How a query travels: as written, or by GET.
+pub fn ways(by: &[By]) -> Vec<By> {
+    if by.is_empty() { vec![By::Get] } else { by.to_vec() }
+}

@@ -1,0 +1,121 @@
+//! What a step stands on and what it may change, and so which resources several cases can share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::all_steps;
+use crate::suite::model::{Action, Becomes, Case, Given, Payload, Step};
+use crate::suite::template::references;
+
+/// Whether a step can change something on the target. A POST to `.search` is a read.
+pub fn is_write(step: &Step) -> bool {
+    match step.action() {
+        Ok(Action::Send { line, .. }) => {
+            let mut words = line.split_whitespace();
+            let method = words.next().unwrap_or_default();
+            let path = words.next().unwrap_or_default();
+            !matches!(method, "GET" | "HEAD" | "OPTIONS") && !path.ends_with("/.search")
+        }
+        Ok(Action::Query(_) | Action::Read(_) | Action::Unchanged(_)) | Err(_) => false,
+    }
+}
+
+/// The givens of a case that can be shared, each with the key of its pool: those that no request but a GET
+/// mentions, and that stand on nothing made for this case alone.
+pub(super) fn pooled(case: &Case) -> BTreeMap<String, String> {
+    let mut touched = BTreeSet::new();
+    for step in all_steps(case).filter(|step| is_write(step)) {
+        touched.extend(mentions(step));
+    }
+    let mut keys: BTreeMap<String, String> = BTreeMap::new();
+    for (name, given) in &case.given {
+        if touched.contains(name) {
+            continue;
+        }
+        if let Some(mut key) = pool_key(given, &keys) {
+            // Two givens of one case are two resources, however alike they are.
+            while keys.values().any(|other| *other == key) {
+                key.push_str(" again");
+            }
+            keys.insert(name.clone(), key);
+        }
+    }
+    keys
+}
+
+/// What two givens have in common when one resource can serve for both. `None` where a given stands on
+/// something that is not shared.
+fn pool_key(given: &Given, earlier: &BTreeMap<String, String>) -> Option<String> {
+    let mut key = format!("{given:?}");
+    let mut names = BTreeSet::new();
+    for value in given.set.values().chain(&given.inline) {
+        names_in(value, &mut names);
+    }
+    for name in names {
+        if name != "run" {
+            key.push('|');
+            key.push_str(earlier.get(&name)?);
+        }
+    }
+    Some(key)
+}
+
+/// The names that a step's request stands on.
+pub fn mentions(step: &Step) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut text = |text: &str| names.extend(references(text).map(|reference| reference.name));
+    match step.action() {
+        Ok(Action::Send { line, payload }) => {
+            text(line);
+            for header in step.headers.values().flatten() {
+                text(header);
+            }
+            match payload {
+                Payload::None => {}
+                Payload::Raw(raw) => text(raw),
+                Payload::Body(value) | Payload::Operations(value) => names_in(value, &mut names),
+                Payload::Make(make) => {
+                    names.extend(make.from.iter().chain(&make.sent).cloned());
+                    for value in make.set.values() {
+                        names_in(value, &mut names);
+                    }
+                }
+            }
+        }
+        Ok(Action::Query(query)) => text(query.filter.as_deref().unwrap_or_default()),
+        Ok(Action::Read(name)) => {
+            names.insert(name.to_owned());
+        }
+        Ok(Action::Unchanged(all)) => names.extend(all.iter().cloned()),
+        Err(_) => {}
+    }
+    names
+}
+
+/// The names whose resource a step's expectation or body starts from, so that a read has to have shown it.
+pub fn stands_on(step: &Step) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut becomes = |becomes: &Option<Becomes>| {
+        names.extend(becomes.iter().filter_map(|becomes| becomes.from.clone()));
+    };
+    if let Some(expect) = &step.expect {
+        becomes(&expect.becomes);
+        expect.any.iter().for_each(|alternative| becomes(&alternative.becomes));
+        expect.also.iter().for_each(|block| {
+            becomes(&block.becomes);
+            block.any.iter().for_each(|alternative| becomes(&alternative.becomes));
+        });
+    }
+    names.extend(step.make.iter().filter_map(|make| make.from.clone()));
+    names
+}
+
+fn names_in(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => names.extend(references(text).map(|reference| reference.name)),
+        Value::Array(all) => all.iter().for_each(|value| names_in(value, names)),
+        Value::Object(members) => members.values().for_each(|value| names_in(value, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

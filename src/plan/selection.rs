@@ -1,0 +1,59 @@
+//! Which cases a run is about: globs over ids and tags.
+
+use globset::{Glob, GlobMatcher};
+
+use super::Part;
+
+/// Which cases a run is about.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    cases: Vec<GlobMatcher>,
+    skips: Vec<GlobMatcher>,
+    tags: Vec<GlobMatcher>,
+}
+
+/// A pattern of `--case`, `--skip` or `--tag` that is no glob.
+#[derive(Debug, thiserror::Error)]
+#[error("'{pattern}' is no pattern: {why}")]
+pub struct PatternError {
+    /// The pattern as given.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Selection {
+    /// A selection of the cases and tags named, less those skipped. Empty lists narrow nothing.
+    ///
+    /// # Errors
+    /// The first pattern that is no glob.
+    pub fn new(cases: &[String], skips: &[String], tags: &[String]) -> Result<Selection, PatternError> {
+        let compile = |patterns: &[String]| -> Result<Vec<GlobMatcher>, PatternError> {
+            patterns
+                .iter()
+                .map(|pattern| {
+                    // Ids of rows hold brackets, which a glob would read as a class: `case[row]` means itself.
+                    let literal = pattern.replace('[', "[[]");
+                    Glob::new(&literal).map(|glob| glob.compile_matcher()).map_err(|error| PatternError {
+                        pattern: pattern.clone(),
+                        why: error.kind().to_string(),
+                    })
+                })
+                .collect()
+        };
+        Ok(Selection { cases: compile(cases)?, skips: compile(skips)?, tags: compile(tags)? })
+    }
+
+    pub(super) fn takes(&self, id: &str, parts: &[Part], tags: &[String]) -> bool {
+        let named = |globs: &[GlobMatcher]| {
+            let bare = id.split('[').next().unwrap_or(id);
+            globs.iter().any(|glob| {
+                glob.is_match(id) || glob.is_match(bare) || parts.iter().any(|part| glob.is_match(&part.id))
+            })
+        };
+        (self.cases.is_empty() || named(&self.cases))
+            && !named(&self.skips)
+            && (self.tags.is_empty()
+                || self.tags.iter().any(|glob| tags.iter().any(|tag| glob.is_match(tag))))
+    }
+}

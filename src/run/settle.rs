@@ -1,0 +1,223 @@
+//! What an exchange comes to: judged, its resources named, its captures taken.
+
+use serde_json::Value;
+
+use super::Observed;
+use super::case::{CaseRun, Flow};
+use super::names::Created;
+use super::request::Prepared;
+use crate::judge::{self, Context, Handle, Judgement};
+use crate::outcome::{Finding, Level, Place, Severity, Signature};
+use crate::plan::{Part, is_write};
+use crate::suite::model::{Capture, Expect, Step};
+use crate::target::exchange::Exchange;
+use crate::target::{Created as Ownership, Sent};
+
+impl CaseRun<'_> {
+    /// Takes note of a judged exchange: findings, captures, handles.
+    pub(super) fn settle(
+        &mut self,
+        step: &Step,
+        prepared: &Prepared,
+        expect: &Expect,
+        place: &str,
+        sent: &Sent,
+        judgement: Judgement,
+    ) -> Flow {
+        let exchange = &sent.exchange;
+        self.shared.mute(&expect.mutes, exchange.id);
+        if let Some(error) = judgement.error {
+            return self.suite_error(error.to_string());
+        }
+        let failed = judgement.findings.iter().any(|finding| finding.severity == Severity::Failure);
+        if let (Some(id), Some(matched)) = (&step.id, judgement.matched) {
+            self.names.matched.insert(id.clone(), matched);
+        }
+        let part = self.part();
+        part.findings.extend(judgement.findings);
+        part.notes.extend(judgement.notes);
+        let succeeded = exchange.status().is_some_and(|status| (200..300).contains(&status));
+        if is_write(step) && succeeded {
+            self.names.written();
+        }
+        self.own(step, prepared, sent, place);
+        if !judgement.status_held && failed {
+            if !succeeded && let Some(id) = &step.id {
+                self.names.sent.remove(id);
+            }
+            return Flow::End;
+        }
+        if succeeded {
+            return self.capture(&step.capture, exchange, place);
+        }
+        Flow::On
+    }
+
+    /// Names the resource that a step returned, and reports a create that gave us somebody else's.
+    fn own(&mut self, step: &Step, prepared: &Prepared, sent: &Sent, place: &str) {
+        let collection = prepared.endpoint.trim_end_matches("/{id}").to_owned();
+        match &sent.created {
+            Some(Ownership::Disowned { id, why }) => {
+                let finding = self.finding(
+                    "ownership",
+                    &sent.exchange,
+                    place,
+                    format!(
+                        "{} {} answered with a resource that is not the one sent",
+                        prepared.method, collection
+                    ),
+                    "a new resource with the attributes sent and an id never seen before".to_owned(),
+                    format!("the id '{id}': {why}"),
+                );
+                self.part().findings.push(finding);
+                return;
+            }
+            Some(Ownership::Owned { id, .. }) => {
+                if let Some(name) = &step.id {
+                    let handle = Handle {
+                        resource_type: self.shared.kind_at(&collection),
+                        id: Some(id.clone()),
+                        state: sent.exchange.json().cloned(),
+                    };
+                    self.names.resource(name, &Created { handle, endpoint: collection }, false);
+                }
+                return;
+            }
+            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {}
+        }
+        // Any other answer that is a resource: `{id: old, read: ann}`.
+        if let (Some(name), Some(json)) = (&step.id, sent.exchange.json()) {
+            if let Some(id) = json.get("id").and_then(Value::as_str) {
+                let handle = Handle {
+                    resource_type: self.shared.kind_at(&collection),
+                    id: Some(id.to_owned()),
+                    state: Some(json.clone()),
+                };
+                let read = prepared.method == "GET";
+                self.names.resource(name, &Created { handle, endpoint: collection }, read);
+            } else {
+                self.names.value(name, json.clone());
+            }
+        }
+    }
+
+    fn capture(
+        &mut self,
+        captures: &indexmap::IndexMap<String, Capture>,
+        exchange: &Exchange,
+        place: &str,
+    ) -> Flow {
+        for (name, capture) in captures {
+            let (value, what) = match (&capture.header, &capture.path) {
+                (Some(header), _) => (
+                    exchange.response().and_then(|response| response.header(header)).map(Value::from),
+                    format!("the header {header}"),
+                ),
+                (None, Some(path)) => match serde_json_path::JsonPath::parse(path) {
+                    Ok(parsed) => (
+                        exchange.json().and_then(|json| parsed.query(json).exactly_one().ok().cloned()),
+                        path.clone(),
+                    ),
+                    Err(error) => return self.suite_error(format!("capture {name}: {error}")),
+                },
+                (None, None) => return self.suite_error(format!("capture {name} needs path or header")),
+            };
+            match value {
+                Some(value) => self.names.value(name, value),
+                None => {
+                    let finding = self.finding(
+                        "capture",
+                        exchange,
+                        place,
+                        format!("the answer holds no {what}, which the rest of the case needs"),
+                        format!("{what} once"),
+                        "absent".to_owned(),
+                    );
+                    self.part().findings.push(finding);
+                    return Flow::End;
+                }
+            }
+        }
+        Flow::On
+    }
+
+    pub(super) fn judge(
+        &self,
+        expect: &Expect,
+        exchange: &Exchange,
+        prepared: &Prepared,
+        step: &Step,
+        place: &str,
+    ) -> Judgement {
+        let part = &self.job.parts[self.current];
+        let spec = if step.spec.is_empty() || step.checkpoint.is_some() { &part.spec } else { &step.spec };
+        let level = step
+            .level
+            .or_else(|| if step.spec.is_empty() { None } else { self.cited(&step.spec) })
+            .unwrap_or(part.level);
+        let at = |below: &str| -> Place {
+            let separator = if below.is_empty() || below.starts_with('[') { "" } else { "." };
+            self.job.file.place(&format!("{place}{separator}{below}"))
+        };
+        let context = Context {
+            scope: &self.names.scope,
+            schemas: &self.shared.probe.schemas,
+            capabilities: &self.shared.probe.capabilities,
+            reading: self.shared.reading,
+            ours: &self.names.ours,
+            sent: &self.names.sent,
+            filter: prepared.filter.as_deref(),
+            level,
+            spec,
+            place: &at,
+        };
+        let judgement = judge::judge(expect, exchange, &context);
+        if let Some(observer) = self.shared.observer {
+            observer(&Observed {
+                id: &part.id,
+                place,
+                expect,
+                exchange,
+                context: &context,
+                judgement: &judgement,
+            });
+        }
+        judgement
+    }
+
+    /// The strongest level of the requirements cited.
+    fn cited(&self, ids: &[String]) -> Option<Level> {
+        self.shared.catalogue.strongest(ids.iter().map(String::as_str))
+    }
+
+    fn finding(
+        &self,
+        check: &str,
+        exchange: &Exchange,
+        place: &str,
+        message: String,
+        expected: String,
+        actual: String,
+    ) -> Finding {
+        let part: &Part = &self.job.parts[self.current];
+        Finding {
+            check: check.to_owned(),
+            level: part.level,
+            severity: part.level.severity(),
+            requirements: part.spec.clone(),
+            message,
+            expected: expected.clone(),
+            actual: actual.clone(),
+            differences: Vec::new(),
+            exchange: Some(exchange.id),
+            place: Some(self.job.file.place(place)),
+            signature: Signature {
+                check: check.to_owned(),
+                method: exchange.request.method.clone(),
+                endpoint: exchange.request.endpoint.clone(),
+                expected: "present".to_owned(),
+                actual: "absent or foreign".to_owned(),
+            },
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! One step of a case: its request, the reads that have to come before it, and the sending.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Shared;
+use super::case::{CaseRun, Flow, precondition};
+use super::names::CaseNames;
+use super::request::{self, Prepared, RequestError, Sources};
+use crate::judge;
+use crate::outcome::{ErrorCause, Verdict};
+use crate::plan::{is_write, stands_on, ways};
+use crate::suite::model::{
+    Action, Auth, Becomes, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step,
+};
+use crate::suite::template::{Escape, Scope};
+use crate::target::exchange::Exchange;
+use crate::target::{RequestPlan, Sent};
+
+impl CaseRun<'_> {
+    /// Performs one step and takes note of what it came to.
+    pub(super) async fn step(&mut self, step: &Step, path: &str, later: &[Step]) -> Flow {
+        if is_write(step)
+            && let Flow::End = self.before_images(step, later).await
+        {
+            return Flow::End;
+        }
+        let action = match step.action() {
+            Ok(action) => action,
+            Err(error) => return self.suite_error(format!("{path}: {error}")),
+        };
+        let asked = self.expectation(step);
+        let place = self.expect_path(step, path);
+        match action {
+            Action::Send { line, payload } => {
+                let sources = CaseSources { shared: self.shared, names: &self.names };
+                let prepared = request::send(line, &payload, &sources);
+                self.exchange(step, prepared, &asked, &place).await
+            }
+            Action::Query(query) => {
+                for way in ways(&query.by) {
+                    let encode = step.encode.unwrap_or(Encode::Strict);
+                    let prepared = request::query(query, way, encode, &self.names.scope);
+                    if self.exchange(step, prepared, &asked, &place).await == Flow::End {
+                        return Flow::End;
+                    }
+                }
+                Flow::On
+            }
+            Action::Read(name) => {
+                let Some((endpoint, id)) = self.names.whereabouts(name) else {
+                    return self.suite_error(format!("{path}: there is no resource '{name}' to read"));
+                };
+                let flow = self.exchange(step, Ok(request::read(&endpoint, &id)), &asked, &place).await;
+                if let Some(state) = self.last_resource(&id) {
+                    self.names.observed(name, state);
+                }
+                flow
+            }
+            Action::Unchanged(all) => {
+                for name in all {
+                    let Some((endpoint, id)) = self.names.whereabouts(name) else {
+                        return self.suite_error(format!("{path}: there is no resource '{name}' to compare"));
+                    };
+                    let unchanged = Expect {
+                        status: Some(StatusSet(vec![StatusPattern::Code(200)])),
+                        becomes: Some(Becomes { from: Some(name.clone()), ..Becomes::default() }),
+                        level: asked.level,
+                        spec: asked.spec.clone(),
+                        title: Some(format!("'{name}' is as it was before")),
+                        ..Expect::default()
+                    };
+                    let at = format!("{path}.unchanged");
+                    let flow = self.exchange(step, Ok(request::read(&endpoint, &id)), &unchanged, &at).await;
+                    if flow == Flow::End {
+                        return Flow::End;
+                    }
+                    if let Some(state) = self.last_resource(&id) {
+                        self.names.observed(name, state);
+                    }
+                }
+                Flow::On
+            }
+        }
+    }
+
+    /// Reads what this write may change and a later step compares with.
+    async fn before_images(&mut self, step: &Step, later: &[Step]) -> Flow {
+        let mut wanted: BTreeSet<String> = BTreeSet::new();
+        let until_next_write = later.iter().take_while(|later| !is_write(later));
+        for later in until_next_write {
+            wanted.extend(later.unchanged.iter().filter(|name| self.names.is_stale(name)).cloned());
+        }
+        for each in std::iter::once(step).chain(later) {
+            wanted.extend(stands_on(each).into_iter().filter(|name| !self.names.was_read(name)));
+        }
+        for name in wanted {
+            // A name that a later step will only make has nothing to read yet.
+            let Some((endpoint, id)) = self.names.whereabouts(&name) else { continue };
+            // The step's own credentials and headers may be what it tests.
+            let plan = self.plan(&request::read(&endpoint, &id), &Step::default());
+            match self.send(plan).await {
+                Ok(sent) => {
+                    if let Some(state) = resource_of(&sent.exchange, &id) {
+                        self.names.observed(&name, state);
+                    } else {
+                        let status = sent.exchange.status().unwrap_or_default();
+                        let detail =
+                            format!("GET {endpoint}/{{id}} of '{name}' answered {status} before the step");
+                        self.part().trouble = Some(precondition(detail));
+                        return Flow::End;
+                    }
+                }
+                Err(verdict) => {
+                    self.part().trouble = Some(verdict);
+                    return Flow::End;
+                }
+            }
+        }
+        Flow::On
+    }
+
+    /// Sends a request, judges the answer, and takes note of what it brought.
+    async fn exchange(
+        &mut self,
+        step: &Step,
+        prepared: Result<Prepared, RequestError>,
+        expect: &Expect,
+        place: &str,
+    ) -> Flow {
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return self.suite_error(error.to_string()),
+        };
+        if let (Some(id), Some(json)) = (&step.id, &prepared.json) {
+            self.names.sent.insert(id.clone(), json.clone());
+        }
+        let patience =
+            step.eventually.or(self.job.file.suite.defaults.eventually).filter(|_| !is_write(step));
+        let deadline = patience.map(|patience| Instant::now() + patience.within);
+        loop {
+            let sent = match self.send(self.plan(&prepared, step)).await {
+                Ok(sent) => sent,
+                Err(verdict) => {
+                    self.part().trouble = Some(verdict);
+                    return Flow::End;
+                }
+            };
+            let judgement = self.judge(expect, &sent.exchange, &prepared, step, place);
+            let in_time = deadline.is_some_and(|deadline| Instant::now() < deadline);
+            if !judgement.findings.is_empty() && in_time {
+                tokio::time::sleep(pause(patience)).await;
+                continue;
+            }
+            return self.settle(step, &prepared, expect, place, &sent, judgement);
+        }
+    }
+
+    /// What a step expects: its row's, its own, or a 2xx where it says nothing.
+    fn expectation(&self, step: &Step) -> Expect {
+        let row = self.job.row.and_then(|row| row.expect.get(step.id.as_deref()?));
+        row.or(step.expect.as_ref()).cloned().unwrap_or_else(|| Expect {
+            status: Some(StatusSet(vec![StatusPattern::Class(2)])),
+            ..Expect::default()
+        })
+    }
+
+    /// Where a step's expectation stands in its file.
+    fn expect_path(&self, step: &Step, path: &str) -> String {
+        let row = self
+            .job
+            .row
+            .and_then(|row| Some((row, step.id.as_deref().filter(|id| row.expect.contains_key(*id))?)));
+        match row {
+            Some((row, id)) => {
+                let index = self.job.case.rows.iter().position(|each| each.id == row.id).unwrap_or_default();
+                format!("{}.rows[{index}].expect.{id}", self.job.path)
+            }
+            None if step.expect.is_some() => format!("{path}.expect"),
+            None => path.to_owned(),
+        }
+    }
+
+    fn plan(&self, prepared: &Prepared, step: &Step) -> RequestPlan {
+        let defaults = &self.job.file.suite.defaults;
+        let mut headers: Vec<(String, Option<String>)> = defaults
+            .headers
+            .iter()
+            .filter(|(name, _)| !step.headers.keys().any(|own| own.eq_ignore_ascii_case(name)))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        headers.extend(step.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        for (_, value) in &mut headers {
+            if let Some(text) = value
+                && let Ok(resolved) = self.names.scope.text(text, Escape::None)
+            {
+                *text = resolved;
+            }
+        }
+        let auth = step.auth.or(defaults.auth).unwrap_or(Auth::Good);
+        let mut plan = RequestPlan::new(&prepared.method, &prepared.path, &self.origin);
+        plan.endpoint.clone_from(&prepared.endpoint);
+        plan.headers = headers;
+        plan.auth = auth;
+        plan.body.clone_from(&prepared.body);
+        // A case that says it may disturb, and was allowed to, may also send what a good server has to refuse.
+        plan.permissions.collection = self.job.case.allow.contains(&Permission::Disruptive);
+        plan
+    }
+
+    /// Sends a request and files the exchange; the verdict where none came of it.
+    async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
+        let sent = self.shared.send(plan).await.map_err(|refusal| Verdict::Errored {
+            cause: ErrorCause::Guard { detail: refusal.to_string() },
+        })?;
+        let also = sent.also.iter().map(|exchange| exchange.id);
+        self.part().exchanges.extend(also.chain([sent.exchange.id]));
+        self.last = Some(Arc::clone(&sent.exchange));
+        match &sent.exchange.answer {
+            Ok(_) => Ok(sent),
+            Err(failure) => Err(match self.shared.not_sent(failure) {
+                Some(reason) => Verdict::Skipped { reason },
+                None => {
+                    let request = &sent.exchange.request;
+                    let detail = format!("{} {}: {failure}", request.method, request.path);
+                    Verdict::Errored { cause: ErrorCause::Transport { detail } }
+                }
+            }),
+        }
+    }
+
+    /// The resource that the last exchange showed, if it is the one with that id.
+    fn last_resource(&self, id: &str) -> Option<Value> {
+        resource_of(self.last.as_deref()?, id)
+    }
+
+    pub(super) fn suite_error(&mut self, detail: String) -> Flow {
+        self.part().trouble = Some(Verdict::Errored { cause: ErrorCause::Suite { detail } });
+        Flow::End
+    }
+}
+
+/// A case's own sources of bodies.
+struct CaseSources<'c> {
+    shared: &'c Shared<'c>,
+    names: &'c CaseNames,
+}
+
+impl Sources for CaseSources<'_> {
+    fn scope(&self) -> &Scope {
+        &self.names.scope
+    }
+
+    fn resource(&self, name: &str) -> Option<Value> {
+        self.names.state(name)
+    }
+
+    fn sent(&self, step: &str) -> Option<Value> {
+        self.names.sent.get(step).cloned()
+    }
+
+    fn fixture(&self, name: &str) -> Option<Value> {
+        self.shared.fixture(name, &self.names.generator)
+    }
+
+    fn fill(&self, resource: Value) -> Value {
+        self.shared.fill(resource, &self.names.generator)
+    }
+}
+
+fn resource_of(exchange: &Exchange, id: &str) -> Option<Value> {
+    let json = exchange.json().filter(|_| exchange.status() == Some(200))?;
+    let shown = json.get("id").and_then(Value::as_str)?;
+    judge::same_id(shown, id).then(|| json.clone())
+}
+
+fn pause(patience: Option<Eventually>) -> Duration {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    patience.map_or(SHORTEST, |patience| patience.every.unwrap_or(patience.within / 10).max(SHORTEST))
+}

@@ -1,0 +1,229 @@
+//! The way of a request: its turn, the budget, the wire, and again where the service provider asks for that. Every
+//! answer is bounded and masked before it becomes an exchange.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use chrono::Utc;
+use tokio::time::Instant;
+
+use super::body;
+use super::client::{Purpose, Target};
+use super::exchange::{Exchange, ExchangeId, Request, Response, TransportFailure};
+use super::failure;
+use super::guard::Permissions;
+use super::pace;
+use super::wire::Wire;
+
+/// Redirects that are followed for one request, all within the base URL.
+const REDIRECTS: usize = 3;
+
+impl Target {
+    /// Sends, and repeats or follows as far as that is harmless.
+    pub(super) async fn converse(
+        &self,
+        mut wire: Wire,
+        permissions: Permissions,
+        purpose: Purpose,
+    ) -> (Arc<Exchange>, Vec<Arc<Exchange>>) {
+        let mut also = Vec::new();
+        let (mut repeats, mut redirects, mut resets) = (0, 0, 0);
+        loop {
+            let exchange = self.once(&wire, purpose).await;
+            let again = match &exchange.answer {
+                Err(TransportFailure::Closed { .. })
+                    if wire.is_safe() && resets == 0 && !self.stopped(purpose) =>
+                {
+                    resets += 1;
+                    true
+                }
+                Ok(response) if !wire.impatient && repeats < self.limits.repeats => {
+                    match self.asked_to_wait(response, repeats) {
+                        Some(wait) => {
+                            repeats += 1;
+                            self.pace.pause(wait);
+                            !self.stopped(purpose)
+                        }
+                        None => {
+                            redirects < REDIRECTS
+                                && self.follow(&mut wire, response, permissions, &mut redirects)
+                        }
+                    }
+                }
+                Ok(response) => {
+                    redirects < REDIRECTS && self.follow(&mut wire, response, permissions, &mut redirects)
+                }
+                Err(_) => false,
+            };
+            if !again {
+                return (exchange, also);
+            }
+            also.push(exchange);
+        }
+    }
+
+    fn stopped(&self, purpose: Purpose) -> bool {
+        purpose == Purpose::Run && self.interrupted.is_cancelled()
+    }
+
+    /// How long to wait before the request is repeated, where the answer asks for that: 429 always, 503 with a
+    /// Retry-After, and never longer than the limit.
+    fn asked_to_wait(&self, response: &Response, repeats: u32) -> Option<Duration> {
+        let asked =
+            response.header("Retry-After").and_then(|value| pace::retry_after(value, SystemTime::now()));
+        let wait = match (response.status, asked) {
+            (429 | 503, Some(wait)) => wait,
+            (429, None) => self.limits.back_off.saturating_mul(1 << repeats.min(16)),
+            _ => return None,
+        };
+        (wait <= self.limits.retry_after).then_some(wait)
+    }
+
+    /// One request with what comes of it.
+    async fn once(&self, wire: &Wire, purpose: Purpose) -> Arc<Exchange> {
+        let mut admitted = self.within_budget(purpose, false);
+        if admitted.is_ok() {
+            tokio::select! {
+                biased;
+                () = self.interrupted.cancelled(), if purpose == Purpose::Run => {
+                    admitted = Err("the run was interrupted".to_owned());
+                }
+                () = self.pace.turn() => admitted = self.within_budget(purpose, true),
+            }
+        }
+        let started = Utc::now();
+        let clock = Instant::now();
+        let answer = match admitted {
+            Err(why) => Err(TransportFailure::NotSent { why }),
+            Ok(()) => tokio::select! {
+                biased;
+                answer = self.perform(wire) => answer,
+                () = self.abandoned(purpose) => {
+                    Err(TransportFailure::Closed { why: "given up, since the run was interrupted".to_owned() })
+                }
+            },
+        };
+        let mut state = self.state();
+        let id = ExchangeId(state.next_exchange);
+        state.next_exchange += 1;
+        let exchange = Arc::new(Exchange {
+            id,
+            origin: wire.origin.clone(),
+            request: Request {
+                method: wire.method.as_str().to_owned(),
+                url: self.masks.text(wire.url.as_str()),
+                path: self.masks.text(&wire.below),
+                endpoint: wire.endpoint.clone(),
+                headers: wire.shown.clone(),
+                body: wire.body.as_ref().map(|body| self.masked(body.clone())),
+            },
+            answer,
+            started,
+            elapsed: clock.elapsed(),
+        });
+        let size = 1024
+            + exchange.request.body.as_ref().map_or(0, Bytes::len)
+            // A value tree takes several times the bytes that it was read from.
+            + exchange.response().map_or(0, |response| response.body.bytes().len().saturating_mul(6));
+        if state.log_bytes.saturating_add(size) <= self.limits.log {
+            state.log_bytes += size;
+            state.log.push(Arc::clone(&exchange));
+        } else {
+            state.log_dropped += 1;
+        }
+        exchange
+    }
+
+    /// Ends when a request under way is not to be waited for any longer.
+    async fn abandoned(&self, purpose: Purpose) {
+        if purpose == Purpose::CleanUp {
+            return std::future::pending().await;
+        }
+        self.interrupted.cancelled().await;
+        tokio::time::sleep(self.limits.grace).await;
+    }
+
+    /// Whether the budget allows one more request, keeping back what the clean-up will need: one for each
+    /// resource that is ours and for each create under way.
+    fn within_budget(&self, purpose: Purpose, spend: bool) -> Result<(), String> {
+        let mut state = self.state();
+        if let (Some(most), Purpose::Run) = (self.requests, purpose) {
+            let kept = state.register.alive().count() + state.intents.len();
+            if state.made + 1 + kept as u64 > most {
+                return Err(format!(
+                    "the budget of {most} requests is spent ({kept} are kept for the clean-up)"
+                ));
+            }
+        }
+        if spend {
+            state.made += 1;
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, wire: &Wire) -> Result<Response, TransportFailure> {
+        let mut request = reqwest::Request::new(wire.method.clone(), wire.url.clone());
+        *request.headers_mut() = wire.headers.clone();
+        *request.body_mut() = wire.body.clone().map(Into::into);
+        let limit = self.limits.request;
+        let deadline = Instant::now() + limit;
+        let mut response = match tokio::time::timeout_at(deadline, self.client.execute(request)).await {
+            Err(_) => return Err(TransportFailure::TimedOut { limit }),
+            Ok(Err(error)) => {
+                return Err(self.masked_failure(failure::classify(&error, &self.address, &self.limits)));
+            }
+            Ok(Ok(response)) => response,
+        };
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), self.masks.header(&visible(value.as_bytes()))))
+            .collect();
+        let codings: Vec<String> = response
+            .headers()
+            .get_all("content-encoding")
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        let raw = body::receive(&mut response, self.limits.body, deadline).await;
+        let mut raw = body::decode(raw, &codings, self.limits.body).await;
+        raw.bytes = self.masked(raw.bytes);
+        Ok(Response { status, headers, body: body::finish(raw) })
+    }
+
+    fn masked(&self, bytes: Bytes) -> Bytes {
+        match self.masks.bytes(&bytes) {
+            std::borrow::Cow::Borrowed(_) => bytes,
+            std::borrow::Cow::Owned(masked) => Bytes::from(masked),
+        }
+    }
+
+    fn masked_failure(&self, failure: TransportFailure) -> TransportFailure {
+        let text = |why: String| self.masks.text(&why);
+        match failure {
+            TransportFailure::Resolve { host, why } => TransportFailure::Resolve { host, why: text(why) },
+            TransportFailure::Connect { address, why } => {
+                TransportFailure::Connect { address, why: text(why) }
+            }
+            TransportFailure::Tls { address, why } => TransportFailure::Tls { address, why: text(why) },
+            TransportFailure::Closed { why } => TransportFailure::Closed { why: text(why) },
+            TransportFailure::NotHttp { why } => TransportFailure::NotHttp { why: text(why) },
+            other @ (TransportFailure::TimedOut { .. } | TransportFailure::NotSent { .. }) => other,
+        }
+    }
+}
+
+/// A header's value with everything but visible ASCII and blanks as `\xNN`.
+fn visible(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte == b' ' || byte.is_ascii_graphic() {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    text
+}
