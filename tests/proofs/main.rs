@@ -5,6 +5,7 @@ mod common;
 
 mod alter;
 mod blocks;
+mod faults;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,4 +61,12 @@ fn every_judgement_can_turn_red() {
         }
     }
     println!("all {:?}", started.elapsed());
+}
+
+#[test]
+fn matrix() {
+    let matrix = faults::for_each(|entry| faults::run(entry, Vec::new()));
+    std::fs::write("/tmp/matrix.json", serde_json::to_string_pretty(&matrix).unwrap()).unwrap();
+    let chosen = faults::choose(&matrix);
+    std::fs::write("/tmp/killers.toml", toml::to_string(&chosen).unwrap()).unwrap();
 }
