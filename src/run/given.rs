@@ -222,15 +222,3 @@ pub fn clip(text: &str) -> String {
         None => line,
     }
 }
-
-/// Replaces `{{unique}}` in a fixture by one new word, the same throughout the resource.
-pub fn with_unique(value: &Value, word: &str) -> Value {
-    match value {
-        Value::String(text) => Value::String(text.replace("{{unique}}", word)),
-        Value::Array(all) => Value::Array(all.iter().map(|value| with_unique(value, word)).collect()),
-        Value::Object(members) => Value::Object(
-            members.iter().map(|(name, value)| (name.clone(), with_unique(value, word))).collect(),
-        ),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-    }
-}

@@ -34,7 +34,7 @@ use crate::target::probe::Probe;
 use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target};
 
 use board::Board;
-use given::{Pool, with_unique};
+use given::Pool;
 use names::CaseNames;
 
 /// The operator's own needs: attributes that the target insists on.
@@ -184,10 +184,9 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// A new resource of a fixture, with a word of its own that carries the run's mark.
+    /// A new resource of a fixture, unlike every other made from it.
     fn fixture(&self, name: &str, generator: &Generator) -> Option<Value> {
-        let word = || format!("{}{}", generator.mark(), generator.value(FreshKind::Word));
-        self.library.fixture(name).map(|fixture| with_unique(fixture, &word()))
+        self.library.fixture(name).map(|fixture| generator.instance(fixture))
     }
 
     /// A resource with what the operator and the server's own schemas demand beside it.

@@ -58,7 +58,7 @@ fn each_resource(seen: &Seen<'_>, answer: &mut Answer, mut change: impl FnMut(&m
     if seen.endpoint.is_discovery() || !answer.status.is_success() {
         return;
     }
-    if let Some(Value::Object(body)) = answer.body_mut() {
+    if let Some(body) = object(answer) {
         match body.get_mut("Resources") {
             Some(Value::Array(rows)) => rows.iter_mut().filter_map(Value::as_object_mut).for_each(change),
             _ => change(body),

@@ -1,11 +1,12 @@
 //! The cases of a profile as a list, for people and for programs.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::load::Library;
+use super::load::{Library, SuiteFile};
 use crate::outcome::{Level, Place};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
@@ -38,6 +39,7 @@ pub struct Entry {
 
 /// The cases of a profile, in the order of the files.
 pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue) -> Vec<Entry> {
+    prepare(library, profile, catalogue);
     let mut entries = Vec::new();
     for file in library.suites() {
         for (index, case) in file.suite.cases.iter().enumerate() {
@@ -63,6 +65,31 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue) -> V
         }
     }
     entries
+}
+
+/// Reads places and catalogue on as many threads as there are processors. Both are read on first use anyway; together
+/// they take as long as the suites themselves, and a list should be there at once.
+fn prepare(library: &Library, profile: &Profile, catalogue: &Catalogue) {
+    let included = |file: &&SuiteFile| file.suite.cases.iter().any(|case| profile.includes(file, case));
+    let mut work: Vec<Box<dyn Fn() + Send + Sync + '_>> = catalogue.readers();
+    for file in library.suites().iter().filter(included) {
+        work.push(Box::new(|| {
+            file.text().places();
+        }));
+    }
+    let next = AtomicUsize::new(0);
+    let take = || {
+        while let Some(one) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+            one();
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(take);
+        }
+        take();
+    });
 }
 
 /// The list as text: a heading a suite, a line a case, the counts at the end.

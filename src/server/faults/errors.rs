@@ -73,8 +73,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     body.get("userName").and_then(Value::as_str).unwrap_or_default().is_empty()
                 })
             };
-            let is_create = seen.request.method == Method::POST
-                && *seen.endpoint == Endpoint::Resources(Kind::User);
+            let is_create =
+                seen.request.method == Method::POST && *seen.endpoint == Endpoint::Resources(Kind::User);
             if is_create && answer.status == StatusCode::BAD_REQUEST && lacks() {
                 refuse(answer, StatusCode::INTERNAL_SERVER_ERROR, None, "KeyError: userName");
             }

@@ -485,8 +485,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[Parsed(|filter| {
             let is_operator = |word: &str| {
                 let lower = word.to_ascii_lowercase();
-                word != lower && ["and", "or", "not", "pr"].contains(&lower.as_str())
-                    || (word != lower && CompareOperator::parse(word).is_some())
+                let is_known = ["and", "or", "not", "pr"].contains(&lower.as_str());
+                word != lower && (is_known || CompareOperator::parse(word).is_some())
             };
             if filter.text.split([' ', '(', ')', '[', ']']).any(is_operator) {
                 filter.parsed = Err(ScimError::invalid_filter("unknown operator"));
@@ -586,11 +586,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.4.2.2-06"],
         &[Parsed(|filter| {
             rewrite(filter, |it| match it {
-                Filter::Compare { path, operator, value: FilterValue::String(text) }
-                    if text.contains('%') =>
-                {
+                Filter::Compare { path, value: FilterValue::String(text), .. } if text.contains('%') => {
                     let start = text.split('%').next().unwrap_or_default().to_owned();
-                    let _ = operator;
                     Filter::Compare {
                         path,
                         operator: CompareOperator::StartsWith,

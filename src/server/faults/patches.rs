@@ -372,7 +372,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     let was = |other: &&Value| {
                         other.get("value") == element.get("value") && other.get("type") == element.get("type")
                     };
-                    if primaries.iter().any(|other| was(other)) {
+                    if primaries.iter().any(was) {
                         element["primary"] = true.into();
                     }
                 }

@@ -219,7 +219,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "duplicate-accepted",
-        &["DEF-112"],
+        &[],
         "A second user with the same userName is created.",
         "everybody: two accounts share a login",
         &["RFC7644-3.3-11", "RFC7643-4.1.1-02"],
@@ -231,7 +231,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
     fault(
         "duplicate-in-other-case-accepted",
-        &["DEF-127"],
+        &[],
         "A second user whose userName differs in case only is created.",
         "everybody: two accounts share a login",
         &["RFC7643-4.1.1-03", "RFC7643-4.1.1-02"],

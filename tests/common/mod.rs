@@ -1,0 +1,159 @@
+//! What the tests of whole runs share: a run of some cases against a reference server of its own, in this process,
+//! wired as `scimspec run` wires it.
+
+#![expect(dead_code, reason = "each test program takes what it needs")]
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use scimspec::outcome::{Outcome, Reading};
+use scimspec::plan::{Conditions, Selection, plan};
+use scimspec::profile::Profile;
+use scimspec::requirement::Catalogue;
+use scimspec::run::board::Board;
+use scimspec::run::{self, Observer, Shared, Templates};
+use scimspec::server::{self, Fault, ServerOptions};
+use scimspec::suite::fresh::{Generator, Patterns};
+use scimspec::suite::load::Library;
+use scimspec::target::exchange::Exchange;
+use scimspec::target::probe::{Probe, ProbeError, probe};
+use scimspec::target::{CleanUp, Credentials, Limits, Target, TargetOptions};
+use serde_json::{Value, json};
+use url::Url;
+
+/// Every server is new, so the mark and the seed of a run may always be the same.
+const MARK: &str = "s0proof00";
+const SEED: u64 = 20_150_915;
+
+/// The suites inside scimspec, read once.
+pub fn library() -> &'static Library {
+    static LIBRARY: LazyLock<Library> =
+        LazyLock::new(|| Library::embedded().expect("the embedded suites are sound; see `scimspec check`"));
+    &LIBRARY
+}
+
+/// A profile of all suites, so that no case is forgotten for want of a profile.
+pub fn everything() -> &'static Profile {
+    static EVERYTHING: LazyLock<Profile> = LazyLock::new(|| {
+        Profile::read("everything.yaml", "profile: everything\ntitle: Every case\nsuites: ['**']\n")
+            .expect("the profile is sound")
+    });
+    &EVERYTHING
+}
+
+/// A run that is to be made.
+#[derive(Clone)]
+pub struct Trial<'a> {
+    /// Which cases there are.
+    pub profile: &'a Profile,
+    /// Which of them run: globs over case ids. None means all.
+    pub cases: Vec<String>,
+    /// The defects of the server.
+    pub faults: Vec<Fault>,
+    /// How disputed spots are read.
+    pub reading: Reading,
+    /// Whether nothing may be written.
+    pub read_only: bool,
+    /// How many cases run at a time.
+    pub jobs: usize,
+    /// Told of every judgement.
+    pub observer: Option<&'a Observer<'a>>,
+}
+
+impl<'a> Trial<'a> {
+    /// All cases of a profile against a server without a fault.
+    pub fn of(profile: &'a Profile) -> Trial<'a> {
+        Trial {
+            profile,
+            cases: Vec::new(),
+            faults: Vec::new(),
+            reading: Reading::Lenient,
+            read_only: false,
+            jobs: 4,
+            observer: None,
+        }
+    }
+
+    /// Makes the run on a runtime of its own.
+    ///
+    /// # Errors
+    /// If the server cannot be probed, which a fault may bring about.
+    pub fn run(&self) -> Result<Ran, ProbeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(self.run_here())
+    }
+
+    async fn run_here(&self) -> Result<Ran, ProbeError> {
+        let server = server::start(ServerOptions { faults: self.faults.clone(), ..ServerOptions::default() })
+            .await
+            .expect("a port is free");
+        let generator = Generator::new(MARK, SEED, Patterns::default());
+        let target = Target::new(TargetOptions {
+            auth: Credentials::bearer(server.token()).expect("the server's own token"),
+            limits: Limits {
+                request: Duration::from_secs(10),
+                repeats: 2,
+                retry_after: Duration::from_millis(100),
+                back_off: Duration::from_millis(10),
+                ..Limits::default()
+            },
+            read_only: self.read_only,
+            ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
+        })
+        .expect("the options are sound");
+        let probe = probe(&target).await?;
+        let claims = |requires: &_| probe.capabilities.check(requires);
+        let conditions = Conditions { claims: &claims, allow: &[], read_only: self.read_only };
+        let selection = Selection::new(&self.cases, &[], &[]).expect("ids are patterns");
+        let catalogue = Catalogue::embedded();
+        let plan = plan(library().suites(), catalogue, self.profile, &selection, &conditions);
+        let templates = Templates { user: json!({}), group: json!({}) };
+        let mut shared =
+            Shared::new(&target, library(), catalogue, &plan, &probe, self.reading, templates, &generator);
+        shared.observer = self.observer;
+        let board = Board::default();
+        let clean_up = run::run(&shared, &board, self.jobs).await;
+        let outcomes = plan
+            .parts()
+            .map(|(_, part)| board.wait(&part.id).unwrap_or_else(|| panic!("{} has no outcome", part.id)))
+            .collect();
+        let mut remaining = Ok(Vec::new());
+        for endpoint in ["Users", "Groups"] {
+            let listed = resources(&format!("{}/{endpoint}", server.base_url()), server.token()).await;
+            remaining = remaining.and_then(|all| Ok([all, listed?].concat()));
+        }
+        let exchanges = target.exchanges();
+        drop(shared);
+        server.shutdown().await;
+        Ok(Ran { outcomes, exchanges, clean_up, probe, remaining })
+    }
+}
+
+/// What a run came to.
+pub struct Ran {
+    /// Of each case, in the order of the plan.
+    pub outcomes: Vec<Outcome>,
+    /// Everything that was exchanged.
+    pub exchanges: Vec<Arc<Exchange>>,
+    /// What was deleted at the end.
+    pub clean_up: CleanUp,
+    /// What the server claims.
+    pub probe: Probe,
+    /// The resources that the server holds afterwards, as another client sees them; what came instead of a list
+    /// where a fault spoils lists.
+    pub remaining: Result<Vec<Value>, String>,
+}
+
+/// What an endpoint lists.
+async fn resources(url: &str, token: &str) -> Result<Vec<Value>, String> {
+    let answer = async { reqwest::Client::new().get(url).bearer_auth(token).send().await?.text().await };
+    let text = answer.await.map_err(|error| error.to_string())?;
+    let list: Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+    let total = list.get("totalResults").and_then(Value::as_u64);
+    let rows = list.get("Resources").and_then(Value::as_array);
+    match (total, rows) {
+        (Some(0), _) => Ok(Vec::new()),
+        (Some(_), Some(rows)) if !rows.is_empty() => Ok(rows.clone()),
+        _ => Err(text),
+    }
+}
