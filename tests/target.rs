@@ -620,6 +620,39 @@ async fn a_create_without_an_id_is_found_at_clean_up() {
 }
 
 #[tokio::test]
+async fn what_a_bulk_request_creates_is_ours_after_a_read() {
+    let directory = Arc::new(Directory::default());
+    let serving = Arc::clone(&directory);
+    let server = Hostile::scripted(move |request| {
+        if !request.path.ends_with("/Bulk") {
+            return serving.act(request);
+        }
+        let asked = request.json();
+        let answers: Vec<Value> = asked["Operations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|operation| {
+                let made = serving.create("/Users", operation["data"].clone());
+                json!({"method": "POST", "bulkId": operation["bulkId"], "status": "201",
+                    "location": format!("/scim/v2/Users/{}", made["id"].as_str().unwrap())})
+            })
+            .collect();
+        Act::json(200, &json!({"Operations": answers}))
+    });
+    let target = target(&server);
+    let operation = |number: u32| json!({"method": "POST", "path": "/Users", "bulkId": format!("b{number}"), "data": user(number)});
+    let mut plan = create("/Bulk", &json!({"Operations": [operation(1), operation(2)]}));
+    assert!(matches!(target.send(plan.clone()).await, Err(Refusal::NotPermitted { .. })));
+    plan.permissions.bulk = true;
+    let sent = target.send(plan).await.unwrap();
+    assert_eq!(sent.also.len(), 2, "each is read back");
+    assert_eq!(target.owned().len(), 2);
+    assert!(target.clean_up().await.is_complete());
+    assert!(directory.rows().is_empty());
+}
+
+#[tokio::test]
 async fn what_a_refused_create_made_all_the_same_is_swept_up() {
     let directory = Arc::new(Directory::default());
     let serving = Arc::clone(&directory);

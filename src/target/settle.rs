@@ -213,8 +213,9 @@ impl Target {
     ) -> Vec<Arc<Exchange>> {
         let mut also = Vec::new();
         let asked = bulk_operations(exchange.request.body.as_deref().unwrap_or_default());
+        let endpoints = self.endpoint_names();
         let creates = asked.iter().filter(|operation| {
-            matches!(classify(&operation.method, &operation.path, &[]), Touch::Create { .. })
+            matches!(classify(&operation.method, &operation.path, &endpoints), Touch::Create { .. })
         });
         let answered: Vec<&Value> = exchange
             .json()

@@ -261,7 +261,12 @@ impl Bench<'_> {
         for (index, check) in block.checks.iter().enumerate() {
             if met(&check.requires, self.context) {
                 let part = self.alone(Expect { checks: vec![check.clone()], ..Expect::default() });
-                self.check(&format!("{name}checks[{index}]"), &part, check, is_sole, tried);
+                let at = format!("{name}checks[{index}]");
+                let before = (tried.killed, tried.survivors.len());
+                self.check(&at, &part, check, is_sole, tried);
+                if before == (tried.killed, tried.survivors.len()) {
+                    tried.note(&format!("{at} no way to break it"), false);
+                }
             }
         }
     }
@@ -587,6 +592,12 @@ impl Bench<'_> {
 
     /// A check of many nodes that found none, as it should: puts one there by way of its parents.
     fn fill(&self, check: &Check, written: &str, demand: &mut dyn FnMut(&str, Option<Exchange>)) {
+        // `[?!@.name]` selects what has no such member.
+        if let Some((parent, name)) = written.strip_suffix(']').and_then(|path| path.rsplit_once("[?!@.")) {
+            let Some(names) = singular(parent) else { return };
+            let path: Vec<String> = names.into_iter().chain([name.to_owned()]).collect();
+            return demand("there", alter::without(self.exchange, &path));
+        }
         let Some((parent, last)) = written.rsplit_once(['.', '[']) else { return };
         let parent = parent.trim_end_matches('.');
         let Ok(parent) = self.context.scope.text(parent, Escape::JsonString) else { return };
@@ -636,6 +647,7 @@ impl Bench<'_> {
             let value = resolve(value)?;
             let first = elements(&value).first().cloned()?;
             return Some(match node {
+                _ if check.values.is_some() => first,
                 Value::Array(all) => all.iter().cloned().chain([first]).collect(),
                 Value::String(text) => json!(format!("{text}{}", first.as_str()?)),
                 _ => first,
@@ -678,7 +690,7 @@ impl Bench<'_> {
 
 /// Whether a judgement has found something.
 pub fn is_red(judgement: &Judgement) -> bool {
-    judgement.error.is_some() || !judgement.findings.is_empty()
+    judgement.error.is_none() && !judgement.findings.is_empty()
 }
 
 fn is_read_only(schemas: &SchemaSet, exchange: &Exchange, attribute: &str) -> bool {

@@ -1,0 +1,198 @@
+//! Faults planted one at a time, and which cases see them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use scimspec::outcome::{ErrorCause, Level, Outcome, Verdict};
+use scimspec::requirement::Catalogue;
+use scimspec::server::{Fault, FaultEntry, faults};
+use serde::{Deserialize, Serialize};
+
+use super::common::{Ran, Trial, everything};
+
+/// What the cases that saw a fault made of it, by case.
+pub type Seen = BTreeMap<String, Sight>;
+
+/// How one case saw a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sight {
+    /// `failed`, `warned` or `noted`.
+    pub verdict: String,
+    /// How strongly the case binds.
+    pub level: Level,
+    /// Whether a finding cites a requirement that the fault breaks.
+    pub is_about_it: bool,
+    /// The cases whose exchanges show it: for a rule, those that have to run beside it.
+    pub origins: BTreeSet<String>,
+}
+
+impl Sight {
+    /// Whether the case has been as red as it can be: a case of a must that only warned has yet to fail.
+    pub fn is_proof(&self) -> bool {
+        match self.level {
+            Level::Must => self.verdict == "failed",
+            Level::Should => matches!(self.verdict.as_str(), "failed" | "warned"),
+            Level::May => true,
+        }
+    }
+}
+
+/// What a run against a faulty server came to.
+#[derive(Debug, Default, Serialize)]
+pub struct Sighting {
+    /// The cases that saw the fault.
+    pub seen: Seen,
+    /// What must not happen whatever the server does: errors of the harness or of the suites.
+    pub troubles: Vec<String>,
+    /// Why there was no run at all.
+    pub no_run: Option<String>,
+}
+
+/// Runs the cases named (none: all) against a server with one fault.
+pub fn run(entry: &FaultEntry, cases: Vec<String>) -> Sighting {
+    let fault = Fault::from_name(entry.name).expect("it stands in the catalogue");
+    let trial = Trial { faults: vec![fault], cases, jobs: 1, ..Trial::of(everything()) };
+    match trial.run() {
+        Ok(ran) => sighting(entry, &ran),
+        Err(error) => Sighting { no_run: Some(error.to_string()), ..Sighting::default() },
+    }
+}
+
+fn sighting(entry: &FaultEntry, ran: &Ran) -> Sighting {
+    let mut sighting = Sighting::default();
+    for outcome in &ran.outcomes {
+        match &outcome.verdict {
+            Verdict::Failed | Verdict::Warned | Verdict::Noted => {
+                sighting.seen.insert(outcome.id.clone(), sight(entry, outcome, ran));
+            }
+            Verdict::Errored { cause: cause @ (ErrorCause::Harness { .. } | ErrorCause::Suite { .. }) } => {
+                sighting.troubles.push(format!("{}: {cause}", outcome.id));
+            }
+            _ => {}
+        }
+    }
+    sighting
+}
+
+fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
+    let is_about_it = outcome
+        .findings
+        .iter()
+        .any(|finding| finding.requirements.iter().any(|id| entry.requirements.contains(&id.as_str())));
+    let origin_of = |finding: &scimspec::outcome::Finding| {
+        let exchange = ran.exchanges.iter().find(|exchange| Some(exchange.id) == finding.exchange)?;
+        exchange.origin.contains('/').then(|| exchange.origin.clone())
+    };
+    Sight {
+        verdict: outcome.verdict.word().to_owned(),
+        level: outcome.level,
+        is_about_it,
+        origins: outcome.findings.iter().take(1).filter_map(origin_of).collect(),
+    }
+}
+
+/// Does something for every fault of the catalogue, several at a time, and gives what came of each by its name.
+pub fn for_each<T: Send>(work: impl Fn(&'static FaultEntry) -> T + Sync) -> BTreeMap<String, T> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(entry) = faults::catalogue().get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = work(entry);
+                    done.lock().expect("no panic before").insert(entry.name.to_owned(), result);
+                }
+            });
+        }
+    });
+    done.into_inner().expect("no panic before")
+}
+
+/// The strongest level that a fault breaks.
+pub fn level(entry: &FaultEntry) -> Level {
+    Catalogue::embedded().strongest(entry.requirements.iter().copied()).unwrap_or(Level::May)
+}
+
+/// The cases that a fault is recorded to be seen by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Killers {
+    /// Cases that fail.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub failed: BTreeSet<String>,
+    /// Cases that warn.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub warned: BTreeSet<String>,
+    /// Cases that take note.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub noted: BTreeSet<String>,
+    /// Cases that run beside them, so that rules have something to see.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub beside: BTreeSet<String>,
+}
+
+impl Killers {
+    /// All that see it.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.failed
+            .iter()
+            .map(|case| (case.as_str(), "failed"))
+            .chain(self.warned.iter().map(|case| (case.as_str(), "warned")))
+            .chain(self.noted.iter().map(|case| (case.as_str(), "noted")))
+    }
+
+    /// The cases that have to run to see it.
+    pub fn cases(&self) -> Vec<String> {
+        self.all().map(|(case, _)| case.to_owned()).chain(self.beside.iter().cloned()).collect()
+    }
+
+    /// Records that a case sees it.
+    pub fn record(&mut self, case: &str, sight: &Sight) {
+        let of_verdict = match sight.verdict.as_str() {
+            "failed" => &mut self.failed,
+            "warned" => &mut self.warned,
+            _ => &mut self.noted,
+        };
+        of_verdict.insert(case.to_owned());
+        if case.starts_with("rules/") {
+            self.beside.extend(sight.origins.iter().cloned());
+        }
+    }
+}
+
+/// Which killers to record of all that there are: for each fault one that is about it, and each proven case with the
+/// fault that fewest others see.
+pub fn choose(matrix: &BTreeMap<String, Sighting>) -> BTreeMap<String, Killers> {
+    let mut chosen: BTreeMap<String, Killers> = BTreeMap::new();
+    for (fault, sighting) in matrix {
+        let killers = chosen.entry(fault.clone()).or_default();
+        let rank = |verdict: &str| match verdict {
+            "failed" => 0,
+            "warned" => 1,
+            _ => 2,
+        };
+        let best = sighting
+            .seen
+            .iter()
+            .min_by_key(|(case, sight)| (rank(&sight.verdict), !sight.is_about_it, case.starts_with("rules/"), case.len()));
+        if let Some((case, sight)) = best {
+            killers.record(case, sight);
+        }
+    }
+    let cases: BTreeSet<&String> = matrix.values().flat_map(|sighting| sighting.seen.keys()).collect();
+    for case in cases {
+        let fault = matrix
+            .iter()
+            .filter_map(|(fault, sighting)| {
+                let sight = sighting.seen.get(case)?;
+                sight.is_proof().then_some((fault, sighting, sight))
+            })
+            .min_by_key(|(fault, sighting, sight)| (!sight.is_about_it, sighting.seen.len(), fault.as_str()));
+        if let Some((fault, _, sight)) = fault {
+            chosen.entry(fault.clone()).or_default().record(case, sight);
+        }
+    }
+    chosen
+}
