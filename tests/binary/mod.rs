@@ -173,7 +173,11 @@ impl Ran {
 
     /// What was said on standard error and how it ended, without what differs from run to run.
     pub fn trouble(&self) -> String {
-        format!("{}exit {}\n", stable(&self.stderr), self.code.map_or("by a signal".to_owned(), |c| c.to_string()))
+        format!(
+            "{}exit {}\n",
+            stable(&self.stderr),
+            self.code.map_or("by a signal".to_owned(), |c| c.to_string())
+        )
     }
 }
 
@@ -198,8 +202,9 @@ pub fn stable(text: &str) -> String {
 }
 
 /// Where servers of this process run.
-pub static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+});
 
 /// The reference server, in this process.
 pub struct Reference {

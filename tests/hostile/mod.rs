@@ -200,8 +200,14 @@ impl Received {
 /// What is done with one request.
 pub enum Act {
     Bytes(Vec<u8>),
-    Drip { first: Vec<u8>, then: Vec<u8>, every: Duration },
-    Endless { first: Vec<u8> },
+    Drip {
+        first: Vec<u8>,
+        then: Vec<u8>,
+        every: Duration,
+    },
+    Endless {
+        first: Vec<u8>,
+    },
     Hang,
     Close,
     /// Closes the connection and stops to listen: the server has died.
@@ -444,7 +450,10 @@ pub fn forward(port: u16, request: &Received) -> Act {
 /// The answer of the server at that port, byte for byte; `None` if it has gone.
 pub fn forwarded(port: u16, request: &Received) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n", request.method, request.path);
+    let mut head = format!(
+        "{} {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n",
+        request.method, request.path
+    );
     for (name, value) in &request.headers {
         if !["host", "connection"].contains(&name.to_ascii_lowercase().as_str()) {
             head.push_str(&format!("{name}: {value}\r\n"));

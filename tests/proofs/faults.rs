@@ -173,10 +173,9 @@ pub fn choose(matrix: &BTreeMap<String, Sighting>) -> BTreeMap<String, Killers> 
             "warned" => 1,
             _ => 2,
         };
-        let best = sighting
-            .seen
-            .iter()
-            .min_by_key(|(case, sight)| (rank(&sight.verdict), !sight.is_about_it, case.starts_with("rules/"), case.len()));
+        let best = sighting.seen.iter().min_by_key(|(case, sight)| {
+            (rank(&sight.verdict), !sight.is_about_it, case.starts_with("rules/"), case.len())
+        });
         if let Some((case, sight)) = best {
             killers.record(case, sight);
         }

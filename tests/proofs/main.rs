@@ -32,14 +32,18 @@ fn every_judgement_can_turn_red() {
         let mut altered = altered.lock().expect("no panic before");
         *altered.killed.entry(observed.id.to_owned()).or_default() += tried.killed;
         for survivor in tried.survivors {
-            *altered.survivors.entry(format!("{} {}: {survivor}", observed.id, observed.place)).or_default() += 1;
+            *altered
+                .survivors
+                .entry(format!("{} {}: {survivor}", observed.id, observed.place))
+                .or_default() += 1;
         }
         for rule in &observed.expect.mutes {
             altered.mutes.entry(rule.clone()).or_default().insert(observed.exchange.id);
         }
     };
     let started = std::time::Instant::now();
-    let trial = Trial { observer: Some(&observer), jobs: 1, reading: Reading::Lenient, ..Trial::of(everything()) };
+    let trial =
+        Trial { observer: Some(&observer), jobs: 1, reading: Reading::Lenient, ..Trial::of(everything()) };
     let ran = trial.run().expect("the server can be probed");
     println!("run {:?}", started.elapsed());
     let altered = altered.into_inner().expect("no panic before");
@@ -48,11 +52,19 @@ fn every_judgement_can_turn_red() {
         println!("SURVIVOR {survivor:?}");
     }
     for outcome in &ran.outcomes {
-        if outcome.verdict == Verdict::Passed && !outcome.id.starts_with("rules/") && altered.killed.get(&outcome.id).copied().unwrap_or(0) == 0 {
+        if outcome.verdict == Verdict::Passed
+            && !outcome.id.starts_with("rules/")
+            && altered.killed.get(&outcome.id).copied().unwrap_or(0) == 0
+        {
             println!("NEVER RED {}", outcome.id);
         }
     }
-    let context = RuleContext { capabilities: &ran.probe.capabilities, reading: Reading::Lenient, mutes: &altered.mutes, schemas: &ran.probe.schemas };
+    let context = RuleContext {
+        capabilities: &ran.probe.capabilities,
+        reading: Reading::Lenient,
+        mutes: &altered.mutes,
+        schemas: &ran.probe.schemas,
+    };
     for rule in RULES {
         let tried = rules::try_rule(rule.name, &ran.exchanges, &context);
         println!("RULE {} killed {} survivors {}", rule.name, tried.killed, tried.survivors.len());
