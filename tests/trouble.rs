@@ -398,7 +398,7 @@ fn a_server_that_dies_midway_is_not_judged_for_it() {
     assert!(ran.stdout.contains("left behind"), "{}", ran.stdout);
     assert!(ran.stdout.contains(&format!("scimspec clean {}", server.base_url())), "{}", ran.stdout);
     assert_eq!(bench.ledgers().len(), 1);
-    assert!(ran.stdout.contains("the target stopped answering"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("the target stopped serving"), "{}", ran.stdout);
     assert!(bench.read("junit.xml").contains("<error"));
 }
 
