@@ -208,20 +208,6 @@ impl Catalogue {
             .unwrap_or(Level::Must)
     }
 
-    /// One piece of work for each document, the largest first, so that all can be read at once on several threads.
-    pub fn readers(&self) -> Vec<Box<dyn Fn() + Send + Sync + '_>> {
-        let mut documents: Vec<&Document> = self.documents.iter().collect();
-        documents.sort_by_key(|document| std::cmp::Reverse(document.file.contents().len()));
-        documents
-            .into_iter()
-            .map(|document| -> Box<dyn Fn() + Send + Sync + '_> {
-                Box::new(move || {
-                    document.entries();
-                })
-            })
-            .collect()
-    }
-
     /// The document that an id belongs to, by its first part.
     fn document_of(&self, id: &str) -> Option<&Document> {
         let name = id.split_once('-')?.0;

@@ -57,7 +57,8 @@ fn list_names_every_case_with_its_place() {
     let bench = Bench::new();
     let listed = bench.run(&["list"]).exits(0).stdout;
     insta::assert_snapshot!("list_head", head(&listed, 8));
-    let json: serde_json::Value = serde_json::from_str(&bench.run(&["list", "--format", "json"]).exits(0).stdout).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&bench.run(&["list", "--format", "json"]).exits(0).stdout).unwrap();
     let cases = json["cases"].as_array().unwrap();
     assert!(cases.len() > 60);
     for case in cases {
@@ -106,7 +107,8 @@ fn check_knows_what_is_shipped_and_what_is_exported() {
     assert!(again.stdout.contains(": 0 files written"), "{}", again.stdout);
     // A changed file is the user's own, and is not written over.
     let path = "mine/rfc7644/3.6-delete.yaml";
-    let name = if bench.join(path).exists() { path.to_owned() } else { format!("mine/suites/{}", &path[5..]) };
+    let name =
+        if bench.join(path).exists() { path.to_owned() } else { format!("mine/suites/{}", &path[5..]) };
     let changed = format!("{}\n# mine\n", bench.read(&name));
     bench.write(&name, &changed);
     bench.run(&["list", "--export", "mine"]).exits(2);
@@ -130,7 +132,8 @@ fn serve_says_its_address_first_and_takes_faults_and_a_token() {
     let lines: Vec<String> =
         BufReader::new(child.stdout.take().unwrap()).lines().take(3).map(Result::unwrap).collect();
     let ran = bench.run(&["probe", &lines[0], "--token-env", VARIABLE]);
-    let stopped = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let stopped =
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(stopped.success());
     let mut said = String::new();
     std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
@@ -185,7 +188,8 @@ fn warnings_are_failures_only_where_they_are_denied() {
         faults: vec![Fault::from_name("filter-error-scim-type-wrong").unwrap()],
         ..ServerOptions::default()
     });
-    let words = ["run", reference.url(), "--token-env", VARIABLE, "--case", "filter*/*", "--case", "error*/*"];
+    let words =
+        ["run", reference.url(), "--token-env", VARIABLE, "--case", "filter*/*", "--case", "error*/*"];
     let lenient = bench.run(&words);
     let strict = bench.run(&[words.as_slice(), &["--deny", "warnings"]].concat());
     if lenient.code == Some(0) {
@@ -203,7 +207,18 @@ fn nobody_reads_on() {
         ..ServerOptions::default()
     });
     let bench = Bench::new();
-    let run = ["run", reference.url(), "--token-env", VARIABLE, "--case", "create/*", "--json", "run.json", "--junit", "junit.xml"];
+    let run = [
+        "run",
+        reference.url(),
+        "--token-env",
+        VARIABLE,
+        "--case",
+        "create/*",
+        "--json",
+        "run.json",
+        "--junit",
+        "junit.xml",
+    ];
     for (words, code) in [
         (vec!["list"], 0),
         (vec!["schema", "suite"], 0),

@@ -18,10 +18,8 @@ userName = "{word}@tenant.example.com"
 "#;
 
 fn picky(required: &[&str]) -> Reference {
-    let demands = Demands {
-        email_user_name: true,
-        required: required.iter().map(|name| (*name).to_owned()).collect(),
-    };
+    let demands =
+        Demands { email_user_name: true, required: required.iter().map(|name| (*name).to_owned()).collect() };
     Reference::start(ServerOptions { demands, ..ServerOptions::default() })
 }
 

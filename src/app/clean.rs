@@ -50,7 +50,8 @@ pub fn clean(config: &Config) -> Result<Exit, AppError> {
         for other in &done.disowned {
             print(&format!("  not ours, left alone: {other}"))?;
         }
-        let refused = done.left.iter().any(|left| ["401", "403"].iter().any(|status| left.why.ends_with(status)));
+        let refused =
+            done.left.iter().any(|left| ["401", "403"].iter().any(|status| left.why.ends_with(status)));
         if refused && config.credentials.is_none() {
             print("  = help: give the credentials, as for the run: --token-env VAR")?;
         }

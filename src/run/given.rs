@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Shared, busy};
 use super::names::{CaseNames, Created};
 use super::request::change;
+use super::{Shared, busy};
 use crate::judge::Handle;
 use crate::outcome::{ErrorCause, SkipReason, Verdict};
 use crate::suite::model::Given;
@@ -197,7 +197,7 @@ impl Pool {
             detail: format!("the population '{name}' is not there"),
             refused: false,
             transport: false,
-        not_sent: None,
+            not_sent: None,
         })?;
         let mut names = CaseNames::new(shared.generator.for_trial(name));
         let mut made = BTreeMap::new();

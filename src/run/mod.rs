@@ -100,9 +100,8 @@ struct Trouble {
 
 /// What a 429 that outlived all patience comes to: like no answer, it says nothing about conformance.
 fn busy(exchange: &Exchange) -> Option<String> {
-    (exchange.status() == Some(429)).then(|| {
-        "429 Too Many Requests, also after waiting; give the server's limit with --rate".to_owned()
-    })
+    (exchange.status() == Some(429))
+        .then(|| "429 Too Many Requests, also after waiting; give the server's limit with --rate".to_owned())
 }
 
 /// After so many requests in a row without an answer, the target counts as gone and the rest is not tried:

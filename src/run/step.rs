@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Shared, busy};
 use super::case::{CaseRun, Flow, precondition};
 use super::names::CaseNames;
 use super::request::{self, Prepared, RequestError, Sources};
+use super::{Shared, busy};
 use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
 use crate::plan::{is_write, stands_on, ways};

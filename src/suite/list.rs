@@ -39,7 +39,7 @@ pub struct Entry {
 
 /// The cases of a profile, in the order of the files.
 pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue) -> Vec<Entry> {
-    prepare(library, profile, catalogue);
+    prepare(library, profile);
     let mut entries = Vec::new();
     for file in library.suites() {
         for (index, case) in file.suite.cases.iter().enumerate() {
@@ -67,20 +67,15 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue) -> V
     entries
 }
 
-/// Reads places and catalogue on as many threads as there are processors. Both are read on first use anyway; together
-/// they take as long as the suites themselves, and a list should be there at once.
-fn prepare(library: &Library, profile: &Profile, catalogue: &Catalogue) {
+/// Reads the places on as many threads as there are processors. They are read on first use anyway; together they take
+/// as long as the suites themselves, and a list should be there at once.
+fn prepare(library: &Library, profile: &Profile) {
     let included = |file: &&SuiteFile| file.suite.cases.iter().any(|case| profile.includes(file, case));
-    let mut work: Vec<Box<dyn Fn() + Send + Sync + '_>> = catalogue.readers();
-    for file in library.suites().iter().filter(included) {
-        work.push(Box::new(|| {
-            file.text().places();
-        }));
-    }
+    let work: Vec<&SuiteFile> = library.suites().iter().filter(included).collect();
     let next = AtomicUsize::new(0);
     let take = || {
         while let Some(one) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            one();
+            one.text().places();
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);

@@ -99,7 +99,8 @@ impl ProbeError {
                     .to_owned(),
             },
             ProbeError::Unauthorized { challenge, .. } => {
-                let mut hint = "check that they are complete, valid for this tenant, and may read users".to_owned();
+                let mut hint =
+                    "check that they are complete, valid for this tenant, and may read users".to_owned();
                 if let Some(challenge) = challenge {
                     let _ = write!(hint, "; the server asks for '{challenge}'");
                 }
@@ -120,7 +121,9 @@ impl ProbeError {
     /// SCIM service provider could be reached.
     pub fn exit(&self) -> Exit {
         match self {
-            ProbeError::Unauthorized { .. } | ProbeError::NotSent { .. } | ProbeError::Refused(_) => Exit::Usage,
+            ProbeError::Unauthorized { .. } | ProbeError::NotSent { .. } | ProbeError::Refused(_) => {
+                Exit::Usage
+            }
             ProbeError::Unreachable { .. } | ProbeError::NotScim { .. } | ProbeError::Down { .. } => {
                 Exit::Unreachable
             }

@@ -198,7 +198,8 @@ static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[^\s:']*/\.tmp\w
 /// What the system says of a name that does not resolve depends on whether there is a network.
 static UNKNOWN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(does not resolve: ).*").unwrap());
 static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"broke off after \d+ bytes").unwrap());
-static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b").unwrap());
+static ID: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b").unwrap());
 
 /// Without what differs from run to run and from machine to machine: ports, temporary folders, ids.
 pub fn stable(text: &str) -> String {
