@@ -192,13 +192,21 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-static PORT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(127\.0\.0\.1|localhost):\d{4,5}").unwrap());
+static PORT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(127\.0\.0\.1|localhost):\d{5}").unwrap());
 static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[^\s:']*/\.tmp\w+").unwrap());
 
-/// Without ports and temporary folders.
+/// What the system says of a name that does not resolve depends on whether there is a network.
+static UNKNOWN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(does not resolve: ).*").unwrap());
+static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"broke off after \d+ bytes").unwrap());
+static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b").unwrap());
+
+/// Without what differs from run to run and from machine to machine: ports, temporary folders, ids.
 pub fn stable(text: &str) -> String {
     let text = PORT.replace_all(text, "$1:PORT");
-    FOLDER.replace_all(&text, "FOLDER").into_owned()
+    let text = FOLDER.replace_all(&text, "FOLDER");
+    let text = UNKNOWN.replace_all(&text, "${1}WHY");
+    let text = BYTES.replace_all(&text, "broke off after N bytes");
+    ID.replace_all(&text, "ID").into_owned()
 }
 
 /// Where servers of this process run.
