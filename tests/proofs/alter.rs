@@ -137,7 +137,11 @@ pub fn rows(exchange: &Exchange, change: impl FnOnce(&mut Vec<Value>)) -> Option
         // What the counters say is kept true, so that the list is wrong in one thing only.
         for name in ["totalResults", "itemsPerPage"] {
             if let Some(count) = member(body, name).and_then(Value::as_u64) {
-                set_member(body, name, Value::from((count + rows.len() as u64).saturating_sub(before as u64)));
+                set_member(
+                    body,
+                    name,
+                    Value::from((count + rows.len() as u64).saturating_sub(before as u64)),
+                );
             }
         }
         set_member(body, "Resources", Value::Array(rows));

@@ -113,17 +113,10 @@ impl Bench<'_> {
     }
 
     /// Judges an altered exchange by the part of a block and, where no alternative can save it, by the whole.
-    fn demand(
-        &self,
-        part: &Expect,
-        is_sole: bool,
-        what: &str,
-        altered: Option<Exchange>,
-        tried: &mut Tried,
-    ) {
+    fn demand(&self, part: &Expect, is_sole: bool, what: &str, altered: Option<Exchange>, tried: &mut Tried) {
         let Some(altered) = altered else { return };
-        let is_red = is_red(&self.judge(part, &altered))
-            && (!is_sole || is_red(&self.judge(self.expect, &altered)));
+        let is_red =
+            is_red(&self.judge(part, &altered)) && (!is_sole || is_red(&self.judge(self.expect, &altered)));
         tried.note(what, is_red);
     }
 
@@ -205,7 +198,8 @@ impl Bench<'_> {
             // An error says its status in the body too; it is the status that has to be seen.
             let altered = alter::status(self.exchange, *status);
             let altered = alter::object(&altered, |body| {
-                if get(&Value::Object(body.clone()), "schemas").is_some() && member(body, "status").is_some() {
+                if get(&Value::Object(body.clone()), "schemas").is_some() && member(body, "status").is_some()
+                {
                     set_member(body, "status", Value::from(status.to_string()));
                 }
             })
@@ -216,10 +210,11 @@ impl Bench<'_> {
 
     /// Builds the answer that must not come.
     fn never(&self, index: usize, never: &Never, tried: &mut Tried) {
-        let status = never.status.as_ref().and_then(|set| set.0.first()).map_or(200, |pattern| match pattern {
-            StatusPattern::Code(code) => *code,
-            StatusPattern::Class(class) => u16::from(*class) * 100,
-        });
+        let status =
+            never.status.as_ref().and_then(|set| set.0.first()).map_or(200, |pattern| match pattern {
+                StatusPattern::Code(code) => *code,
+                StatusPattern::Class(class) => u16::from(*class) * 100,
+            });
         let mut altered = alter::status(self.exchange, status);
         if never.list.is_some() {
             let ours = self.context.ours.named().find_map(|(_, handle)| Some(row(handle.id.as_deref()?)));
@@ -350,7 +345,9 @@ impl Bench<'_> {
         let mut alterations = vec![("empty".to_owned(), Some(alter::text(self.exchange, "")))];
         for (attribute, value) in actual {
             let is_derived = matches!(attribute.to_ascii_lowercase().as_str(), "id" | "meta" | "schemas");
-            if is_derived || !is_told(attribute) || is_read_only(self.context.schemas, self.exchange, attribute)
+            if is_derived
+                || !is_told(attribute)
+                || is_read_only(self.context.schemas, self.exchange, attribute)
             {
                 continue;
             }
@@ -456,7 +453,8 @@ impl Bench<'_> {
                     alterations.push(("ours: one twice".to_owned(), alter::rows(exchange, twice)));
                 }
                 if wanted.ordered {
-                    alterations.push(("ours: reversed".to_owned(), alter::rows(exchange, |rows| rows.reverse())));
+                    alterations
+                        .push(("ours: reversed".to_owned(), alter::rows(exchange, |rows| rows.reverse())));
                 }
             }
             None => {}
@@ -473,7 +471,8 @@ impl Bench<'_> {
                 alter::rows(exchange, |rows| rows.push(stranger))
             });
             let is_seen = strangers.into_iter().flatten().any(|altered| {
-                is_red(&self.judge(part, &altered)) && (!is_sole || is_red(&self.judge(self.expect, &altered)))
+                is_red(&self.judge(part, &altered))
+                    && (!is_sole || is_red(&self.judge(self.expect, &altered)))
             });
             tried.note(&format!("{name}list foreign: a stranger"), is_seen);
         }
@@ -543,14 +542,19 @@ impl Bench<'_> {
             }
             return;
         }
-        let Some(written) = check.path.as_ref().or(check.each.as_ref()).or(check.values.as_ref()) else { return };
+        let Some(written) = check.path.as_ref().or(check.each.as_ref()).or(check.values.as_ref()) else {
+            return;
+        };
         let Ok(path) = self.context.scope.text(written, Escape::JsonString) else {
             return demand("does not resolve", Some(self.exchange.clone()));
         };
         let path = serde_json_path::JsonPath::parse(&path).expect("the judge has read it");
         let Some(body) = self.exchange.json() else { return };
-        let pointers: Vec<String> =
-            path.query_located(body).locations().map(serde_json_path::NormalizedPath::to_json_pointer).collect();
+        let pointers: Vec<String> = path
+            .query_located(body)
+            .locations()
+            .map(serde_json_path::NormalizedPath::to_json_pointer)
+            .collect();
         if pointers.is_empty() {
             // Nothing may be there: put something there.
             return match singular(written) {
@@ -594,7 +598,7 @@ impl Bench<'_> {
     fn fill(&self, check: &Check, written: &str, demand: &mut dyn FnMut(&str, Option<Exchange>)) {
         // `[?!@.name]` selects what has no such member.
         if let Some((parent, name)) = written.strip_suffix(']').and_then(|path| path.rsplit_once("[?!@.")) {
-            let Some(names) = singular(parent) else { return };
+            let Some(names) = singular(&parent.replace("[*]", "")) else { return };
             let path: Vec<String> = names.into_iter().chain([name.to_owned()]).collect();
             return demand("there", alter::without(self.exchange, &path));
         }
@@ -609,7 +613,9 @@ impl Bench<'_> {
             .locations()
             .map(serde_json_path::NormalizedPath::to_json_pointer)
             .collect();
-        if pointers.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '$' || c == ':' || c == '.') {
+        if pointers.is_empty()
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '$' || c == ':' || c == '.')
+        {
             return;
         }
         let value = match &check.excludes {

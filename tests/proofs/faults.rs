@@ -173,10 +173,9 @@ pub fn choose(matrix: &BTreeMap<String, Sighting>) -> BTreeMap<String, Killers> 
             "warned" => 1,
             _ => 2,
         };
-        let best = sighting
-            .seen
-            .iter()
-            .min_by_key(|(case, sight)| (rank(&sight.verdict), !sight.is_about_it, case.starts_with("rules/"), case.len()));
+        let best = sighting.seen.iter().min_by_key(|(case, sight)| {
+            (rank(&sight.verdict), !sight.is_about_it, case.starts_with("rules/"), case.len())
+        });
         if let Some((case, sight)) = best {
             killers.record(case, sight);
         }
@@ -196,3 +195,10 @@ pub fn choose(matrix: &BTreeMap<String, Sighting>) -> BTreeMap<String, Killers> 
     }
     chosen
 }
+
+/// Why a fault that breaks a must is only warned of, where that is right: the reading is lenient.
+pub fn may_only_warn(fault: &str) -> Option<&'static str> {
+    ONLY_WARNED.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
+}
+
+const ONLY_WARNED: &[(&str, &str)] = &[];

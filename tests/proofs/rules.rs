@@ -1,6 +1,8 @@
 //! For each rule, alterations of what it is about: on every green exchange that one of them applies to, the rule has
 //! to break.
 
+use std::collections::BTreeMap;
+
 use scimspec::judge::rules::{RULES, RuleContext, RuleVerdict, View};
 use scimspec::scim::resource::{get, member, set_member};
 use scimspec::target::exchange::Exchange;
@@ -17,8 +19,8 @@ type Named = (&'static str, Alteration);
 /// What came of altering the exchanges of a run for one rule.
 #[derive(Debug, Default)]
 pub struct Tried {
-    /// How many altered exchanges broke the rule.
-    pub killed: u32,
+    /// How many altered exchanges broke the rule, by alteration.
+    pub killed: BTreeMap<&'static str, u32>,
     /// Alterations that did not, with the exchange.
     pub survivors: Vec<String>,
 }
@@ -28,6 +30,7 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
     let rule = RULES.iter().find(|rule| rule.name == name).expect("a rule of that name");
     let view = View::of(context);
     let mut tried = Tried::default();
+    tried.killed.extend(alterations(name).iter().map(|(what, _)| (*what, 0)));
     let muted = context.mutes.get(name);
     for exchange in exchanges.iter().map(AsRef::as_ref) {
         if muted.is_some_and(|muted| muted.contains(&exchange.id)) {
@@ -41,7 +44,7 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
         for (what, alter) in alterations(name) {
             let Some(altered) = alter(exchange) else { continue };
             match (rule.judge)(&altered, &view) {
-                RuleVerdict::Broke(_) => tried.killed += 1,
+                RuleVerdict::Broke(_) => *tried.killed.entry(what).or_default() += 1,
                 RuleVerdict::NotEligible if !is_eligible => {}
                 silent => tried.survivors.push(format!(
                     "{name}: {what}: {} {} {}: {silent:?}",
@@ -128,7 +131,8 @@ fn alterations(rule: &str) -> &'static [Named] {
             }),
             ("itemsPerPage too many", |it| set_counter(it, "itemsPerPage")),
             ("startIndex of another page", |it| {
-                let is_discovery = ["/Schemas", "/ResourceTypes"].iter().any(|it_is| it.request.path.starts_with(it_is));
+                let is_discovery =
+                    ["/Schemas", "/ResourceTypes"].iter().any(|it_is| it.request.path.starts_with(it_is));
                 (rows(it) > 0 && !is_discovery).then(|| set_counter(it, "startIndex")).flatten()
             }),
         ],
@@ -183,9 +187,7 @@ fn alterations(rule: &str) -> &'static [Named] {
         "etag-syntax" => &[("without quotes", |it| Some(alter::header(it, "etag", Some("altered"))))],
         "etag-equals-version" => &[
             ("other tag", |it| Some(alter::header(it, "etag", Some("W/\"altered\"")))),
-            ("other version", |it| {
-                each_meta(it, |meta| set_member(meta, "version", json!("W/\"altered\"")))
-            }),
+            ("other version", |it| each_meta(it, |meta| set_member(meta, "version", json!("W/\"altered\"")))),
             ("no version", |it| {
                 (!it.request.path.contains("ttributes="))
                     .then(|| each_meta(it, |meta| drop(meta.shift_remove("version"))))
@@ -204,20 +206,24 @@ fn alterations(rule: &str) -> &'static [Named] {
             each_meta(it, |meta| set_member(meta, "lastModified", json!("2099-01-01T00:00:00Z")))
         })],
         "date-time-format" => &[
-            ("a date", |it| each_meta(it, |meta| {
-                for name in ["created", "lastModified"] {
-                    if member(meta, name).is_some() {
-                        set_member(meta, name, json!("2026-11-22"));
+            ("a date", |it| {
+                each_meta(it, |meta| {
+                    for name in ["created", "lastModified"] {
+                        if member(meta, name).is_some() {
+                            set_member(meta, name, json!("2026-11-22"));
+                        }
                     }
-                }
-            })),
-            ("a number", |it| each_meta(it, |meta| {
-                for name in ["created", "lastModified"] {
-                    if member(meta, name).is_some() {
-                        set_member(meta, name, json!(1_700_000_000));
+                })
+            }),
+            ("a number", |it| {
+                each_meta(it, |meta| {
+                    for name in ["created", "lastModified"] {
+                        if member(meta, name).is_some() {
+                            set_member(meta, name, json!(1_700_000_000));
+                        }
                     }
-                }
-            })),
+                })
+            }),
         ],
         "reference-syntax" => &[("a sentence", |it| {
             each_meta(it, |meta| {
@@ -227,26 +233,34 @@ fn alterations(rule: &str) -> &'static [Named] {
             })
         })],
         "attribute-types" => &[
-            ("meta as text", |it| each(it, |resource| {
-                if member(resource, "meta").is_some() {
-                    set_member(resource, "meta", json!("altered"));
-                }
-            })),
-            ("userName as a number", |it| each(it, |resource| {
-                if member(resource, "userName").is_some() {
-                    set_member(resource, "userName", json!(7));
-                }
-            })),
-            ("active as text", |it| each(it, |resource| {
-                if member(resource, "active").is_some() {
-                    set_member(resource, "active", json!("true"));
-                }
-            })),
-            ("emails as an object", |it| each(it, |resource| {
-                if let Some(first) = resource.get("emails").and_then(|emails| emails.get(0)).cloned() {
-                    set_member(resource, "emails", first);
-                }
-            })),
+            ("meta as text", |it| {
+                each(it, |resource| {
+                    if member(resource, "meta").is_some() {
+                        set_member(resource, "meta", json!("altered"));
+                    }
+                })
+            }),
+            ("userName as a number", |it| {
+                each(it, |resource| {
+                    if member(resource, "userName").is_some() {
+                        set_member(resource, "userName", json!(7));
+                    }
+                })
+            }),
+            ("active as text", |it| {
+                each(it, |resource| {
+                    if member(resource, "active").is_some() {
+                        set_member(resource, "active", json!("true"));
+                    }
+                })
+            }),
+            ("emails as an object", |it| {
+                each(it, |resource| {
+                    if let Some(first) = resource.get("emails").and_then(|emails| emails.get(0)).cloned() {
+                        set_member(resource, "emails", first);
+                    }
+                })
+            }),
         ],
         "one-primary" => &[("two", |it| {
             each(it, |resource| {
@@ -257,19 +271,23 @@ fn alterations(rule: &str) -> &'static [Named] {
             })
         })],
         "schemas-match" => &[
-            ("an unknown URN", |it| each(it, |resource| {
-                if let Some(Value::Array(urns)) = resource.get_mut("schemas") {
-                    urns.push(json!("urn:altered:2.0:Altered"));
-                }
-            })),
-            ("an extension that is not named", |it| each(it, |resource| {
-                const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-                if resource.contains_key(ENTERPRISE) {
+            ("an unknown URN", |it| {
+                each(it, |resource| {
                     if let Some(Value::Array(urns)) = resource.get_mut("schemas") {
-                        urns.retain(|urn| urn != ENTERPRISE);
+                        urns.push(json!("urn:altered:2.0:Altered"));
                     }
-                }
-            })),
+                })
+            }),
+            ("an extension that is not named", |it| {
+                each(it, |resource| {
+                    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+                    if resource.contains_key(ENTERPRISE) {
+                        if let Some(Value::Array(urns)) = resource.get_mut("schemas") {
+                            urns.retain(|urn| urn != ENTERPRISE);
+                        }
+                    }
+                })
+            }),
         ],
         "never-returned" => &[("password", |it| {
             each(it, |resource| {
