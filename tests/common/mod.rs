@@ -1,8 +1,6 @@
 //! What the tests of whole runs share: a run of some cases against a reference server of its own, in this process,
 //! wired as `scimspec run` wires it.
 
-#![expect(dead_code, reason = "each test program takes what it needs")]
-
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 

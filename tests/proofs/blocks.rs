@@ -598,7 +598,7 @@ impl Bench<'_> {
     fn fill(&self, check: &Check, written: &str, demand: &mut dyn FnMut(&str, Option<Exchange>)) {
         // `[?!@.name]` selects what has no such member.
         if let Some((parent, name)) = written.strip_suffix(']').and_then(|path| path.rsplit_once("[?!@.")) {
-            let Some(names) = singular(parent) else { return };
+            let Some(names) = singular(&parent.replace("[*]", "")) else { return };
             let path: Vec<String> = names.into_iter().chain([name.to_owned()]).collect();
             return demand("there", alter::without(self.exchange, &path));
         }

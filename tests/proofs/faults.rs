@@ -195,3 +195,10 @@ pub fn choose(matrix: &BTreeMap<String, Sighting>) -> BTreeMap<String, Killers> 
     }
     chosen
 }
+
+/// Why a fault that breaks a must is only warned of, where that is right: the reading is lenient.
+pub fn may_only_warn(fault: &str) -> Option<&'static str> {
+    ONLY_WARNED.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
+}
+
+const ONLY_WARNED: &[(&str, &str)] = &[];

@@ -1,4 +1,15 @@
 //! A check is done when it has been seen to fail.
+//!
+//! Three proofs, each of another kind:
+//!
+//! 1. Every exchange that is judged in a run against a server without faults is altered in each way that its
+//!    expectation forbids, and judged again: it has to turn red ([`blocks`]). The same for the rules ([`rules`]).
+//! 2. Every fault of the catalogue is planted alone, and has to be caught by the cases that `tests/killers.toml` names
+//!    ([`faults`]).
+//! 3. A case that no fault turns red stands in `tests/unproven.txt`.
+//!
+//! With `UPDATE_PROOFS=1` every fault meets every case, which takes some minutes, and `tests/killers.toml`,
+//! `tests/unproven.txt` and `docs/proofs.md` are written anew; without, they are held equal.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -6,51 +17,108 @@ mod common;
 mod alter;
 mod blocks;
 mod faults;
+mod report;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
-use common::{Trial, everything};
-use scimspec::judge::rules::{RULES, RuleContext};
-use scimspec::outcome::{Reading, Verdict};
+use common::{Ran, Trial, everything};
+use faults::{Killers, Sighting};
+use scimspec::judge::rules::{Definitions, RULES, RuleContext};
+use scimspec::outcome::{Level, Reading, Verdict};
 use scimspec::run::Observed;
+use scimspec::server;
 use scimspec::target::exchange::ExchangeId;
 
-#[derive(Debug, Default)]
-struct Altered {
+/// Alterations that rightly leave the judgement green, each with the reason.
+const SURVIVORS: &[&str] = &[];
+
+/// A green run with everything in it altered.
+pub struct Altered {
+    /// How many alterations turned red, by case.
+    pub killed: BTreeMap<String, u32>,
+    /// Those that did not, with case and place.
+    pub survivors: BTreeSet<String>,
+    /// What came of altering the exchanges for each rule.
+    pub rules: BTreeMap<&'static str, rules::Tried>,
+    /// The run.
+    pub ran: Ran,
+}
+
+static LENIENT: LazyLock<Altered> = LazyLock::new(|| alter_all(Reading::Lenient));
+static STRICT: LazyLock<Altered> = LazyLock::new(|| alter_all(Reading::Strict));
+static CAUGHT: LazyLock<Caught> = LazyLock::new(catch_all);
+
+#[derive(Default)]
+struct Noted {
     killed: BTreeMap<String, u32>,
-    survivors: BTreeMap<String, u32>,
+    survivors: BTreeSet<String>,
     mutes: BTreeMap<String, BTreeSet<ExchangeId>>,
 }
 
-#[test]
-fn every_judgement_can_turn_red() {
-    let altered = Mutex::new(Altered::default());
+fn alter_all(reading: Reading) -> Altered {
+    let noted = Mutex::new(Noted::default());
     let observer = |observed: &Observed<'_>| {
         let tried = blocks::try_all(observed);
-        let mut altered = altered.lock().expect("no panic before");
-        *altered.killed.entry(observed.id.to_owned()).or_default() += tried.killed;
+        let mut noted = noted.lock().expect("no panic before");
+        *noted.killed.entry(observed.id.to_owned()).or_default() += tried.killed;
         for survivor in tried.survivors {
+<<<<<<< HEAD
             *altered
                 .survivors
                 .entry(format!("{} {}: {survivor}", observed.id, observed.place))
                 .or_default() += 1;
+=======
+            noted.survivors.insert(format!("{} {}: {survivor}", observed.id, observed.place));
+>>>>>>> refs/heads/proofs
         }
         for rule in &observed.expect.mutes {
-            altered.mutes.entry(rule.clone()).or_default().insert(observed.exchange.id);
+            noted.mutes.entry(rule.clone()).or_default().insert(observed.exchange.id);
         }
     };
+<<<<<<< HEAD
     let started = std::time::Instant::now();
     let trial =
         Trial { observer: Some(&observer), jobs: 1, reading: Reading::Lenient, ..Trial::of(everything()) };
+=======
+    let trial = Trial { observer: Some(&observer), jobs: 1, reading, ..Trial::of(everything()) };
+>>>>>>> refs/heads/proofs
     let ran = trial.run().expect("the server can be probed");
-    println!("run {:?}", started.elapsed());
-    let altered = altered.into_inner().expect("no panic before");
-    println!("killed {}", altered.killed.values().sum::<u32>());
-    for survivor in &altered.survivors {
-        println!("SURVIVOR {survivor:?}");
+    let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
+    let definitions = Definitions::of(&ran.probe.schemas);
+    let context = RuleContext {
+        level: Level::Must,
+        spec: &[],
+        place: None,
+        definitions: &definitions,
+        capabilities: &ran.probe.capabilities,
+        reading,
+        mutes: &mutes,
+    };
+    let rules =
+        RULES.iter().map(|rule| (rule.name, rules::try_rule(rule.name, &ran.exchanges, &context))).collect();
+    Altered { killed, survivors, rules, ran }
+}
+
+/// All faults with the cases that are recorded to see them, and what these saw.
+pub struct Caught {
+    /// What is recorded.
+    pub killers: BTreeMap<String, Killers>,
+    /// What came of it now.
+    pub sightings: BTreeMap<String, Sighting>,
+}
+
+fn catch_all() -> Caught {
+    let path = report::path("tests/killers.toml");
+    if report::updates() {
+        let matrix = faults::for_each(|entry| faults::run(entry, Vec::new()));
+        report::keep_matrix(&matrix);
+        let chosen = faults::choose(&matrix);
+        let text = toml::to_string(&chosen).expect("names and lists");
+        std::fs::write(&path, format!("{}{text}", report::KILLERS_HEADER)).expect("the file can be written");
     }
+<<<<<<< HEAD
     for outcome in &ran.outcomes {
         if outcome.verdict == Verdict::Passed
             && !outcome.id.starts_with("rules/")
@@ -73,12 +141,92 @@ fn every_judgement_can_turn_red() {
         }
     }
     println!("all {:?}", started.elapsed());
+=======
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let killers: BTreeMap<String, Killers> = toml::from_str(&text).expect("tests/killers.toml can be read");
+    let sightings = faults::for_each(|entry| {
+        let cases = killers.get(entry.name).map(Killers::cases).unwrap_or_default();
+        // No case named would mean all of them.
+        if cases.is_empty() { Sighting::default() } else { faults::run(entry, cases) }
+    });
+    Caught { killers, sightings }
+>>>>>>> refs/heads/proofs
 }
 
 #[test]
-fn matrix() {
-    let matrix = faults::for_each(|entry| faults::run(entry, Vec::new()));
-    std::fs::write("/tmp/matrix.json", serde_json::to_string_pretty(&matrix).unwrap()).unwrap();
-    let chosen = faults::choose(&matrix);
-    std::fs::write("/tmp/killers.toml", toml::to_string(&chosen).unwrap()).unwrap();
+fn every_judgement_turns_red() {
+    for altered in [&*LENIENT, &*STRICT] {
+        let survivors: Vec<&str> = altered.survivors.iter().map(String::as_str).collect();
+        assert_eq!(survivors, SURVIVORS, "alterations that nothing saw");
+        let never_red: Vec<&str> = altered
+            .ran
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.verdict == Verdict::Passed && !outcome.id.starts_with("rules/"))
+            .filter(|outcome| altered.killed.get(&outcome.id).is_none_or(|killed| *killed == 0))
+            .map(|outcome| outcome.id.as_str())
+            .collect();
+        assert!(never_red.is_empty(), "cases that no alteration turned red: {never_red:#?}");
+    }
+}
+
+#[test]
+fn every_rule_breaks() {
+    for altered in [&*LENIENT, &*STRICT] {
+        for (rule, tried) in &altered.rules {
+            assert!(tried.survivors.is_empty(), "{:#?}", tried.survivors);
+            assert!(!tried.killed.is_empty(), "{rule}: nobody knows how to break it");
+            for (what, killed) in &tried.killed {
+                assert!(*killed > 0, "{rule}: no exchange of the run could be altered: {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_fault_is_caught() {
+    let mut wrong = Vec::new();
+    for entry in server::faults::catalogue() {
+        let recorded = CAUGHT.killers.get(entry.name).cloned().unwrap_or_default();
+        let sighting = &CAUGHT.sightings[entry.name];
+        if let Some(why) = &sighting.no_run {
+            wrong.push(format!("{}: no run: {why}", entry.name));
+            continue;
+        }
+        wrong.extend(sighting.troubles.iter().map(|trouble| format!("{}: {trouble}", entry.name)));
+        for (case, verdict) in recorded.all() {
+            let seen = sighting.seen.get(case).map_or("nothing", |sight| sight.verdict.as_str());
+            if seen != verdict {
+                wrong.push(format!("{}: {case} was to have {verdict}, it has {seen}", entry.name));
+            }
+        }
+        let level = faults::level(entry);
+        let is_caught = match level {
+            Level::Must => !recorded.failed.is_empty() || faults::may_only_warn(entry.name).is_some(),
+            Level::Should => !recorded.failed.is_empty() || !recorded.warned.is_empty(),
+            Level::May => recorded.all().next().is_some(),
+        };
+        if !is_caught {
+            wrong.push(format!("{}: it breaks a {level}, and no case catches it", entry.name));
+        }
+    }
+    let known: Vec<&str> = server::faults::catalogue().iter().map(|entry| entry.name).collect();
+    wrong.extend(
+        CAUGHT
+            .killers
+            .keys()
+            .filter(|name| !known.contains(&name.as_str()))
+            .map(|name| format!("{name}: no such fault")),
+    );
+    assert!(wrong.is_empty(), "{}\n(UPDATE_PROOFS=1 tries every fault with every case)", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_unproven_is_written_down() {
+    report::hold("tests/unproven.txt", &report::unproven(&LENIENT, &CAUGHT));
+}
+
+#[test]
+fn the_page_about_proofs_is_true() {
+    report::hold("docs/proofs.md", &report::page(&[&LENIENT, &STRICT], &CAUGHT));
 }

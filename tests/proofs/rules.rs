@@ -1,6 +1,8 @@
 //! For each rule, alterations of what it is about: on every green exchange that one of them applies to, the rule has
 //! to break.
 
+use std::collections::BTreeMap;
+
 use scimspec::judge::rules::{RULES, RuleContext, RuleVerdict, View};
 use scimspec::scim::resource::{get, member, set_member};
 use scimspec::target::exchange::Exchange;
@@ -17,8 +19,8 @@ type Named = (&'static str, Alteration);
 /// What came of altering the exchanges of a run for one rule.
 #[derive(Debug, Default)]
 pub struct Tried {
-    /// How many altered exchanges broke the rule.
-    pub killed: u32,
+    /// How many altered exchanges broke the rule, by alteration.
+    pub killed: BTreeMap<&'static str, u32>,
     /// Alterations that did not, with the exchange.
     pub survivors: Vec<String>,
 }
@@ -28,6 +30,7 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
     let rule = RULES.iter().find(|rule| rule.name == name).expect("a rule of that name");
     let view = View::of(context);
     let mut tried = Tried::default();
+    tried.killed.extend(alterations(name).iter().map(|(what, _)| (*what, 0)));
     let muted = context.mutes.get(name);
     for exchange in exchanges.iter().map(AsRef::as_ref) {
         if muted.is_some_and(|muted| muted.contains(&exchange.id)) {
@@ -41,7 +44,7 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
         for (what, alter) in alterations(name) {
             let Some(altered) = alter(exchange) else { continue };
             match (rule.judge)(&altered, &view) {
-                RuleVerdict::Broke(_) => tried.killed += 1,
+                RuleVerdict::Broke(_) => *tried.killed.entry(what).or_default() += 1,
                 RuleVerdict::NotEligible if !is_eligible => {}
                 silent => tried.survivors.push(format!(
                     "{name}: {what}: {} {} {}: {silent:?}",

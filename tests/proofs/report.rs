@@ -1,0 +1,161 @@
+//! What is written down about the proofs, and held equal.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use scimspec::outcome::{Level, Verdict};
+use scimspec::server;
+
+use super::faults::{self, Sighting};
+use super::{Altered, Caught, SURVIVORS};
+
+/// What `tests/killers.toml` begins with.
+pub const KILLERS_HEADER: &str = "\
+# For each fault of the embedded server, cases that see it: one that is about it, and every case for which this is the
+# fault that proves it. There are more. `beside` are cases that run too, so that a rule has something to see.
+# Written by `UPDATE_PROOFS=1 cargo test --test proofs`; held by `cargo test --test proofs`.
+
+";
+
+/// Whether files are to be written anew.
+pub fn updates() -> bool {
+    std::env::var_os("UPDATE_PROOFS").is_some()
+}
+
+/// A file of the project.
+pub fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Keeps the whole matrix of faults and cases beside the build, for whoever wants to look at it.
+pub fn keep_matrix(matrix: &BTreeMap<String, Sighting>) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix.json");
+    let text = serde_json::to_string_pretty(matrix).expect("names and lists");
+    std::fs::write(path, text).expect("the file can be written");
+}
+
+/// Holds a file equal to what it should say, or writes it.
+pub fn hold(name: &str, text: &str) {
+    if updates() {
+        std::fs::write(path(name), text).expect("the file can be written");
+        return;
+    }
+    let written = std::fs::read_to_string(path(name)).unwrap_or_default();
+    assert!(
+        written == text,
+        "{name} is not what it should be; UPDATE_PROOFS=1 cargo test --test proofs writes it anew:\n{}",
+        similar::TextDiff::from_lines(written.as_str(), text).unified_diff()
+    );
+}
+
+/// The cases that no recorded fault turns as red as they can be, with their level.
+fn unproven_cases<'a>(green: &'a Altered, caught: &Caught) -> BTreeMap<&'a str, Level> {
+    green
+        .ran
+        .outcomes
+        .iter()
+        .filter(|outcome| {
+            !caught
+                .sightings
+                .values()
+                .any(|sighting| sighting.seen.get(&outcome.id).is_some_and(faults::Sight::is_proof))
+        })
+        .map(|outcome| (outcome.id.as_str(), outcome.level))
+        .collect()
+}
+
+/// `tests/unproven.txt`.
+pub fn unproven(green: &Altered, caught: &Caught) -> String {
+    let mut text = String::from(
+        "# Cases that no fault of the embedded server turns red yet. Altered exchanges do (see docs/proofs.md).\n\
+         # Written by `UPDATE_PROOFS=1 cargo test --test proofs`; held by `cargo test --test proofs`.\n",
+    );
+    for (case, level) in unproven_cases(green, caught) {
+        let _ = writeln!(text, "{level}\t{case}");
+    }
+    text
+}
+
+/// `docs/proofs.md`.
+pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
+    let [lenient, strict] = altered;
+    let outcomes = &lenient.ran.outcomes;
+    let judged = outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed).count();
+    let unproven = unproven_cases(lenient, caught);
+    let of_level = |level: Level| unproven.values().filter(|it| **it == level).count();
+    let killed = |altered: &Altered| altered.killed.values().sum::<u32>();
+    let broken =
+        |altered: &Altered| altered.rules.values().flat_map(|tried| tried.killed.values()).sum::<u32>();
+    let pairs: usize = caught.killers.values().map(|killers| killers.all().count()).sum();
+    let mut page = format!(
+        "# Proofs\n\
+         \n\
+         A check is done when it has been seen to fail. `cargo test --test proofs` shows it for every case and rule, and\n\
+         holds this page to the truth; `UPDATE_PROOFS=1 cargo test --test proofs` tries every fault with every case and\n\
+         writes the page anew.\n\
+         \n\
+         ## Altered exchanges\n\
+         \n\
+         Each exchange that is judged in a run against a server without faults is altered in every way that its\n\
+         expectation forbids (another status, a member removed or changed, one of ours missing from a list, a stranger in\n\
+         it, an error without its schemas) and judged again. It has to turn red.\n\
+         \n\
+         | | lenient reading | strict reading |\n\
+         |---|---|---|\n"
+    );
+    let rows: [(&str, String, String); 4] = [
+        ("cases judged", judged.to_string(), passed(strict).to_string()),
+        ("alterations for cases", killed(lenient).to_string(), killed(strict).to_string()),
+        ("alterations for rules", broken(lenient).to_string(), broken(strict).to_string()),
+        ("survivors", lenient.survivors.len().to_string(), strict.survivors.len().to_string()),
+    ];
+    for (what, lenient, strict) in rows {
+        let _ = writeln!(page, "| {what} | {lenient} | {strict} |");
+    }
+    if !SURVIVORS.is_empty() {
+        let _ = writeln!(page, "\nSurvivors that are right to survive:\n");
+        for survivor in SURVIVORS {
+            let _ = writeln!(page, "- {survivor}");
+        }
+    }
+    let _ = write!(
+        page,
+        "\n## Faults\n\
+         \n\
+         Each of the {} faults that the embedded server can be given is planted alone, and has to be caught. The table\n\
+         shows {pairs} kills: for each fault a case that is about it, and the cases for which it is the proof. Most\n\
+         faults are seen by more cases than that.\n\
+         \n\
+         Of {} cases {} have been seen red on a faulty server. {} have not: {} of them bind as a must, {} as a should,\n\
+         {} as a may; they stand in `tests/unproven.txt`.\n\
+         \n\
+         | fault | what a client sees | failed | warned or noted |\n\
+         |---|---|---|---|\n",
+        server::faults::catalogue().len(),
+        outcomes.len(),
+        outcomes.len() - unproven.len(),
+        unproven.len(),
+        of_level(Level::Must),
+        of_level(Level::Should),
+        of_level(Level::May),
+    );
+    for entry in server::faults::catalogue() {
+        let killers = caught.killers.get(entry.name).cloned().unwrap_or_default();
+        let list =
+            |all: Vec<&String>| all.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");
+        let sees = entry.client_sees.replace('|', "\\|");
+        let _ = writeln!(
+            page,
+            "| `{}` | {sees} | {} | {} |",
+            entry.name,
+            list(killers.failed.iter().collect()),
+            list(killers.warned.iter().chain(&killers.noted).collect()),
+        );
+    }
+    page
+}
+
+fn passed(altered: &Altered) -> usize {
+    altered.ran.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed).count()
+}
