@@ -334,7 +334,7 @@ pub fn outcome(job: &Job<'_>, part: &Part, verdict: Verdict) -> Outcome {
         level: part.level,
         spec: part.spec.clone(),
         tags: job.tags(),
-        place: part.place.clone(),
+        place: job.file.place(&part.path),
         verdict,
         findings: Vec::new(),
         exchanges: Vec::new(),

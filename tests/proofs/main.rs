@@ -64,26 +64,13 @@ fn alter_all(reading: Reading) -> Altered {
         let mut noted = noted.lock().expect("no panic before");
         *noted.killed.entry(observed.id.to_owned()).or_default() += tried.killed;
         for survivor in tried.survivors {
-<<<<<<< HEAD
-            *altered
-                .survivors
-                .entry(format!("{} {}: {survivor}", observed.id, observed.place))
-                .or_default() += 1;
-=======
             noted.survivors.insert(format!("{} {}: {survivor}", observed.id, observed.place));
->>>>>>> refs/heads/proofs
         }
         for rule in &observed.expect.mutes {
             noted.mutes.entry(rule.clone()).or_default().insert(observed.exchange.id);
         }
     };
-<<<<<<< HEAD
-    let started = std::time::Instant::now();
-    let trial =
-        Trial { observer: Some(&observer), jobs: 1, reading: Reading::Lenient, ..Trial::of(everything()) };
-=======
     let trial = Trial { observer: Some(&observer), jobs: 1, reading, ..Trial::of(everything()) };
->>>>>>> refs/heads/proofs
     let ran = trial.run().expect("the server can be probed");
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);
@@ -118,30 +105,6 @@ fn catch_all() -> Caught {
         let text = toml::to_string(&chosen).expect("names and lists");
         std::fs::write(&path, format!("{}{text}", report::KILLERS_HEADER)).expect("the file can be written");
     }
-<<<<<<< HEAD
-    for outcome in &ran.outcomes {
-        if outcome.verdict == Verdict::Passed
-            && !outcome.id.starts_with("rules/")
-            && altered.killed.get(&outcome.id).copied().unwrap_or(0) == 0
-        {
-            println!("NEVER RED {}", outcome.id);
-        }
-    }
-    let context = RuleContext {
-        capabilities: &ran.probe.capabilities,
-        reading: Reading::Lenient,
-        mutes: &altered.mutes,
-        schemas: &ran.probe.schemas,
-    };
-    for rule in RULES {
-        let tried = rules::try_rule(rule.name, &ran.exchanges, &context);
-        println!("RULE {} killed {} survivors {}", rule.name, tried.killed, tried.survivors.len());
-        for survivor in tried.survivors.iter().take(6) {
-            println!("   {survivor}");
-        }
-    }
-    println!("all {:?}", started.elapsed());
-=======
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let killers: BTreeMap<String, Killers> = toml::from_str(&text).expect("tests/killers.toml can be read");
     let sightings = faults::for_each(|entry| {
@@ -150,7 +113,6 @@ fn catch_all() -> Caught {
         if cases.is_empty() { Sighting::default() } else { faults::run(entry, cases) }
     });
     Caught { killers, sightings }
->>>>>>> refs/heads/proofs
 }
 
 #[test]
