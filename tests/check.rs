@@ -89,7 +89,7 @@ fn a_directory_without_suites_and_one_that_is_not_there_are_explained() {
     let missing = empty.path().join("nowhere");
     let diagnostics = Library::load(std::slice::from_ref(&missing)).unwrap_err();
     assert_eq!(diagnostics.len(), 1);
-    assert!(diagnostics[0].message.contains("cannot be read"), "{}", diagnostics[0]);
+    assert!(diagnostics[0].message.contains("there is no such file or folder"), "{}", diagnostics[0]);
     assert_eq!(diagnostics[0].place.file, missing.display().to_string());
 }
 

@@ -2,8 +2,10 @@
 //! for everybody. It is conformant, and has to be tested by configuration alone.
 
 mod binary;
+mod hostile;
 
-use binary::{Bench, Ran, Reference, VARIABLE};
+use binary::{Bench, Ran, Reference, TOKEN, VARIABLE};
+use hostile::{Act, Hostile, error, forward};
 use scimspec::server::{Demands, ServerOptions};
 use serde_json::Value;
 
@@ -23,8 +25,8 @@ fn picky(required: &[&str]) -> Reference {
     Reference::start(ServerOptions { demands, ..ServerOptions::default() })
 }
 
-fn run(bench: &Bench, reference: &Reference, more: &[&str]) -> (Ran, Value) {
-    let words = ["run", reference.url(), "--token-env", VARIABLE, "--json", "run.json"];
+fn run(bench: &Bench, url: &str, more: &[&str]) -> (Ran, Value) {
+    let words = ["run", url, "--token-env", VARIABLE, "--json", "run.json"];
     let ran = bench.run(&[words.as_slice(), more].concat());
     (ran, bench.json("run.json"))
 }
@@ -35,7 +37,7 @@ fn a_picky_server_runs_green_by_configuration_alone() {
     let bench = Bench::new();
     bench.write("tenant.toml", CONFIGURATION);
     for profile in ["rfc", "okta"] {
-        let (ran, report) = run(&bench, &reference, &["--config", "tenant.toml", "--profile", profile]);
+        let (ran, report) = run(&bench, reference.url(), &["--config", "tenant.toml", "--profile", profile]);
         let ran = ran.exits(0);
         let verdicts = &report["summary"]["verdicts"];
         assert_eq!(verdicts["failed"], 0, "{profile}: {}", ran.stdout);
@@ -46,13 +48,92 @@ fn a_picky_server_runs_green_by_configuration_alone() {
 }
 
 #[test]
-fn without_configuration_the_user_is_told_what_to_configure() {
-    let reference = picky(&["displayName", "name.formatted"]);
+fn what_the_schemas_declare_needs_no_configuration() {
+    let reference = picky(&["displayName", "name.formatted", "userType"]);
+    let (ran, report) = run(&Bench::new(), reference.url(), &[]);
+    let ran = ran.exits(0);
+    assert_eq!(
+        report["summary"]["verdicts"]["skipped"].as_u64(),
+        skipped_by_a_good_server(),
+        "{}",
+        ran.stdout
+    );
+}
+
+/// A server whose demands stand in no schema: addresses of its own domain, and a userType.
+fn secretive(reference: &Reference) -> Hostile {
+    let port = reference.port();
+    Hostile::scripted(move |request| {
+        let path = request.path.trim_start_matches("/scim/v2");
+        let writes = matches!((request.method.as_str(), path), ("POST", "/Users"))
+            || (request.method == "PUT" && path.starts_with("/Users/"));
+        let user = request.json();
+        let member = |name: &str| {
+            let members = user.as_object()?;
+            members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        };
+        // What is wrong in itself is refused by the server behind.
+        let Some(name) = member("userName").as_ref().and_then(Value::as_str).map(str::to_owned) else {
+            return forward(port, request);
+        };
+        let known = request.header("authorization").is_some_and(|given| given.ends_with(TOKEN));
+        if !writes || !known {
+            return forward(port, request);
+        }
+        let refusal = if !name.to_ascii_lowercase().ends_with("@tenant.example.com") {
+            "userName is not in the domain tenant.example.com"
+        } else if member("userType").is_none_or(|name| name.is_null()) {
+            "userType is missing"
+        } else {
+            return forward(port, request);
+        };
+        let mut body = error(400, refusal);
+        body["scimType"] = "invalidValue".into();
+        Act::json(400, &body)
+    })
+}
+
+#[test]
+fn demands_that_no_schema_declares_are_met_by_configuration() {
+    let reference = Reference::good();
+    let server = secretive(&reference);
     let bench = Bench::new();
-    let (ran, report) = run(&bench, &reference, &[]);
+    bench.write(
+        "scimspec.toml",
+        "[template.user]\nuserType = \"Employee\"\n\n[new]\nuserName = \"{word}@tenant.example.com\"\n",
+    );
+    let (ran, report) = run(&bench, server.base_url().as_str(), &[]);
+    let ran = ran.exits(0);
+    assert_eq!(
+        report["summary"]["verdicts"]["skipped"].as_u64(),
+        skipped_by_a_good_server(),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn without_configuration_the_user_is_told_what_to_configure() {
+    let reference = Reference::good();
+    let server = secretive(&reference);
+    let bench = Bench::new();
+    let (ran, report) = run(&bench, server.base_url().as_str(), &[]);
     let verdicts = &report["summary"]["verdicts"];
-    println!("{verdicts}\n{}", ran.stdout);
-    assert!(matches!(ran.code, Some(1 | 3)));
-    let hint = "[new]";
-    assert!(ran.stdout.contains(hint) && ran.stdout.contains("scimspec.toml"), "{}", ran.stdout);
+    let number = |verdict: &str| verdicts[verdict].as_u64().unwrap();
+    let ran = ran.exits(1);
+    // Not a wall of failures: what only needed a user is blocked, and says by what.
+    assert!(number("skipped") + number("errored") > 3 * number("failed"), "{verdicts}\n{}", ran.stdout);
+    assert!(ran.stdout.contains("userName is not in the domain tenant.example.com"), "{}", ran.stdout);
+    let end: Vec<&str> = ran.stdout.lines().rev().take(60).collect();
+    for part in ["[template.user]", "[new]", "scimspec.toml"] {
+        assert!(end.iter().any(|line| line.contains(part)), "{part}:\n{}", ran.stdout);
+    }
+}
+
+/// How many cases do not apply to the reference server.
+fn skipped_by_a_good_server() -> Option<u64> {
+    let reference = Reference::good();
+    let (ran, report) = run(&Bench::new(), reference.url(), &[]);
+    ran.exits(0);
+    report["summary"]["verdicts"]["skipped"].as_u64()
 }

@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 
-use crate::outcome::{Exit, Outcome, Signature, SkipReason, Verdict};
+use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Verdict};
 
 use super::failure;
 use super::look::{self, GUTTER, Look};
@@ -112,9 +112,13 @@ fn labelled(out: &mut String, label: &str, said: &str, look: Look) {
 /// What was not judged, grouped by the reason.
 fn skipped(out: &mut String, report: &RunReport, look: Look) {
     let mut reasons: IndexMap<String, Vec<&str>> = IndexMap::new();
+    let mut evidence: IndexMap<String, &str> = IndexMap::new();
     for outcome in &report.outcomes {
         if let Verdict::Skipped { reason } = &outcome.verdict {
             reasons.entry(group(reason)).or_default().push(&outcome.id);
+            if let SkipReason::BlockedBy { detail, .. } = reason {
+                evidence.entry(group(reason)).or_insert(detail);
+            }
         }
     }
     if reasons.is_empty() {
@@ -125,6 +129,9 @@ fn skipped(out: &mut String, report: &RunReport, look: Look) {
     section(out, "skipped", look);
     for (reason, ids) in &reasons {
         labelled(out, &format!("{} ×", ids.len()), reason, look);
+        if let Some(detail) = evidence.get(reason) {
+            labelled(out, "", &text::clip(detail, 300), look);
+        }
         let indent = " ".repeat(GUTTER);
         let named = named(ids.iter().copied(), NAMED);
         for line in text::wrap(&text::one_line(&named), look.room()) {
@@ -205,7 +212,32 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         row(label, &format!("{took:>width$}  {}  {made}", text::one_line(&case.id)));
     }
     clean_up(out, report, look);
+    advice(out, report, look);
     conclusion(out, report, look);
+}
+
+/// Where ordinary resources were refused, the service provider may insist on more than the RFC does, which is its right
+/// and a matter of configuration.
+fn advice(out: &mut String, report: &RunReport, look: Look) {
+    let refused = |outcome: &&Outcome| match &outcome.verdict {
+        Verdict::Skipped { reason: SkipReason::BlockedBy { .. } } => true,
+        Verdict::Errored { cause: ErrorCause::Precondition { detail } } => {
+            detail.contains("could not be created")
+        }
+        _ => false,
+    };
+    let blocked = report.outcomes.iter().filter(refused).count();
+    if blocked == 0 {
+        return;
+    }
+    let said = format!(
+        "{} could not start, since resources that it needs could not be created. If the server insists on more than \
+         RFC 7643 does, say so in scimspec.toml: attributes in [template.user] and [template.group], the form of \
+         names and addresses in [new]. 'scimspec schema config' describes them.",
+        text::count(blocked as u64, "case")
+    );
+    out.push('\n');
+    labelled(out, "hint", &said, look);
 }
 
 fn clean_up(out: &mut String, report: &RunReport, look: Look) {

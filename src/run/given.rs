@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::names::{CaseNames, Created};
-use super::request::change;
+use super::request::{change, left_out};
 use super::{Shared, busy};
 use crate::judge::Handle;
 use crate::outcome::{ErrorCause, SkipReason, Verdict};
@@ -89,8 +89,9 @@ fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Val
             .ok_or_else(|| trouble(format!("the fixture '{fixture}' is not there")))?,
         (None, None) => return Err(trouble("a given needs a fixture or an inline resource".to_owned())),
     };
-    let filled = shared.fill(base, &names.generator);
-    change(filled, &given.set, &given.without, &names.scope).map_err(|error| trouble(error.to_string()))
+    let changed =
+        change(base, &given.set, &given.without, &names.scope).map_err(|error| trouble(error.to_string()))?;
+    Ok(left_out(shared.fill(changed, &names.generator), &given.set, &given.without))
 }
 
 async fn post(

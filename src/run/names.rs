@@ -39,7 +39,7 @@ pub struct CaseNames {
 }
 
 impl CaseNames {
-    /// The names of a case that has none yet but the run's mark.
+    /// The names of a case that has none yet but those of the run: its mark, the domain of userNames.
     pub fn new(generator: Generator) -> CaseNames {
         let mut names = CaseNames {
             scope: Scope::new(),
@@ -54,6 +54,8 @@ impl CaseNames {
         };
         let mark = Value::from(names.generator.mark());
         names.value("run", mark);
+        let domain = Value::from(names.generator.domain());
+        names.value("domain", domain);
         names
     }
 

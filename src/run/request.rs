@@ -204,8 +204,23 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     } else {
         return Err(RequestError::NoSource);
     };
-    let base = if make.template { sources.fill(base) } else { base };
-    Ok(change(base, &make.set, &make.without, sources.scope())?)
+    let changed = change(base, &make.set, &make.without, sources.scope())?;
+    if !make.template {
+        return Ok(changed);
+    }
+    // Filled in last: inside of what was set, too, a sub-attribute may be required.
+    Ok(left_out(sources.fill(changed), &make.set, &make.without))
+}
+
+/// A filled resource without what a case leaves out on purpose.
+pub fn left_out(mut resource: Value, set: &IndexMap<String, Value>, without: &[String]) -> Value {
+    if let Value::Object(members) = &mut resource {
+        members.retain(|member, _| {
+            !without.iter().any(|name| name.eq_ignore_ascii_case(member))
+                || set.keys().any(|name| name.eq_ignore_ascii_case(member))
+        });
+    }
+    resource
 }
 
 /// A resource with top-level attributes set and others left out; names are matched whatever their case.

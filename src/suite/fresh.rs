@@ -72,6 +72,14 @@ impl Generator {
         &self.mark
     }
 
+    /// The domain in which userNames are made: the operator's, where a pattern for them ends in one.
+    pub fn domain(&self) -> &str {
+        let own = self.patterns.user_name.as_deref().and_then(|pattern| pattern.rsplit_once('@'));
+        own.map(|(_, domain)| domain)
+            .filter(|domain| !domain.is_empty() && !domain.contains('{'))
+            .unwrap_or("example.com")
+    }
+
     /// The run's seed.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -281,6 +289,18 @@ mod tests {
         let local = mail.split('@').next().unwrap();
         assert!(local.chars().any(char::is_uppercase) && local.chars().any(char::is_lowercase), "{mail}");
         assert!(mail.ends_with("@example.com"), "{mail}");
+    }
+
+    #[test]
+    fn the_domain_is_that_of_the_pattern() {
+        let domain = |pattern: Option<&str>| {
+            let patterns = Patterns { user_name: pattern.map(str::to_owned), ..Patterns::default() };
+            Generator::new("s0", 7, patterns).domain().to_owned()
+        };
+        assert_eq!(domain(None), "example.com");
+        assert_eq!(domain(Some("{word}@tenant.example.net")), "tenant.example.net");
+        assert_eq!(domain(Some("user-{word}")), "example.com");
+        assert_eq!(domain(Some("x@{word}")), "example.com");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl ProbeError {
             },
             ProbeError::Unauthorized { challenge, .. } => {
                 let mut hint =
-                    "check that they are complete, valid for this tenant, and may read users".to_owned();
+                    "check that they (from --token-env or --token-file, say) are whole, valid for this tenant, and may read users".to_owned();
                 if let Some(challenge) = challenge {
                     let _ = write!(hint, "; the server asks for '{challenge}'");
                 }

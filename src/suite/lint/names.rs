@@ -19,7 +19,7 @@ pub(super) type Guards = BTreeMap<String, BTreeSet<String>>;
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The run's mark.
+    /// A text that is the same in the whole run: its mark, the domain of userNames.
     Run,
     /// The data of a row.
     Row,
@@ -82,6 +82,7 @@ impl<'a> Names<'a> {
     pub(super) fn new(rows: &'a [Row]) -> Names<'a> {
         let mut names = Names { rows, ..Names::default() };
         names.put("run", Kind::Run, "", &Condition::default());
+        names.put("domain", Kind::Run, "", &Condition::default());
         if !rows.is_empty() {
             names.put("row", Kind::Row, "rows", &Condition::default());
         }
@@ -115,12 +116,13 @@ impl<'a> Names<'a> {
                 Some("a name begins with a letter and goes on with letters, digits, - and _".to_owned()),
             );
         }
-        if matches!(name, "run" | "row") {
+        if matches!(name, "run" | "domain" | "row") {
             report.key_error(
                 path,
                 format!("the name `{name}` has a meaning of its own"),
                 Some(
-                    "`${run}` is the run's mark and `${row.x}` the data of a row; choose another name"
+                    "`${run}` is the run's mark, `${domain}` the domain of userNames and `${row.x}` the data of a row; \
+                     choose another name"
                         .to_owned(),
                 ),
             );
