@@ -157,9 +157,12 @@ fn slips_on_the_command_line() {
     ]));
 }
 
+/// What is broken, the files that show it, and the command that meets them.
+type BrokenFiles = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 #[test]
 fn broken_files() {
-    let files: &[(&str, &[(&str, &str)], &str)] = &[
+    let files: &[BrokenFiles] = &[
         ("configuration: unknown key", &[("scimspec.toml", "profle = \"okta\"\n")], "run"),
         ("configuration: wrong type", &[("scimspec.toml", "jobs = \"four\"\n")], "run"),
         ("configuration: no TOML", &[("scimspec.toml", "[template.user\ntitle = 1\n")], "run"),
@@ -496,7 +499,7 @@ fn another_origin_gets_nothing() {
     let asked = AtomicUsize::new(0);
     let server = Hostile::scripted(move |request| {
         let number = asked.fetch_add(1, Ordering::SeqCst);
-        if number < 6 || number % 3 != 0 {
+        if number < 6 || !number.is_multiple_of(3) {
             return forward(port, request);
         }
         let location = format!("http://127.0.0.1:{to}{}", request.path);
