@@ -106,7 +106,7 @@ Only reads: GET /ServiceProviderConfig, /ResourceTypes and /Schemas.";
 const SERVE_HELP: &str = "\
 Examples:
   scimspec serve --port 8080 --token secret
-  scimspec serve --fault patch-replaces-whole-array
+  scimspec serve --fault patch-add-replaces
   scimspec serve --list-faults
 
 The first line of output is the base URL. Everything is kept in memory, and is

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt, stream};
-use hostile::{Act, Behaviour, Directory, Hostile, answer, error};
+use hostile::{Act, Behaviour, Directory, Hostile, answer, error, tls_server};
 use scimspec::outcome::Exit;
 use scimspec::suite::model::{Auth, Capability};
 use scimspec::target::exchange::{BodyProblem, Exchange, TransportFailure};
@@ -907,35 +907,6 @@ fn options_that_cannot_work_are_refused_without_showing_secrets() {
 }
 
 // --- TLS ------------------------------------------------------------------------------------------------
-
-/// A TLS server with a certificate that nobody signed; every connection gets `{}`.
-async fn tls_server() -> (u16, String) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                use tokio::io::{AsyncReadExt, AsyncWriteExt};
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let _ = stream.read(&mut [0; 4096]).await;
-                let _ = stream.write_all(&answer(200, &[], b"{}")).await;
-                let _ = stream.shutdown().await;
-            });
-        }
-    });
-    (port, made.cert.pem())
-}
 
 async fn tls_failure(options: TargetOptions) -> TransportFailure {
     get(&Target::new(options).unwrap(), "/Users").await.exchange.answer.clone().unwrap_err()

@@ -44,8 +44,16 @@ pub fn clean(config: &Config) -> Result<Exit, AppError> {
             done.deleted.len(),
             done.already_gone.len()
         ))?;
-        for left in done.left.iter().chain(&done.disowned) {
-            print(&format!("  still there: {left}"))?;
+        for left in &done.left {
+            print(&format!("  not deleted: {left}"))?;
+        }
+        for other in &done.disowned {
+            print(&format!("  not ours, left alone: {other}"))?;
+        }
+        let refused =
+            done.left.iter().any(|left| ["401", "403"].iter().any(|status| left.why.ends_with(status)));
+        if refused && config.credentials.is_none() {
+            print("  = help: give the credentials, as for the run: --token-env VAR")?;
         }
         complete &= done.is_complete();
     }

@@ -25,12 +25,12 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Profile(#[from] UnknownProfile),
     /// A fault of the reference server.
-    #[error("error: {0}\n")]
+    #[error("error: {0}\n  = help: 'scimspec serve --list-faults' names them all\n")]
     Fault(#[from] UnknownFault),
     /// The operator has not consented to writes on somebody else's host.
     #[error(
         "error: {host} is not this machine, and a run creates, changes and deletes resources there\n  \
-         help: it touches only what it creates itself; say --yes (or consent = true in scimspec.toml) to agree,\n        \
+         = help: it touches only what it creates itself; say --yes (or consent = true in scimspec.toml) to agree,\n          \
          or --read-only to run what needs no write\n"
     )]
     Consent {
@@ -41,7 +41,7 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Target(#[from] TargetError),
     /// The target does not answer as a service provider.
-    #[error("error: {error}\n  help: {hint}\n")]
+    #[error("error: {error}\n  = help: {hint}\n")]
     Probe {
         /// What happened.
         error: ProbeError,
@@ -55,7 +55,7 @@ pub enum AppError {
     #[error("error: {0}\n")]
     Ledger(#[from] LedgerError),
     /// A report cannot be written.
-    #[error("error: {0}\n")]
+    #[error("error: {0}\n  = help: --junit and --json take the path of a file that can be written\n")]
     Write(#[from] WriteError),
     /// The suites cannot be exported.
     #[error("error: {0}\n")]
@@ -65,12 +65,12 @@ pub enum AppError {
     Junit(#[from] quick_junit::SerializeError),
     /// Nothing was selected.
     #[error(
-        "error: no case matches\n  help: 'scimspec list' shows the ids that --case and --skip select by\n"
+        "error: no case matches\n  = help: 'scimspec list' shows the ids that --case and --skip select by\n"
     )]
     NothingSelected,
     /// A command needs a URL.
     #[error(
-        "error: {command} needs the URL of a server\n  help: scimspec {command} http://localhost:8080/scim/v2\n"
+        "error: {command} needs the URL of a server\n  = help: scimspec {command} http://localhost:8080/scim/v2\n"
     )]
     NoUrl {
         /// The command.

@@ -1,5 +1,7 @@
 //! `scimspec list`, `check` and `schema`: the commands about files, which need no server.
 
+use std::collections::HashSet;
+
 use super::{AppError, print};
 use crate::cli::{CheckArguments, Format, ListArguments, SchemaArguments, SchemaOf};
 use crate::config::{self, Config};
@@ -32,10 +34,10 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         read_only: false,
     };
     let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
-    let selected =
-        |id: &str| plan.jobs.iter().any(|job| format!("{}/{}", job.file.suite.suite, job.case.id) == id);
-    let mut entries = list::entries(&library, profile, catalogue);
-    entries.retain(|entry| selected(&entry.id));
+    let selected: HashSet<String> =
+        plan.jobs.iter().map(|job| format!("{}/{}", job.file.suite.suite, job.case.id)).collect();
+    let mut entries = list::entries(&library, profile, catalogue, arguments.format == Format::Json);
+    entries.retain(|entry| selected.contains(&entry.id));
     if entries.is_empty() {
         return Err(AppError::NothingSelected);
     }

@@ -1,7 +1,11 @@
 //! `scimspec run`: probe, plan, execute, report.
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use chrono::Utc;
@@ -19,11 +23,11 @@ use crate::report::mask::Ours;
 use crate::report::model::{
     CapabilityEvidence, CleanUpRecord, LeftBehind, RequirementText, Run, RunReport, TargetIdentity,
 };
-use crate::report::{json, junit, terminal};
+use crate::report::{file, json, junit, terminal};
 use crate::requirement::Catalogue;
 use crate::run::board::Board;
 use crate::run::{Shared, Templates};
-use crate::server::{self, RunningServer, ServerOptions};
+use crate::server::{self, RunningServer, ServerOptions, interrupted};
 use crate::suite::diagnostic::Severity;
 use crate::suite::fresh::{Generator, run_mark};
 use crate::suite::load::{Library, Origin};
@@ -48,12 +52,20 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     {
         return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
     }
+    for path in [&config.json, &config.junit].into_iter().flatten() {
+        file::check(path)?;
+    }
     let runtime = runtime()?;
     let place = Place::of(config, &runtime)?;
     let generator = Generator::new(run_mark(), config.seed, config.patterns.clone());
     let target = Arc::new(place.target(config, generator.mark())?);
-    let interrupts = runtime.spawn(interrupts(Arc::clone(&target)));
-    let probe = runtime.block_on(probe(&target))?;
+    let begun = Arc::new(AtomicBool::new(false));
+    let interrupts = runtime.spawn(interrupts(Arc::clone(&target), Arc::clone(&begun)));
+    let probe = runtime.block_on(probe(&target));
+    if target.interrupted() {
+        return Ok(Exit::Unreachable);
+    }
+    let probe = probe?;
     let catalogue = Catalogue::embedded();
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
@@ -61,7 +73,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     if plan.jobs.is_empty() {
         return Err(AppError::NothingSelected);
     }
-    print(&place.announcement(config, profile, &plan))?;
+    show(&place.announcement(config, profile, &plan))?;
+    begun.store(true, Ordering::SeqCst);
 
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
     let shared =
@@ -99,17 +112,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         keep: config.keep,
         requirement: &requirement,
         clean_up: record(&clean_up),
+        interrupted: target.interrupted(),
     }
     .report();
     publish(config, &report)?;
     place.close(&runtime);
-    if target.interrupted() {
-        eprintln!(
-            "interrupted: what was not judged is reported as skipped; what was created has been cleaned up"
-        );
-        return Ok(Exit::Unreachable);
-    }
-    Ok(report.summary.verdicts.exit(config.deny_warnings))
+    Ok(report.exit())
 }
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.
@@ -147,7 +155,7 @@ fn execute(
             runtime.block_on(crate::run::run(shared, &board, config.jobs))
         })?;
         // Verdicts and exit code are ours: libtest-mimic counts a run of nothing as a success.
-        let _conclusion = libtest_mimic::run(&arguments, trials);
+        print_trials(|| drop(libtest_mimic::run(&arguments, trials)));
         executor
             .join()
             .map_err(|_| std::io::Error::other("the executor panicked; this is a defect of scimspec"))
@@ -164,6 +172,32 @@ fn execute(
     Ok((outcomes, clean_up))
 }
 
+/// Runs what prints the trials. libtest-mimic panics where its output cannot be written, as in `scimspec run | head`;
+/// the run goes on without it, since there are reports to write and resources to delete.
+fn print_trials(prints: impl FnOnce()) {
+    let said = panic::take_hook();
+    let printer = thread::current().id();
+    panic::set_hook(Box::new(move |info| {
+        let unwritten = thread::current().id() == printer && is_broken_pipe(info.payload());
+        if !unwritten {
+            said(info);
+        }
+    }));
+    let ended = panic::catch_unwind(AssertUnwindSafe(prints));
+    // The hook put here goes with its box; the standard one does what the one before it did.
+    drop(panic::take_hook());
+    if let Err(payload) = ended
+        && !is_broken_pipe(&*payload)
+    {
+        panic::resume_unwind(payload);
+    }
+}
+
+fn is_broken_pipe(payload: &(dyn Any + Send)) -> bool {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).is_some_and(|text| text.contains("BrokenPipe"))
+}
+
 /// Closes the board when dropped.
 struct Closing<'b>(&'b Board);
 
@@ -173,29 +207,39 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// The first Ctrl-C ends the run and lets clean-up happen; the second ends the process.
-async fn interrupts(target: Arc<Target>) {
-    if tokio::signal::ctrl_c().await.is_ok() {
+/// The first Ctrl-C (or SIGTERM, as pipelines send it) ends the run and lets clean-up happen; the second ends the
+/// process. Before the run has begun there is nothing to clean up.
+async fn interrupts(target: Arc<Target>, begun: Arc<AtomicBool>) {
+    if interrupted().await.is_ok() {
         target.interrupt();
+        if !begun.load(Ordering::SeqCst) {
+            eprintln!("\ninterrupted before the run began; nothing was created");
+            return;
+        }
         eprintln!(
             "\ninterrupted: cleaning up what this run created; press Ctrl-C again to leave it ('scimspec clean' deletes it later)"
         );
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if interrupted().await.is_ok() {
             std::process::exit(i32::from(Exit::Unreachable.code()));
         }
     }
 }
 
-/// The reports on screen and in files.
+/// The reports in files and on screen. That nobody reads the screen any more keeps no file from being written, and
+/// changes no verdict.
 fn publish(config: &Config, report: &RunReport) -> Result<(), AppError> {
-    print(&terminal::render(report, config.look))?;
     if let Some(path) = &config.json {
         json::write(report, path)?;
     }
     if let Some(path) = &config.junit {
         junit::write(report, path)?;
     }
-    Ok(())
+    show(&terminal::render(report, config.look))
+}
+
+/// Prints for whoever still reads.
+fn show(text: &str) -> Result<(), AppError> {
+    print(text).or_else(|error| if error.is_broken_pipe() { Ok(()) } else { Err(error) })
 }
 
 /// Where the service provider is: somewhere, or inside scimspec.

@@ -86,7 +86,8 @@ pub(super) fn access(settings: &Settings, environment: &Environment) -> Result<A
 
 fn token_file(path: &Path) -> Result<String, ConfigError> {
     use std::io::Read;
-    let unreadable = |source| ConfigError::Unreadable { what: "the token", path: path.to_owned(), source };
+    let unreadable =
+        |source| ConfigError::Unreadable { what: "the token file", path: path.to_owned(), source };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(TOKEN_BYTES).read_to_string(&mut text).map_err(unreadable)?;

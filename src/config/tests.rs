@@ -251,7 +251,7 @@ fn other_slips_say_what_to_do() {
       = help: export SCIMSPEC_PASSWORD=… before the run; its value appears in no output
     "#);
     insta::assert_snapshot!(Bench::new("").error(&format!("{url} --token-file /nowhere/token")), @r#"
-    error: cannot read the token /nowhere/token: No such file or directory (os error 2)
+    error: cannot read the token file /nowhere/token: No such file or directory (os error 2)
     "#);
     insta::assert_snapshot!(Bench::new("").error("run https://ann:s3cret@example.com/scim"), @r#"
     error: the URL holds credentials, which would be shown in reports and in the list of processes

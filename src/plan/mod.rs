@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::outcome::{Level, Place, SkipReason};
+use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
 use crate::suite::load::SuiteFile;
@@ -56,8 +56,8 @@ pub struct Part {
     pub level: Level,
     /// The requirement ids cited.
     pub spec: Vec<String>,
-    /// Where it stands.
-    pub place: Place,
+    /// Its path inside the suite file, for its place: `cases[3]`.
+    pub path: String,
     /// What a client does when it fails.
     pub consequence: Option<String>,
 }

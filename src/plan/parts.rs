@@ -48,7 +48,7 @@ pub fn parts(
                 title: step.title.clone().unwrap_or_else(|| case.title.clone()),
                 level: level(step.level, &spec),
                 spec,
-                place: file.place(&format!("{path}.steps[{index}]")),
+                path: format!("{path}.steps[{index}]"),
                 consequence: consequence(&step.consequence),
             })
         })
@@ -62,7 +62,7 @@ pub fn parts(
         title: case.title.clone(),
         level: level(None, &spec),
         spec,
-        place: file.place(path),
+        path: path.to_owned(),
         consequence: consequence(&None),
     }]
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Finding, Level, Outcome, Reading, Summary, Verdict};
+use crate::outcome::{Exit, Finding, Level, Outcome, Reading, Summary, Verdict};
 use crate::target::exchange::{Body, Exchange, ExchangeId};
 
 use super::mask::{Masker, Ours};
@@ -266,6 +266,9 @@ pub struct RunSummary {
     pub slowest: Vec<SlowCase>,
     /// What became of the resources that the run created.
     pub clean_up: CleanUpRecord,
+    /// Whether the run was interrupted, so that what it did not come to is skipped.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub interrupted: bool,
 }
 
 /// One of the slowest cases.
@@ -352,6 +355,8 @@ pub struct Run<'a> {
     pub requirement: &'a dyn Fn(&str) -> Option<RequirementText>,
     /// What became of what the run created.
     pub clean_up: CleanUpRecord,
+    /// Whether it was interrupted.
+    pub interrupted: bool,
 }
 
 impl Run<'_> {
@@ -377,12 +382,13 @@ impl Run<'_> {
         let verdicts = Summary::of(&outcomes);
         let wall_ms = milliseconds(self.duration);
         let summary = RunSummary {
-            exit_code: verdicts.exit(self.deny_warnings).code(),
+            exit_code: exit(&verdicts, self.deny_warnings, self.interrupted).code(),
             requests: self.requests,
             requests_per_case: per_case(self.requests, &verdicts),
             wall_ms,
             slowest: slowest(&outcomes),
             clean_up: self.clean_up,
+            interrupted: self.interrupted,
             verdicts,
         };
         RunReport {
@@ -441,6 +447,11 @@ impl RunReport {
         self.exchanges.binary_search_by_key(&id, |exchange| exchange.id).ok().map(|at| &self.exchanges[at])
     }
 
+    /// The exit code of the run.
+    pub fn exit(&self) -> Exit {
+        exit(&self.summary.verdicts, self.deny_warnings, self.summary.interrupted)
+    }
+
     /// Whether an outcome counts as a failure in this run: it failed, or it warned under `--deny warnings`.
     pub fn is_failure(&self, outcome: &Outcome) -> bool {
         match outcome.verdict {
@@ -449,6 +460,11 @@ impl RunReport {
             _ => false,
         }
     }
+}
+
+/// The exit code of a run: a part that was interrupted is no verdict on the whole.
+fn exit(verdicts: &Summary, deny_warnings: bool, interrupted: bool) -> Exit {
+    if interrupted { Exit::Unreachable } else { verdicts.exit(deny_warnings) }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

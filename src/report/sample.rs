@@ -374,6 +374,7 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
                 why: "DELETE answered 500".to_owned(),
             }],
         },
+        interrupted: false,
     }
     .report();
     // The snapshots stand whatever the version is.

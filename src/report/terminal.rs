@@ -239,6 +239,11 @@ fn clean_up(out: &mut String, report: &RunReport, look: Look) {
     out.push_str(&format!("{indent}{} tries again\n", look.paint(look::COMMAND, &again)));
 }
 
+/// Whether the budget was spent before the case could run.
+fn left_out(outcome: &Outcome) -> bool {
+    matches!(outcome.verdict, Verdict::Skipped { reason: SkipReason::BudgetSpent })
+}
+
 /// The last lines: what it comes to, and the failed cases by name.
 fn conclusion(out: &mut String, report: &RunReport, look: Look) {
     let counts = &report.summary.verdicts;
@@ -267,8 +272,19 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
         also.push(format!("{} could not be judged", text::count(counts.errored, "case")));
     }
     let also = if also.is_empty() { String::new() } else { format!("; {}", also.join(", ")) };
-    let exit = counts.exit(report.deny_warnings);
-    let (style, said) = match exit {
+    let unspent = report.outcomes.iter().filter(|outcome| left_out(outcome)).count();
+    let (style, said) = match counts.exit(report.deny_warnings) {
+        _ if report.summary.interrupted => (
+            look::TROUBLE,
+            format!("Interrupted: {judged} judged, {} failed{also}; the rest was not run.", failed.len()),
+        ),
+        Exit::Conformant if unspent > 0 => (
+            look::ODD,
+            format!(
+                "No failure so far: {judged} judged{also}; {} did not fit in the budget of --requests.",
+                text::count(unspent as u64, "case")
+            ),
+        ),
         Exit::Conformant if counts.warned + counts.deviates == 0 => {
             (look::GOOD, format!("Conformant: {judged} judged, and all hold."))
         }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Shared;
 use super::names::{CaseNames, Created};
 use super::request::change;
+use super::{Shared, busy};
 use crate::judge::Handle;
 use crate::outcome::{ErrorCause, SkipReason, Verdict};
 use crate::suite::model::Given;
@@ -25,6 +25,8 @@ pub struct GivenTrouble {
     pub detail: String,
     /// Whether the service provider refused it, rather than the network or the suite.
     pub refused: bool,
+    /// Whether the answer never came, or only said to come later.
+    pub transport: bool,
     /// Whether nothing was sent, since the budget is spent or the run interrupted.
     pub not_sent: Option<SkipReason>,
 }
@@ -34,6 +36,9 @@ impl GivenTrouble {
     pub fn verdict(&self, shared: &Shared<'_>, case_id: &str) -> Verdict {
         if let Some(reason) = &self.not_sent {
             return Verdict::Skipped { reason: reason.clone() };
+        }
+        if self.transport {
+            return Verdict::Errored { cause: ErrorCause::Transport { detail: self.detail.clone() } };
         }
         let about = self
             .fixture
@@ -74,6 +79,7 @@ fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Val
         fixture: given.fixture.clone(),
         detail,
         refused: false,
+        transport: false,
         not_sent: None,
     };
     let base = match (&given.inline, &given.fixture) {
@@ -99,6 +105,7 @@ async fn post(
         fixture: given.fixture.clone(),
         detail,
         refused,
+        transport: false,
         not_sent: None,
     };
     let (resource_type, endpoint) = shared.kind_of(resource);
@@ -108,22 +115,25 @@ async fn post(
         Ok(response) => response,
         Err(failure) => {
             let mut trouble = trouble(format!("{what} could not be created: {failure}"), false);
+            trouble.transport = true;
             trouble.not_sent = shared.not_sent(failure);
             return Err(trouble);
         }
     };
+    if let Some(why) = busy(&sent.exchange) {
+        let mut trouble = trouble(format!("{what} could not be created: POST {endpoint}: {why}"), false);
+        trouble.transport = true;
+        return Err(trouble);
+    }
+    // A success may show a resource of somebody else's, which has no place in a message; an error is for us.
     let refused = |why: &str| {
-        let answer = clip(&response.body.text());
         trouble(
-            format!(
-                "{what} could not be created: POST {endpoint} answered {}{why} {answer}",
-                response.status
-            ),
+            format!("{what} could not be created: POST {endpoint} answered {}{why}", response.status),
             true,
         )
     };
     if !(200..300).contains(&response.status) {
-        return Err(refused(""));
+        return Err(refused(&format!(" {}", clip(&response.body.text()))));
     }
     match &sent.created {
         Some(Ownership::Owned { id, .. }) => Ok(Created {
@@ -161,6 +171,8 @@ impl Pool {
         }
         for job in shared.plan.running() {
             let mut names = shared.names(job);
+            // The case itself will take the first words of its own generator.
+            names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
             for (name, given) in &job.case.given {
                 let Some(key) = job.pooled.get(name) else { continue };
                 if !pool.givens.contains_key(key) {
@@ -184,6 +196,7 @@ impl Pool {
             fixture: None,
             detail: format!("the population '{name}' is not there"),
             refused: false,
+            transport: false,
             not_sent: None,
         })?;
         let mut names = CaseNames::new(shared.generator.for_trial(name));

@@ -98,6 +98,12 @@ struct Trouble {
     gone: Option<String>,
 }
 
+/// What a 429 that outlived all patience comes to: like no answer, it says nothing about conformance.
+fn busy(exchange: &Exchange) -> Option<String> {
+    (exchange.status() == Some(429))
+        .then(|| "429 Too Many Requests, also after waiting; give the server's limit with --rate".to_owned())
+}
+
 /// After so many requests in a row without an answer, the target counts as gone and the rest is not tried:
 /// with a time-out of half a minute a run would otherwise take an hour to say so.
 const GONE_AFTER: u32 = 4;
@@ -152,15 +158,14 @@ impl<'a> Shared<'a> {
     async fn send(&self, plan: RequestPlan) -> Result<Sent, Refusal> {
         let sent = self.target.send(plan).await?;
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        match &sent.exchange.answer {
-            Ok(_) => trouble.in_a_row = 0,
-            Err(TransportFailure::NotSent { .. }) => {}
-            Err(failure) => {
-                trouble.in_a_row += 1;
-                if trouble.in_a_row >= GONE_AFTER {
-                    trouble.gone = Some(failure.to_string());
-                }
-            }
+        let met = match &sent.exchange.answer {
+            Err(TransportFailure::NotSent { .. }) => return Ok(sent),
+            Err(failure) => Some(failure.to_string()),
+            Ok(_) => busy(&sent.exchange),
+        };
+        trouble.in_a_row = if met.is_some() { trouble.in_a_row + 1 } else { 0 };
+        if trouble.in_a_row >= GONE_AFTER {
+            trouble.gone = met;
         }
         Ok(sent)
     }
@@ -170,11 +175,13 @@ impl<'a> Shared<'a> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).gone.clone()
     }
 
-    /// The skip reason of a request that was not sent; `None` for real transport trouble.
+    /// The skip reason of a request that was not sent, or given up by an interrupt; `None` for real transport trouble.
     fn not_sent(&self, failure: &TransportFailure) -> Option<SkipReason> {
-        matches!(failure, TransportFailure::NotSent { .. }).then(|| {
-            if self.target.interrupted() { SkipReason::Interrupted } else { SkipReason::BudgetSpent }
-        })
+        match failure {
+            _ if self.target.interrupted() => Some(SkipReason::Interrupted),
+            TransportFailure::NotSent { .. } => Some(SkipReason::BudgetSpent),
+            _ => None,
+        }
     }
 
     fn mute(&self, rules: &[String], exchange: ExchangeId) {
@@ -295,7 +302,7 @@ async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
         return post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
     }
     if let Some(why) = shared.gone() {
-        let detail = format!("the target stopped answering ({why}); the rest was not tried");
+        let detail = format!("the target stopped serving ({why}); the rest was not tried");
         return post_all(board, job, &Verdict::Errored { cause: ErrorCause::Transport { detail } });
     }
     match AssertUnwindSafe(case::run(shared, pool, job)).catch_unwind().await {
@@ -327,7 +334,7 @@ pub fn outcome(job: &Job<'_>, part: &Part, verdict: Verdict) -> Outcome {
         level: part.level,
         spec: part.spec.clone(),
         tags: job.tags(),
-        place: part.place.clone(),
+        place: job.file.place(&part.path),
         verdict,
         findings: Vec::new(),
         exchanges: Vec::new(),

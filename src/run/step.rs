@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Shared;
 use super::case::{CaseRun, Flow, precondition};
 use super::names::CaseNames;
 use super::request::{self, Prepared, RequestError, Sources};
+use super::{Shared, busy};
 use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
 use crate::plan::{is_write, stands_on, ways};
@@ -219,12 +219,18 @@ impl CaseRun<'_> {
         let also = sent.also.iter().map(|exchange| exchange.id);
         self.part().exchanges.extend(also.chain([sent.exchange.id]));
         self.last = Some(Arc::clone(&sent.exchange));
+        let request = &sent.exchange.request;
         match &sent.exchange.answer {
-            Ok(_) => Ok(sent),
+            Ok(_) => match busy(&sent.exchange) {
+                None => Ok(sent),
+                Some(why) => {
+                    let detail = format!("{} {}: {why}", request.method, request.path);
+                    Err(Verdict::Errored { cause: ErrorCause::Transport { detail } })
+                }
+            },
             Err(failure) => Err(match self.shared.not_sent(failure) {
                 Some(reason) => Verdict::Skipped { reason },
                 None => {
-                    let request = &sent.exchange.request;
                     let detail = format!("{} {}: {failure}", request.method, request.path);
                     Verdict::Errored { cause: ErrorCause::Transport { detail } }
                 }

@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
-pub use serve::{list_faults, serve};
+pub use serve::{interrupted, list_faults, serve};
 
 use service::Service;
 

@@ -31,7 +31,10 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
 }
 
 /// Waits for Ctrl-C, or for SIGTERM where there is one.
-async fn interrupted() -> std::io::Result<()> {
+///
+/// # Errors
+/// If signals cannot be awaited.
+pub async fn interrupted() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

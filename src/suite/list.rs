@@ -33,13 +33,19 @@ pub struct Entry {
     pub rows: Vec<String>,
     /// Whether it is a rule, judged over every exchange of the run.
     pub rule: bool,
-    /// Where it stands.
-    pub place: Place,
+    /// The suite file that it stands in.
+    pub file: String,
+    /// Where in it, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
-/// The cases of a profile, in the order of the files.
-pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue) -> Vec<Entry> {
-    prepare(library, profile, catalogue);
+/// The cases of a profile, in the order of the files; with their places only where these are wanted, since they take
+/// as long to find as the suites take to read.
+pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue, places: bool) -> Vec<Entry> {
+    if places {
+        prepare(library, profile);
+    }
     let mut entries = Vec::new();
     for file in library.suites() {
         for (index, case) in file.suite.cases.iter().enumerate() {
@@ -60,27 +66,23 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue) -> V
                 tags: both(&file.suite.tags, &case.tags),
                 rows: case.rows.iter().map(|row| row.id.clone()).collect(),
                 rule: case.rule.is_some(),
-                place: file.place(&format!("cases[{index}].id")),
+                file: file.file.clone(),
+                place: places.then(|| file.place(&format!("cases[{index}].id"))),
             });
         }
     }
     entries
 }
 
-/// Reads places and catalogue on as many threads as there are processors. Both are read on first use anyway; together
-/// they take as long as the suites themselves, and a list should be there at once.
-fn prepare(library: &Library, profile: &Profile, catalogue: &Catalogue) {
+/// Reads the places on as many threads as there are processors. They are read on first use anyway; together they take
+/// as long as the suites themselves, and a list should be there at once.
+fn prepare(library: &Library, profile: &Profile) {
     let included = |file: &&SuiteFile| file.suite.cases.iter().any(|case| profile.includes(file, case));
-    let mut work: Vec<Box<dyn Fn() + Send + Sync + '_>> = catalogue.readers();
-    for file in library.suites().iter().filter(included) {
-        work.push(Box::new(|| {
-            file.text().places();
-        }));
-    }
+    let work: Vec<&SuiteFile> = library.suites().iter().filter(included).collect();
     let next = AtomicUsize::new(0);
     let take = || {
         while let Some(one) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            one();
+            one.text().places();
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
@@ -98,8 +100,8 @@ pub fn text(entries: &[Entry]) -> String {
     let mut text = String::new();
     let mut file = "";
     for entry in entries {
-        if entry.place.file != file {
-            file = &entry.place.file;
+        if entry.file != file {
+            file = &entry.file;
             let gap = if text.is_empty() { "" } else { "\n" };
             let _ = writeln!(text, "{gap}{file}");
         }
@@ -117,7 +119,7 @@ pub fn text(entries: &[Entry]) -> String {
             Level::May => (must, should, may + 1),
         });
     let suites = {
-        let mut files: Vec<&str> = entries.iter().map(|entry| entry.place.file.as_str()).collect();
+        let mut files: Vec<&str> = entries.iter().map(|entry| entry.file.as_str()).collect();
         files.dedup();
         files.len()
     };
@@ -142,12 +144,11 @@ mod tests {
     fn every_case_stands_once_with_its_place() {
         let library = Library::embedded().unwrap();
         let profile = Profile::by_name(&library, "rfc").unwrap();
-        let entries = entries(&library, profile, Catalogue::embedded());
+        let entries = entries(&library, profile, Catalogue::embedded(), true);
         assert_eq!(entries.len(), profile.cases(&library).count());
         let first = entries.first().unwrap();
-        let source =
-            library.suites().iter().find(|file| file.file == first.place.file).unwrap().text().source();
-        let line = source.lines().nth(first.place.line as usize - 1).unwrap();
+        let source = library.suites().iter().find(|file| file.file == first.file).unwrap().text().source();
+        let line = source.lines().nth(first.place.as_ref().unwrap().line as usize - 1).unwrap();
         assert!(line.contains(first.id.split('/').nth(1).unwrap()), "{line}");
         let text = text(&entries);
         assert!(text.lines().count() >= entries.len() + 2);

@@ -377,7 +377,7 @@ fn find(
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let trouble = |error: &std::io::Error| {
-        Diagnostic::about_file(directory.display().to_string(), format!("cannot be read: {error}"), None)
+        Diagnostic::about_file(directory.display().to_string(), unreadable(error), None)
     };
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -413,13 +413,20 @@ fn find(
     }
 }
 
-fn read_text(file: &Path) -> Result<String, String> {
-    let size = fs::metadata(file).map_err(|error| format!("cannot be read: {error}"))?.len();
-    if size > yaml::MAX_FILE {
-        return Err(format!("is too large: {size} bytes, at most {} are read", yaml::MAX_FILE));
+fn unreadable(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        _ => format!("this cannot be read: {error}"),
     }
-    let bytes = fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|error| format!("is no UTF-8 text: {error}"))
+}
+
+fn read_text(file: &Path) -> Result<String, String> {
+    let size = fs::metadata(file).map_err(|error| unreadable(&error))?.len();
+    if size > yaml::MAX_FILE {
+        return Err(format!("this is too large: {size} bytes, at most {} are read", yaml::MAX_FILE));
+    }
+    let bytes = fs::read(file).map_err(|error| unreadable(&error))?;
+    String::from_utf8(bytes).map_err(|error| format!("this is no UTF-8 text: {error}"))
 }
 
 fn json_trouble(source: &Source, error: &serde_json::Error) -> Diagnostic {

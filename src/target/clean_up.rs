@@ -244,7 +244,7 @@ impl Target {
     }
 
     /// Endpoints where this run created something, or tried to.
-    fn touched(&self) -> Vec<String> {
+    pub(super) fn touched(&self) -> Vec<String> {
         let state = self.state();
         let mut endpoints: Vec<String> =
             state.register.all().map(|resource| resource.endpoint.clone()).collect();

@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) disowned: Vec<(String, String, String)>,
     /// Resources that could not be shown to be ours yet: endpoint, id, what proof is missing.
     pub(super) unproven: Vec<(String, String, String)>,
+    /// Endpoints where an answer to a create was seen to be true.
+    pub(crate) honest: BTreeSet<String>,
     /// Endpoints that a create was sent to.
     pub(super) tried: BTreeSet<String>,
     /// Endpoint and resource type of what can be created.

@@ -145,11 +145,12 @@ impl Target {
     }
 
     /// Whether the budget allows one more request, keeping back what the clean-up will need: one for each
-    /// resource that is ours and for each create under way.
+    /// resource that is ours, for each create under way, and for the last look at each endpoint written to.
     fn within_budget(&self, purpose: Purpose, spend: bool) -> Result<(), String> {
+        let touched = self.touched().len();
         let mut state = self.state();
         if let (Some(most), Purpose::Run) = (self.requests, purpose) {
-            let kept = state.register.alive().count() + state.intents.len();
+            let kept = state.register.alive().count() + state.intents.len() + touched;
             if state.made + 1 + kept as u64 > most {
                 return Err(format!(
                     "the budget of {most} requests is spent ({kept} are kept for the clean-up)"

@@ -203,7 +203,13 @@ pub enum BodyProblem {
     },
 }
 
+/// U+FEFF in UTF-8.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 fn read_json(bytes: &[u8]) -> Result<Value, BodyProblem> {
+    // A byte order mark is forbidden (RFC 8259 section 8.1) and commonly survived; a rule reports it, and the
+    // rest of the answer is judged all the same.
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.is_empty() {
         return Err(BodyProblem::Empty);
     }

@@ -98,7 +98,7 @@ pub fn hint(failure: &TransportFailure) -> String {
         }
         TransportFailure::Tls { why, .. } if why.contains("UnknownIssuer") || why.contains("CaUsedAsEndEntity") => {
             "the certificate is not signed by an authority that this machine trusts; trust its authority with \
-             --ca FILE, or take any certificate with --insecure"
+             --cacert FILE, or take any certificate with --insecure"
                 .to_owned()
         }
         TransportFailure::Tls { why, .. } if why.contains("Expired") => {
@@ -119,6 +119,9 @@ pub fn hint(failure: &TransportFailure) -> String {
         }
         TransportFailure::Closed { .. } => {
             "the server, or something before it, hangs up; its log should say why".to_owned()
+        }
+        TransportFailure::NotHttp { why } if why.contains("head is too large") => {
+            "its answers carry more in their headers than HTTP clients read; a proxy before it may add them".to_owned()
         }
         TransportFailure::NotHttp { .. } => {
             "something else than an HTTP server listens there; if it speaks TLS, use https://".to_owned()

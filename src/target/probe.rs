@@ -8,7 +8,7 @@ use url::Url;
 
 use super::capabilities::{Answer, Capabilities, Discovery};
 use super::client::Target;
-use super::exchange::{Exchange, ExchangeId, TransportFailure};
+use super::exchange::{BodyProblem, Exchange, ExchangeId, TransportFailure};
 use super::failure::{self, shorten};
 use super::guard::Refusal;
 use super::request::RequestPlan;
@@ -77,6 +77,12 @@ pub enum ProbeError {
         /// The status.
         status: u16,
     },
+    /// The budget does not cover the questions.
+    #[error("the probe did not come to its end: {why}")]
+    NotSent {
+        /// Why the next question was not sent.
+        why: String,
+    },
     /// The request could not be sent.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -94,9 +100,7 @@ impl ProbeError {
             },
             ProbeError::Unauthorized { challenge, .. } => {
                 let mut hint =
-                    "check that the variable of --token-env holds a token that is valid for this tenant \
-                                and may read users"
-                        .to_owned();
+                    "check that they are complete, valid for this tenant, and may read users".to_owned();
                 if let Some(challenge) = challenge {
                     let _ = write!(hint, "; the server asks for '{challenge}'");
                 }
@@ -107,7 +111,9 @@ impl ProbeError {
                 "too many requests: wait, and give the server's limit with --rate".to_owned()
             }
             ProbeError::Down { .. } => "the server's log should say why".to_owned(),
-            ProbeError::Refused(_) => "raise --requests".to_owned(),
+            ProbeError::NotSent { .. } | ProbeError::Refused(_) => {
+                "raise --requests; the probe alone takes up to seven".to_owned()
+            }
         }
     }
 
@@ -115,7 +121,9 @@ impl ProbeError {
     /// SCIM service provider could be reached.
     pub fn exit(&self) -> Exit {
         match self {
-            ProbeError::Unauthorized { .. } | ProbeError::Refused(_) => Exit::Usage,
+            ProbeError::Unauthorized { .. } | ProbeError::NotSent { .. } | ProbeError::Refused(_) => {
+                Exit::Usage
+            }
             ProbeError::Unreachable { .. } | ProbeError::NotScim { .. } | ProbeError::Down { .. } => {
                 Exit::Unreachable
             }
@@ -205,9 +213,10 @@ impl Asked<'_> {
                 Answer { status: Some(response.status), json, summary: summary(&exchange) }
             }
             // A server may choke on one question only, such as a huge /Schemas; but not on the first.
-            Err(failure)
-                if self.statuses.is_empty() || matches!(failure, TransportFailure::NotSent { .. }) =>
-            {
+            Err(TransportFailure::NotSent { why }) => {
+                return Err(ProbeError::NotSent { why: why.clone() });
+            }
+            Err(failure) if self.statuses.is_empty() => {
                 let url = exchange.request.url.clone();
                 return Err(ProbeError::Unreachable { url, failure: failure.clone() });
             }
@@ -229,7 +238,11 @@ impl Asked<'_> {
         }
         let location = last.response().and_then(|response| response.header("Location"));
         let elsewhere = location.and_then(|location| Url::parse(&last.request.url).ok()?.join(location).ok());
+        let broken = last.response().and_then(|response| response.body.json().err());
         let hint = match elsewhere {
+            _ if broken.is_some_and(is_cut) => {
+                "the server, or something before it, does not deliver its answers whole; its log should say why".to_owned()
+            }
             Some(url) => format!("it redirects to {}; is the base URL there?", shorten(url.as_str(), 200)),
             None if target.url().path().to_ascii_lowercase().contains("scim") => {
                 "is this the base URL, the part before /Users? Its documentation should say".to_owned()
@@ -252,8 +265,11 @@ fn summary(exchange: &Exchange) -> String {
     let status = response.status;
     let body = &response.body;
     match body.json() {
+        Ok(json) if status < 300 && !looks_like_scim(json) => {
+            format!("answered {status} with JSON that is no SCIM message (no 'schemas' in it)")
+        }
         Ok(_) => format!("answered {status}"),
-        Err(_) if body.is_empty() => format!("answered {status} without a body"),
+        Err(BodyProblem::Empty) => format!("answered {status} without a body"),
         Err(problem) => {
             let start = body.text().trim_start().chars().next();
             let kind = response.header("Content-Type").unwrap_or_default();
@@ -261,13 +277,18 @@ fn summary(exchange: &Exchange) -> String {
             if html {
                 format!("answered {status} with HTML")
             } else {
-                format!(
-                    "answered {status} with something else than JSON ({})",
-                    shorten(&problem.to_string(), 120)
-                )
+                format!("answered {status}, but {}", shorten(&problem.to_string(), 120))
             }
         }
     }
+}
+
+/// Whether the body did not come whole, so that it says nothing about what answers there.
+fn is_cut(problem: &BodyProblem) -> bool {
+    matches!(
+        problem,
+        BodyProblem::CutOff { .. } | BodyProblem::TooLarge { .. } | BodyProblem::Compression { .. }
+    )
 }
 
 /// An object with `schemas`, as all SCIM messages and resources have, or with a list's members.

@@ -168,8 +168,23 @@ impl Target {
             Proof::Foreign("a resource of this id was there before the request")
         } else if status == 200 && body.is_some_and(is_old) {
             Proof::Foreign("its meta.created lies long before the request, and the answer is 200")
-        } else if marked {
+        } else if marked && self.state().honest.contains(endpoint) {
             Proof::Ours
+        } else if marked {
+            // An answer may merely repeat the request. The first one at each endpoint has to be true to what a read
+            // shows; a service provider that gets the id right once is trusted with it.
+            read_back = self.fetch(endpoint, &id, &intent.origin, purpose).await;
+            let shown = read_back.as_ref().filter(|exchange| exchange.status() == Some(200));
+            match shown.and_then(|exchange| exchange.json()) {
+                Some(resource) if self.state().register.marks(resource) => {
+                    self.state().honest.insert(endpoint.to_owned());
+                    Proof::Ours
+                }
+                Some(resource) if is_named(resource) => {
+                    Proof::Foreign("the answer repeats the request, but a read shows another resource")
+                }
+                _ => Proof::Ours,
+            }
         } else if intent.value.is_none() && !intent.marked {
             Proof::Missing("the request carried no mark of this run")
         } else {
@@ -315,6 +330,11 @@ fn never_left(failure: &super::exchange::TransportFailure) -> bool {
 
 fn resource_type_of(body: Option<&Value>) -> Option<String> {
     body?.pointer("/meta/resourceType")?.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// Whether the resource has a name by which somebody could tell whose it is.
+fn is_named(resource: &Value) -> bool {
+    ["userName", "displayName"].iter().any(|name| resource.get(name).is_some_and(Value::is_string))
 }
 
 /// Whether a resource says that it was created long ago. Dates before 2000 are no dates but a store's zero.

@@ -122,6 +122,7 @@ impl Target {
                 intents,
                 disowned: Vec::new(),
                 unproven: Vec::new(),
+                honest: Default::default(),
                 endpoints: vec![
                     ("/Users".to_owned(), "User".to_owned()),
                     ("/Groups".to_owned(), "Group".to_owned()),

@@ -13,6 +13,7 @@ use scimspec::run::{self, Observer, Shared, Templates};
 use scimspec::server::{self, Fault, ServerOptions};
 use scimspec::suite::fresh::{Generator, Patterns};
 use scimspec::suite::load::Library;
+use scimspec::suite::model::Permission;
 use scimspec::target::exchange::Exchange;
 use scimspec::target::probe::{Probe, ProbeError, probe};
 use scimspec::target::{CleanUp, Credentials, Limits, Target, TargetOptions};
@@ -101,7 +102,8 @@ impl<'a> Trial<'a> {
         .expect("the options are sound");
         let probe = probe(&target).await?;
         let claims = |requires: &_| probe.capabilities.check(requires);
-        let conditions = Conditions { claims: &claims, allow: &[], read_only: self.read_only };
+        let conditions =
+            Conditions { claims: &claims, allow: &[Permission::Disruptive], read_only: self.read_only };
         let selection = Selection::new(&self.cases, &[], &[]).expect("ids are patterns");
         let catalogue = Catalogue::embedded();
         let plan = plan(library().suites(), catalogue, self.profile, &selection, &conditions);

@@ -104,7 +104,8 @@ impl Behaviour {
         Behaviour::RedirectLoop,
     ];
 
-    fn act(self, request: &Received) -> Act {
+    /// What this behaviour does with a request.
+    pub fn act(self, request: &Received) -> Act {
         let body = |bytes: &[u8]| Act::Bytes(answer(200, &[], bytes));
         let head = |length: usize| {
             format!(
@@ -199,10 +200,18 @@ impl Received {
 /// What is done with one request.
 pub enum Act {
     Bytes(Vec<u8>),
-    Drip { first: Vec<u8>, then: Vec<u8>, every: Duration },
-    Endless { first: Vec<u8> },
+    Drip {
+        first: Vec<u8>,
+        then: Vec<u8>,
+        every: Duration,
+    },
+    Endless {
+        first: Vec<u8>,
+    },
     Hang,
     Close,
+    /// Closes the connection and stops to listen: the server has died.
+    Die,
 }
 
 impl Act {
@@ -257,6 +266,7 @@ pub struct Hostile {
 }
 
 struct Shared {
+    port: u16,
     script: Box<Script>,
     close_at_once: bool,
     received: Mutex<Vec<Received>>,
@@ -285,6 +295,7 @@ impl Hostile {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
+            port,
             script,
             close_at_once,
             received: Mutex::default(),
@@ -333,13 +344,17 @@ impl Hostile {
 
 impl Drop for Hostile {
     fn drop(&mut self) {
-        self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, so that it sees the flag.
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        self.shared.stop();
     }
 }
 
 impl Shared {
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, so that it sees the flag.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+
     fn serve(&self, mut stream: TcpStream) {
         if self.close_at_once {
             return;
@@ -349,6 +364,7 @@ impl Shared {
         let stopped = || self.stopping.load(Ordering::SeqCst);
         match (self.script)(&request) {
             Act::Close => {}
+            Act::Die => return self.stop(),
             Act::Bytes(bytes) => {
                 let _ = stream.write_all(&bytes);
             }
@@ -412,6 +428,42 @@ fn read(stream: &mut TcpStream) -> Option<Received> {
         }
     }
     Some(request)
+}
+
+/// Passes a request on to the server at a port of this machine and gives its answer, in which it takes the other's
+/// place: absolute URLs lead back to where the request was sent.
+pub fn forward(port: u16, request: &Received) -> Act {
+    let Some(answer) = forwarded(port, request) else { return Act::Close };
+    let here = request.header("host").unwrap_or_default().to_owned();
+    let there = format!("127.0.0.1:{port}");
+    // Ports that the system hands out have five digits, so that lengths stay what they are.
+    assert_eq!(here.len(), there.len());
+    let mut answer = answer;
+    let mut at = 0;
+    while let Some(found) = answer[at..].windows(there.len()).position(|part| part == there.as_bytes()) {
+        answer[at + found..at + found + there.len()].copy_from_slice(here.as_bytes());
+        at += found + there.len();
+    }
+    Act::Bytes(answer)
+}
+
+/// The answer of the server at that port, byte for byte; `None` if it has gone.
+pub fn forwarded(port: u16, request: &Received) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let mut head = format!(
+        "{} {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n",
+        request.method, request.path
+    );
+    for (name, value) in &request.headers {
+        if !["host", "connection"].contains(&name.to_ascii_lowercase().as_str()) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    head.push_str("\r\n");
+    stream.write_all(&[head.into_bytes(), request.body.clone()].concat()).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    Some(answer)
 }
 
 /// A small directory with just enough SCIM to create, list, read and delete, for scripts to build upon.
@@ -497,4 +549,33 @@ impl Directory {
             _ => Act::json(405, &error(405, "no")),
         }
     }
+}
+
+/// A TLS server with a certificate that nobody signed; every connection gets `{}`.
+pub async fn tls_server() -> (u16, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(&answer(200, &[], b"{}")).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    (port, made.cert.pem())
 }

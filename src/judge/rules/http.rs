@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use super::{Fault, Rule, RuleVerdict, View, is_known_endpoint, success, verdict};
 use crate::judge::{error, words};
 use crate::scim::names;
-use crate::target::exchange::{BodyProblem, Exchange, Response};
+use crate::target::exchange::{BYTE_ORDER_MARK, BodyProblem, Exchange, Response};
 
 pub const NO_SERVER_ERROR: Rule = Rule { name: "no-server-error", subject: "answer", judge: no_server_error };
 pub const CONTENT_TYPE: Rule =
@@ -178,30 +178,25 @@ fn json_well_formed(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     if !is_json(response) {
         return RuleVerdict::NotEligible;
     }
-    let problem = match response.body.json() {
-        Ok(_) => return RuleVerdict::Held,
-        // Our own limit, and a connection that broke, say nothing about the JSON.
-        Err(BodyProblem::Empty | BodyProblem::TooLarge { .. } | BodyProblem::CutOff { .. }) => {
-            return RuleVerdict::NotEligible;
-        }
-        Err(problem) => problem,
-    };
-    let has_mark = response.body.bytes().starts_with(b"\xef\xbb\xbf");
-    let fault = if has_mark {
-        Fault::new(
+    let fault = match response.body.json() {
+        Ok(_) if response.body.bytes().starts_with(BYTE_ORDER_MARK) => Fault::new(
             "the body begins with a byte order mark",
             "JSON in UTF-8 without a mark",
             "a byte order mark",
         )
         .class("JSON", "byte order mark")
-        .breaks(&["RFC8259-8.1-02"])
-    } else {
-        Fault::new(
+        .breaks(&["RFC8259-8.1-02"]),
+        Ok(_) => return RuleVerdict::Held,
+        // Our own limit, and a connection that broke, say nothing about the JSON.
+        Err(BodyProblem::Empty | BodyProblem::TooLarge { .. } | BodyProblem::CutOff { .. }) => {
+            return RuleVerdict::NotEligible;
+        }
+        Err(problem) => Fault::new(
             format!("the body calls itself JSON, but {}", words::problem(problem, response)),
             "well-formed JSON in UTF-8",
             words::clip(&response.body.text(), 200),
         )
-        .class("JSON", words::problem_class(problem))
+        .class("JSON", words::problem_class(problem)),
     };
     verdict("json-well-formed", exchange, vec![fault])
 }

@@ -645,7 +645,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "GET /Groups takes longer than 600 ms.",
         "Okta, whose SPEC test wants an answer within 600 ms",
-        &[],
+        &["OKTA-SPEC-10"],
         &[At(|seen, answer| {
             if *seen.endpoint == Endpoint::Resources(Kind::Group) && seen.request.method == Method::GET {
                 answer.delay = Some(Duration::from_millis(700));
@@ -656,7 +656,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "slow-users",
         &[],
         "GET /Users takes longer than 600 ms.",
-        "Okta, whose SPEC test wants an answer within 600 ms",
+        "clients with a short time-out",
         &[],
         &[At(|seen, answer| {
             if *seen.endpoint == Endpoint::Resources(Kind::User) && seen.request.method == Method::GET {
