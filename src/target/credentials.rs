@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn basic_masks_password_and_pair_but_not_the_user() {
         let basic = Credentials::basic("admin", "hunter22").unwrap();
-        let masks = Masks::new(&[basic.clone()]);
+        let masks = Masks::new(std::slice::from_ref(&basic));
         let (_, value) = basic.on_the_wire().unwrap();
         assert_eq!(masks.header(&value), "Basic ***");
         assert_eq!(masks.text("admin has hunter22"), "admin has ***");
