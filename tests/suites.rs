@@ -91,6 +91,7 @@ fn assert_conformant(ran: &Ran) {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(ran.probe.problems.is_empty(), "{:?}", ran.probe.problems);
     assert!(ran.clean_up.is_complete(), "{:?}", ran.clean_up.left);
     assert!(ran.clean_up.disowned.is_empty(), "{:?}", ran.clean_up.disowned);
     assert_eq!(ran.remaining, Ok(Vec::new()), "the server is empty afterwards");

@@ -56,10 +56,10 @@ fn base(
     let (state, id) = match (&becomes.from, &becomes.sent) {
         (Some(name), None) => {
             let handle = bench.context.ours.handle(name).ok_or_else(|| {
-                bench.error("becomes.from", format!("'{name}' names no single resource of this case"))
+                bench.lack("becomes.from", format!("'{name}' names no single resource of this case"))
             })?;
             let state = handle.state.clone().ok_or_else(|| {
-                bench.error("becomes.from", format!("no state of '{name}' is known; read it before"))
+                bench.lack("becomes.from", format!("no state of '{name}' is known; read it before"))
             })?;
             (state, handle.id.clone())
         }
@@ -79,7 +79,7 @@ fn base(
         .and_then(|operations| patch::apply(&operations, &state, definition, options))
         .map_err(|error| {
             let message = format!("the operations of step '{step}' cannot be applied: {error}");
-            bench.error("becomes.patched-by", message)
+            bench.lack("becomes.patched-by", message)
         })?;
     Ok((patched, id))
 }
@@ -89,7 +89,7 @@ fn sent<'a>(bench: &Bench<'a>, part: &str, step: &str) -> Result<&'a Value, Expe
         .context
         .sent
         .get(step)
-        .ok_or_else(|| bench.error(part, format!("no step '{step}' has sent a body before this one")))
+        .ok_or_else(|| bench.lack(part, format!("no step '{step}' has sent a body before this one")))
 }
 
 /// Sets and removes top-level attributes. What is set to null or left out stays as an explicit null: it must

@@ -8,7 +8,7 @@ use super::{ExpectError, words};
 use crate::outcome::{Difference, Finding, Level, Severity, Signature};
 use crate::requirement::Catalogue;
 use crate::suite::model::Requires;
-use crate::suite::template::Escape;
+use crate::suite::template::{Escape, TemplateError};
 use crate::target::exchange::{Exchange, Response};
 
 /// The most differences that one finding lists.
@@ -146,22 +146,32 @@ impl<'a> Bench<'a> {
 
     /// Something wrong with the expectation itself.
     pub fn error(&self, part: &str, message: impl Into<String>) -> ExpectError {
-        ExpectError { message: message.into(), place: Some((self.context.place)(&self.path(part))) }
+        let place = Some((self.context.place)(&self.path(part)));
+        ExpectError { is_lack: false, message: message.into(), place }
+    }
+
+    /// The error that an earlier answer did not bring what that part of the block stands on.
+    pub fn lack(&self, part: &str, message: impl Into<String>) -> ExpectError {
+        ExpectError { is_lack: true, ..self.error(part, message) }
+    }
+
+    fn template(&self, part: &str, error: &TemplateError) -> ExpectError {
+        ExpectError { is_lack: error.is_lack(), ..self.error(part, error.to_string()) }
     }
 
     /// The value with its names resolved.
     pub fn resolve(&self, part: &str, value: &Value) -> Result<Value, ExpectError> {
-        self.context.scope.resolve(value).map_err(|error| self.error(part, error.to_string()))
+        self.context.scope.resolve(value).map_err(|error| self.template(part, &error))
     }
 
     /// The text with its names resolved.
     pub fn text(&self, part: &str, text: &str) -> Result<String, ExpectError> {
-        self.context.scope.text(text, Escape::None).map_err(|error| self.error(part, error.to_string()))
+        self.context.scope.text(text, Escape::None).map_err(|error| self.template(part, &error))
     }
 
     /// A JSONPath with its names resolved, each escaped as inside a string literal.
     pub fn json_path(&self, part: &str, path: &str) -> Result<String, ExpectError> {
-        self.context.scope.text(path, Escape::JsonString).map_err(|error| self.error(part, error.to_string()))
+        self.context.scope.text(path, Escape::JsonString).map_err(|error| self.template(part, &error))
     }
 
     /// Why a part that requires something is not judged, if it is not.

@@ -512,7 +512,7 @@ fn instant(
 ) -> Result<(chrono::DateTime<chrono::Utc>, String), ExpectError> {
     match datetime::parse(text) {
         Some(instant) => Ok((instant.utc, words::clip(text, 60))),
-        None => Err(bench.error(name, format!("'{}' is no dateTime to compare with", words::clip(text, 60)))),
+        None => Err(bench.lack(name, format!("'{}' is no dateTime to compare with", words::clip(text, 60)))),
     }
 }
 

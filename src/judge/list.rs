@@ -109,11 +109,11 @@ fn exactly(
     for name in names {
         let handles = bench.context.ours.handles(name);
         if handles.is_empty() {
-            return Err(bench.error("list.ours", format!("'{name}' names no resource of this case")));
+            return Err(bench.lack("list.ours", format!("'{name}' names no resource of this case")));
         }
         for handle in handles {
             let id = handle.id.as_deref().ok_or_else(|| {
-                bench.error("list.ours", format!("'{name}' has no id: the service provider gave none"))
+                bench.lack("list.ours", format!("'{name}' has no id: the service provider gave none"))
             })?;
             expected.push((name, id));
         }

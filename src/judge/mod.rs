@@ -53,10 +53,14 @@ pub struct Judgement {
     pub error: Option<ExpectError>,
 }
 
-/// Why an expectation cannot be judged: the suite's fault, or ours, never the service provider's.
+/// Why an expectation cannot be judged. Nothing of it is a finding: what a service provider got wrong before is one
+/// of the step that showed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ExpectError {
+    /// Whether the expectation is sound, but an earlier answer did not bring what it stands on. Otherwise the suite is
+    /// wrong.
+    pub is_lack: bool,
     /// What is wrong, and how to mend it.
     pub message: String,
     /// Where in the suite.

@@ -54,6 +54,17 @@ pub enum RequestError {
     NoSource,
 }
 
+impl RequestError {
+    /// Whether the step is sound, but an earlier answer did not bring what its request stands on.
+    pub fn is_lack(&self) -> bool {
+        match self {
+            RequestError::Template(error) => error.is_lack(),
+            RequestError::Missing { what, .. } => *what != "fixture",
+            RequestError::Line { .. } | RequestError::NoSource => false,
+        }
+    }
+}
+
 /// Where bodies come from: what a case knows when it builds a request.
 pub trait Sources {
     /// The values that `${…}` stands for.

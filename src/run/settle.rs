@@ -27,7 +27,9 @@ impl CaseRun<'_> {
         let exchange = &sent.exchange;
         self.shared.mute(&expect.mutes, exchange.id);
         if let Some(error) = judgement.error {
-            return self.suite_error(error.to_string());
+            // What was found before the error is the service provider's all the same.
+            self.part().findings.extend(judgement.findings);
+            return self.stop(error.is_lack, error.to_string());
         }
         let failed = judgement.findings.iter().any(|finding| finding.severity == Severity::Failure);
         if let (Some(id), Some(matched)) = (&step.id, judgement.matched) {

@@ -52,7 +52,7 @@ impl CaseRun<'_> {
             }
             Action::Read(name) => {
                 let Some((endpoint, id)) = self.names.whereabouts(name) else {
-                    return self.suite_error(format!("{path}: there is no resource '{name}' to read"));
+                    return self.stop(true, format!("{path}: there is no resource '{name}' to read"));
                 };
                 let flow = self.exchange(step, Ok(request::read(&endpoint, &id)), &asked, &place).await;
                 if let Some(state) = self.last_resource(&id) {
@@ -63,7 +63,7 @@ impl CaseRun<'_> {
             Action::Unchanged(all) => {
                 for name in all {
                     let Some((endpoint, id)) = self.names.whereabouts(name) else {
-                        return self.suite_error(format!("{path}: there is no resource '{name}' to compare"));
+                        return self.stop(true, format!("{path}: there is no resource '{name}' to compare"));
                     };
                     let unchanged = Expect {
                         status: Some(StatusSet(vec![StatusPattern::Code(200)])),
@@ -133,7 +133,7 @@ impl CaseRun<'_> {
     ) -> Flow {
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(error) => return self.suite_error(error.to_string()),
+            Err(error) => return self.stop(error.is_lack(), error.to_string()),
         };
         if let (Some(id), Some(json)) = (&step.id, &prepared.json) {
             self.names.sent.insert(id.clone(), json.clone());
@@ -244,7 +244,16 @@ impl CaseRun<'_> {
     }
 
     pub(super) fn suite_error(&mut self, detail: String) -> Flow {
-        self.part().trouble = Some(Verdict::Errored { cause: ErrorCause::Suite { detail } });
+        self.stop(false, detail)
+    }
+
+    /// Ends the case: for want of what an earlier answer should have brought, or by a fault of the suite.
+    pub(super) fn stop(&mut self, is_lack: bool, detail: String) -> Flow {
+        self.part().trouble = Some(if is_lack {
+            precondition(detail)
+        } else {
+            Verdict::Errored { cause: ErrorCause::Suite { detail } }
+        });
         Flow::End
     }
 }

@@ -774,7 +774,7 @@ pub enum Capability {
     ResourceTypes,
     /// /ServiceProviderConfig can be read.
     ServiceProviderConfig,
-    /// Requests without credentials are refused somewhere, so that there is something to test.
+    /// Credentials are configured, so that there is something to test.
     Authentication,
 }
 

@@ -121,6 +121,14 @@ pub enum TemplateError {
     },
 }
 
+impl TemplateError {
+    /// Whether the reference is sound and its value is not: in a suite that passed the lint, an earlier answer did not
+    /// bring it.
+    pub fn is_lack(&self) -> bool {
+        !matches!(self, TemplateError::Malformed { .. })
+    }
+}
+
 fn hint(known: &[String], word: &str) -> String {
     suggestion(word, known.iter().map(String::as_str)).map(|hint| format!("; {hint}")).unwrap_or_default()
 }
