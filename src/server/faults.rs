@@ -7,6 +7,7 @@ mod filters;
 mod http;
 mod lists;
 mod patches;
+mod rare;
 mod representation;
 mod writes;
 
@@ -30,12 +31,13 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         filters::FAULTS,
         writes::FAULTS,
         patches::FAULTS,
+        rare::FAULTS,
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// filters, writes, PATCH.
+/// filters, writes, PATCH, rare things.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }

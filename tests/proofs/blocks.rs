@@ -604,10 +604,20 @@ impl Bench<'_> {
         }
         let Some((parent, last)) = written.rsplit_once(['.', '[']) else { return };
         let parent = parent.trim_end_matches('.');
+        let value = match &check.excludes {
+            Some(value) => self.context.scope.resolve(value).unwrap_or_default(),
+            None => json!("altered"),
+        };
+        let value = elements(&value).first().cloned().unwrap_or_default();
+        let name = last.trim_end_matches(']').trim_matches(['\'', '"']);
+        // `$.groups[*].value` where there are no groups.
+        if let Some(names) = parent.strip_suffix("[*]").and_then(singular) {
+            let rows = json!([{name: value}]);
+            return demand("there", alter::json(self.exchange, |body| put(body, &names, &rows)));
+        }
         let Ok(parent) = self.context.scope.text(parent, Escape::JsonString) else { return };
         let Ok(parent) = serde_json_path::JsonPath::parse(&parent) else { return };
         let Some(body) = self.exchange.json() else { return };
-        let name = last.trim_end_matches(']').trim_matches(['\'', '"']);
         let pointers: Vec<String> = parent
             .query_located(body)
             .locations()
@@ -618,10 +628,6 @@ impl Bench<'_> {
         {
             return;
         }
-        let value = match &check.excludes {
-            Some(value) => self.context.scope.resolve(value).unwrap_or_default(),
-            None => json!("altered"),
-        };
         let there = alter::json(self.exchange, |body| {
             for pointer in &pointers {
                 if let Some(Value::Object(members)) = body.pointer_mut(pointer) {

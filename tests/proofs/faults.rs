@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use scimspec::outcome::{ErrorCause, Level, Outcome, Verdict};
+use scimspec::outcome::{ErrorCause, Level, Outcome, Reading, Verdict};
 use scimspec::requirement::Catalogue;
 use scimspec::server::{Fault, FaultEntry, faults};
 use serde::{Deserialize, Serialize};
@@ -50,9 +50,9 @@ pub struct Sighting {
 }
 
 /// Runs the cases named (none: all) against a server with one fault.
-pub fn run(entry: &FaultEntry, cases: Vec<String>) -> Sighting {
+pub fn run(entry: &FaultEntry, cases: Vec<String>, reading: Reading) -> Sighting {
     let fault = Fault::from_name(entry.name).expect("it stands in the catalogue");
-    let trial = Trial { faults: vec![fault], cases, jobs: 1, ..Trial::of(everything()) };
+    let trial = Trial { faults: vec![fault], cases, reading, jobs: 1, ..Trial::of(everything()) };
     match trial.run() {
         Ok(ran) => sighting(entry, &ran),
         Err(error) => Sighting { no_run: Some(error.to_string()), ..Sighting::default() },
@@ -128,6 +128,9 @@ pub struct Killers {
     /// Cases that take note.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub noted: BTreeSet<String>,
+    /// Cases that only warn or take note in the lenient reading, and fail in the strict one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub strict: BTreeSet<String>,
     /// Cases that run beside them, so that rules have something to see.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub beside: BTreeSet<String>,
@@ -148,6 +151,14 @@ impl Killers {
         self.all().map(|(case, _)| case.to_owned()).chain(self.beside.iter().cloned()).collect()
     }
 
+    /// The cases that have to run in the strict reading.
+    pub fn strict_cases(&self) -> Vec<String> {
+        if self.strict.is_empty() {
+            return Vec::new();
+        }
+        self.strict.iter().chain(&self.beside).cloned().collect()
+    }
+
     /// Records that a case sees it.
     pub fn record(&mut self, case: &str, sight: &Sight) {
         let of_verdict = match sight.verdict.as_str() {
@@ -163,37 +174,61 @@ impl Killers {
 }
 
 /// Which killers to record of all that there are: for each fault one that is about it, and each proven case with the
-/// fault that fewest others see.
+/// fault that fewest others see. Where nothing but warnings are to be had of a must, the strict reading is tried.
 pub fn choose(matrix: &BTreeMap<String, Sighting>) -> BTreeMap<String, Killers> {
     let mut chosen: BTreeMap<String, Killers> = BTreeMap::new();
-    for (fault, sighting) in matrix {
-        let killers = chosen.entry(fault.clone()).or_default();
+    for entry in faults::catalogue() {
+        let killers = chosen.entry(entry.name.to_owned()).or_default();
+        let seen = &matrix[entry.name].seen;
         let rank = |verdict: &str| match verdict {
             "failed" => 0,
             "warned" => 1,
             _ => 2,
         };
-        let best = sighting.seen.iter().min_by_key(|(case, sight)| {
+        let best = seen.iter().min_by_key(|(case, sight)| {
             (rank(&sight.verdict), !sight.is_about_it, case.starts_with("rules/"), case.len())
         });
-        if let Some((case, sight)) = best {
-            killers.record(case, sight);
+        let Some((case, sight)) = best else { continue };
+        killers.record(case, sight);
+        if sight.verdict != "failed" && level(entry) == Level::Must {
+            let failing = seen.iter().find(|(case, sight)| fails_strictly(entry, case, sight));
+            if let Some((case, sight)) = failing {
+                killers.record(case, sight);
+                killers.strict.insert(case.clone());
+            }
         }
     }
     let cases: BTreeSet<&String> = matrix.values().flat_map(|sighting| sighting.seen.keys()).collect();
     for case in cases {
-        let fault = matrix
+        let sights: Vec<(&FaultEntry, usize, &Sight)> = faults::catalogue()
             .iter()
-            .filter_map(|(fault, sighting)| {
-                let sight = sighting.seen.get(case)?;
-                sight.is_proof().then_some((fault, sighting, sight))
+            .filter_map(|entry| {
+                let seen = &matrix[entry.name].seen;
+                Some((entry, seen.len(), seen.get(case)?))
             })
-            .min_by_key(|(fault, sighting, sight)| (!sight.is_about_it, sighting.seen.len(), fault.as_str()));
-        if let Some((fault, _, sight)) = fault {
-            chosen.entry(fault.clone()).or_default().record(case, sight);
+            .collect();
+        let proof = sights
+            .iter()
+            .filter(|(_, _, sight)| sight.is_proof())
+            .min_by_key(|(entry, seen, sight)| (!sight.is_about_it, *seen, entry.name));
+        if let Some((entry, _, sight)) = proof {
+            chosen.entry(entry.name.to_owned()).or_default().record(case, sight);
+        } else if let Some((entry, _, sight)) =
+            sights.iter().find(|(entry, _, sight)| fails_strictly(entry, case, sight))
+        {
+            let killers = chosen.entry(entry.name.to_owned()).or_default();
+            killers.record(case, sight);
+            killers.strict.insert(case.clone());
         }
     }
     chosen
+}
+
+/// Whether a case that only warns of a fault fails in the strict reading.
+fn fails_strictly(entry: &FaultEntry, case: &str, sight: &Sight) -> bool {
+    let cases = std::iter::once(case.to_owned()).chain(sight.origins.iter().cloned()).collect();
+    let sighting = run(entry, cases, Reading::Strict);
+    sighting.seen.get(case).is_some_and(|sight| sight.verdict == "failed")
 }
 
 /// Why a fault that breaks a must is only warned of, where that is right: the reading is lenient.

@@ -89,17 +89,20 @@ fn alter_all(reading: Reading) -> Altered {
 }
 
 /// All faults with the cases that are recorded to see them, and what these saw.
+#[derive(Default)]
 pub struct Caught {
     /// What is recorded.
     pub killers: BTreeMap<String, Killers>,
-    /// What came of it now.
-    pub sightings: BTreeMap<String, Sighting>,
+    /// What came of it now, in the lenient reading.
+    pub lenient: BTreeMap<String, Sighting>,
+    /// And in the strict one, of the cases that are to fail there.
+    pub strict: BTreeMap<String, Sighting>,
 }
 
 fn catch_all() -> Caught {
     let path = report::path("tests/killers.toml");
     if report::updates() {
-        let matrix = faults::for_each(|entry| faults::run(entry, Vec::new()));
+        let matrix = faults::for_each(|entry| faults::run(entry, Vec::new(), Reading::Lenient));
         report::keep_matrix(&matrix);
         let chosen = faults::choose(&matrix);
         let text = toml::to_string(&chosen).expect("names and lists");
@@ -107,12 +110,23 @@ fn catch_all() -> Caught {
     }
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let killers: BTreeMap<String, Killers> = toml::from_str(&text).expect("tests/killers.toml can be read");
-    let sightings = faults::for_each(|entry| {
-        let cases = killers.get(entry.name).map(Killers::cases).unwrap_or_default();
+    let again = |cases: Vec<String>, entry, reading| {
         // No case named would mean all of them.
-        if cases.is_empty() { Sighting::default() } else { faults::run(entry, cases) }
+        if cases.is_empty() { Sighting::default() } else { faults::run(entry, cases, reading) }
+    };
+    let sightings = faults::for_each(|entry| {
+        let recorded = killers.get(entry.name).cloned().unwrap_or_default();
+        (
+            again(recorded.cases(), entry, Reading::Lenient),
+            again(recorded.strict_cases(), entry, Reading::Strict),
+        )
     });
-    Caught { killers, sightings }
+    let mut caught = Caught { killers, ..Caught::default() };
+    for (fault, (lenient, strict)) in sightings {
+        caught.lenient.insert(fault.clone(), lenient);
+        caught.strict.insert(fault, strict);
+    }
+    caught
 }
 
 #[test]
@@ -150,12 +164,20 @@ fn every_fault_is_caught() {
     let mut wrong = Vec::new();
     for entry in server::faults::catalogue() {
         let recorded = CAUGHT.killers.get(entry.name).cloned().unwrap_or_default();
-        let sighting = &CAUGHT.sightings[entry.name];
+        let (sighting, strict) = (&CAUGHT.lenient[entry.name], &CAUGHT.strict[entry.name]);
         if let Some(why) = &sighting.no_run {
             wrong.push(format!("{}: no run: {why}", entry.name));
             continue;
         }
-        wrong.extend(sighting.troubles.iter().map(|trouble| format!("{}: {trouble}", entry.name)));
+        let troubles = sighting.troubles.iter().chain(&strict.troubles);
+        wrong.extend(troubles.map(|trouble| format!("{}: {trouble}", entry.name)));
+        for case in &recorded.strict {
+            let seen = strict.seen.get(case).map_or("nothing", |sight| sight.verdict.as_str());
+            if seen != "failed" {
+                wrong
+                    .push(format!("{}: {case} was to fail in the strict reading, it has {seen}", entry.name));
+            }
+        }
         for (case, verdict) in recorded.all() {
             let seen = sighting.seen.get(case).map_or("nothing", |sight| sight.verdict.as_str());
             if seen != verdict {
@@ -164,7 +186,11 @@ fn every_fault_is_caught() {
         }
         let level = faults::level(entry);
         let is_caught = match level {
-            Level::Must => !recorded.failed.is_empty() || faults::may_only_warn(entry.name).is_some(),
+            Level::Must => {
+                !recorded.failed.is_empty()
+                    || !recorded.strict.is_empty()
+                    || faults::may_only_warn(entry.name).is_some()
+            }
             Level::Should => !recorded.failed.is_empty() || !recorded.warned.is_empty(),
             Level::May => recorded.all().next().is_some(),
         };

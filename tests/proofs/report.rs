@@ -57,8 +57,9 @@ fn unproven_cases<'a>(green: &'a Altered, caught: &Caught) -> BTreeMap<&'a str, 
         .iter()
         .filter(|outcome| {
             !caught
-                .sightings
+                .lenient
                 .values()
+                .chain(caught.strict.values())
                 .any(|sighting| sighting.seen.get(&outcome.id).is_some_and(faults::Sight::is_proof))
         })
         .map(|outcome| (outcome.id.as_str(), outcome.level))
