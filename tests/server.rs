@@ -926,6 +926,7 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
         "userName ew \"a\"",
         "userName co \"arl\"",
         "title pr",
+        "active pr",
         "emails pr",
         "title gt \"b\"",
         "title ge \"b\"",
@@ -963,6 +964,7 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
         let search = json!({"schemas": [SEARCH], "filter": "id pr", "startIndex": 2, "count": 1, "attributes": ["displayName"]});
         see!(path, bench.post(path, search).await);
     }
+    see!("options", bench.send(bench.request(Method::OPTIONS, "/Users")).await);
     see!("root", bench.get("").await);
 
     let patch = |operations: Value| bench.patch(&path, operations);
