@@ -197,6 +197,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                 schemas.retain(|schema| {
                     schema.get("id").and_then(Value::as_str) != Some(names::ENTERPRISE_USER)
                 });
+                count_rows(answer);
             }
         })],
     ),

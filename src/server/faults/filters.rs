@@ -55,6 +55,36 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "filter-present-means-true",
+        &[],
+        "active pr finds only the Users whose active is true.",
+        "importers, which lose everybody who was deactivated",
+        &["RFC7644-3.4.2.2-11"],
+        &[Parsed(|filter| {
+            rewrite(filter, |it| match it {
+                Filter::Present(path) if path.name.eq_ignore_ascii_case("active") => {
+                    Filter::Compare { path, operator: CompareOperator::Equal, value: true.into() }
+                }
+                other => other,
+            });
+        })],
+    ),
+    fault(
+        "filter-capitals-refused",
+        &[],
+        "A filter on userName with a capital in its value is answered with 400.",
+        "Okta, whose test asks in capitals",
+        &["OKTA-SPEC-09", "RFC7643-4.1.1-03"],
+        &[Parsed(|filter| {
+            let has_capitals = |it: &Filter| {
+                equality(it, "userName").is_some_and(|(_, value)| value.contains(char::is_uppercase))
+            };
+            if matches!(&filter.parsed, Ok(Some(tree)) if any(tree, &has_capitals)) {
+                filter.parsed = Err(ScimError::invalid_filter("a userName has no capitals"));
+            }
+        })],
+    ),
+    fault(
         "filter-error-answers-500",
         &["DEF-147"],
         "A filter that is none is answered with 500.",
