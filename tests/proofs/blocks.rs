@@ -584,10 +584,10 @@ impl Bench<'_> {
         }
         let altered = alter::json(self.exchange, |body| {
             for pointer in &pointers {
-                if let Some(node) = body.pointer_mut(pointer) {
-                    if let Some(value) = contrary(Some(&*node)) {
-                        *node = value;
-                    }
+                if let Some(node) = body.pointer_mut(pointer)
+                    && let Some(value) = contrary(Some(&*node))
+                {
+                    *node = value;
                 }
             }
         });
@@ -773,10 +773,10 @@ fn remove(body: &mut Value, pointer: &str) {
             members.shift_remove(&last);
         }
         Some(Value::Array(elements)) => {
-            if let Ok(index) = last.parse::<usize>() {
-                if index < elements.len() {
-                    elements.remove(index);
-                }
+            if let Ok(index) = last.parse::<usize>()
+                && index < elements.len()
+            {
+                elements.remove(index);
             }
         }
         _ => {}

@@ -94,8 +94,7 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
     let broken =
         |altered: &Altered| altered.rules.values().flat_map(|tried| tried.killed.values()).sum::<u32>();
     let pairs: usize = caught.killers.values().map(|killers| killers.all().count()).sum();
-    let mut page = format!(
-        "# Proofs\n\
+    let mut page = "# Proofs\n\
          \n\
          A check is done when it has been seen to fail. `cargo test --test proofs` shows it for every case and rule, and\n\
          holds this page to the truth; `UPDATE_PROOFS=1 cargo test --test proofs` tries every fault with every case and\n\
@@ -108,8 +107,7 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
          it, an error without its schemas) and judged again. It has to turn red.\n\
          \n\
          | | lenient reading | strict reading |\n\
-         |---|---|---|\n"
-    );
+         |---|---|---|\n".to_string();
     let rows: [(&str, String, String); 4] = [
         ("cases judged", judged.to_string(), passed(strict).to_string()),
         ("alterations for cases", killed(lenient).to_string(), killed(strict).to_string()),

@@ -281,10 +281,10 @@ fn alterations(rule: &str) -> &'static [Named] {
             ("an extension that is not named", |it| {
                 each(it, |resource| {
                     const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-                    if resource.contains_key(ENTERPRISE) {
-                        if let Some(Value::Array(urns)) = resource.get_mut("schemas") {
-                            urns.retain(|urn| urn != ENTERPRISE);
-                        }
+                    if resource.contains_key(ENTERPRISE)
+                        && let Some(Value::Array(urns)) = resource.get_mut("schemas")
+                    {
+                        urns.retain(|urn| urn != ENTERPRISE);
                     }
                 })
             }),

@@ -33,11 +33,12 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients, of which some take the first and some the last",
         &["RFC8259-4-01"],
         &[At(|seen, answer| {
-            if matches!(seen.endpoint, Endpoint::Resource(..)) && answer.status.is_success() {
-                if let Some(body) = answer.body().map(Value::to_string) {
-                    let twice = body.replacen('{', "{\"schemas\":[],", 1);
-                    answer.content = Content::Raw(Bytes::from(twice));
-                }
+            if matches!(seen.endpoint, Endpoint::Resource(..))
+                && answer.status.is_success()
+                && let Some(body) = answer.body().map(Value::to_string)
+            {
+                let twice = body.replacen('{', "{\"schemas\":[],", 1);
+                answer.content = Content::Raw(Bytes::from(twice));
             }
         })],
     ),
