@@ -396,7 +396,7 @@ impl Bench<'_> {
         }
         let gone = becomes.set.iter().filter(|(_, value)| is_unassigned(value)).map(|(name, _)| name);
         for attribute in gone.chain(&becomes.without) {
-            let there = alter::with(self.exchange, &[attribute.clone()], &json!("altered"));
+            let there = alter::with(self.exchange, std::slice::from_ref(attribute), &json!("altered"));
             alterations.push((format!("{attribute}: there"), there));
         }
         for (what, altered) in alterations {
@@ -508,7 +508,7 @@ impl Bench<'_> {
                     Value::String(_) => json!({"altered": true}),
                     _ => json!("altered"),
                 };
-                let altered = alter::changed(exchange, &[attribute.clone()], &wrong);
+                let altered = alter::changed(exchange, std::slice::from_ref(attribute), &wrong);
                 alterations.push((format!("{attribute}: of another type"), altered));
             }
         }
