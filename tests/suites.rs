@@ -78,8 +78,11 @@ fn a_read_only_run_only_reads() {
             reason != "writes, and the run is --read-only" && !reason.starts_with("saw no ")
         })
         .collect();
-    let expected: Vec<_> =
-        SKIPPED.iter().filter(|(id, _)| !id.starts_with("rules/")).map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect();
+    let expected: Vec<_> = SKIPPED
+        .iter()
+        .filter(|(id, _)| !id.starts_with("rules/"))
+        .map(|(id, why)| ((*id).to_owned(), (*why).to_owned()))
+        .collect();
     assert_eq!(reasons, expected);
 }
 
