@@ -15,6 +15,7 @@ use crate::outcome::{ErrorCause, SkipReason, Verdict};
 use crate::suite::model::Given;
 use crate::target::Created as Ownership;
 use crate::target::RequestPlan;
+use crate::target::failure::shorten;
 
 /// Why a given is not there.
 #[derive(Debug, Clone)]
@@ -32,6 +33,11 @@ pub struct GivenTrouble {
 }
 
 impl GivenTrouble {
+    /// Trouble of the suite's or the harness's own making.
+    fn new(fixture: Option<&String>, detail: String) -> GivenTrouble {
+        GivenTrouble { fixture: fixture.cloned(), detail, refused: false, transport: false, not_sent: None }
+    }
+
     /// What it makes of the case that needed it.
     pub fn verdict(&self, shared: &Shared<'_>, case_id: &str) -> Verdict {
         if let Some(reason) = &self.not_sent {
@@ -75,13 +81,7 @@ pub async fn create(
 
 /// The resource that a given describes, new.
 fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Value, GivenTrouble> {
-    let trouble = |detail: String| GivenTrouble {
-        fixture: given.fixture.clone(),
-        detail,
-        refused: false,
-        transport: false,
-        not_sent: None,
-    };
+    let trouble = |detail: String| GivenTrouble::new(given.fixture.as_ref(), detail);
     let base = match (&given.inline, &given.fixture) {
         (Some(inline), _) => names.scope.resolve(inline).map_err(|error| trouble(error.to_string()))?,
         (None, Some(fixture)) => shared
@@ -102,36 +102,28 @@ async fn post(
 ) -> Result<Created, GivenTrouble> {
     let what =
         given.fixture.as_deref().map_or_else(|| "the given".to_owned(), |name| format!("the given '{name}'"));
-    let trouble = |detail: String, refused: bool| GivenTrouble {
-        fixture: given.fixture.clone(),
-        detail,
-        refused,
-        transport: false,
-        not_sent: None,
-    };
+    let trouble = |detail: String| GivenTrouble::new(given.fixture.as_ref(), detail);
     let (resource_type, endpoint) = shared.kind_of(resource);
     let plan = RequestPlan::new("POST", &endpoint, origin).json(resource);
-    let sent = shared.send(plan).await.map_err(|refusal| trouble(refusal.to_string(), false))?;
+    let sent = shared.send(plan).await.map_err(|refusal| trouble(refusal.to_string()))?;
     let response = match &sent.exchange.answer {
         Ok(response) => response,
         Err(failure) => {
-            let mut trouble = trouble(format!("{what} could not be created: {failure}"), false);
-            trouble.transport = true;
-            trouble.not_sent = shared.not_sent(failure);
-            return Err(trouble);
+            return Err(GivenTrouble {
+                transport: true,
+                not_sent: shared.not_sent(failure),
+                ..trouble(format!("{what} could not be created: {failure}"))
+            });
         }
     };
     if let Some(why) = busy(&sent.exchange) {
-        let mut trouble = trouble(format!("{what} could not be created: POST {endpoint}: {why}"), false);
-        trouble.transport = true;
-        return Err(trouble);
+        let detail = format!("{what} could not be created: POST {endpoint}: {why}");
+        return Err(GivenTrouble { transport: true, ..trouble(detail) });
     }
     // A success may show a resource of somebody else's, which has no place in a message; an error is for us.
-    let refused = |why: &str| {
-        trouble(
-            format!("{what} could not be created: POST {endpoint} answered {}{why}", response.status),
-            true,
-        )
+    let refused = |why: &str| GivenTrouble {
+        refused: true,
+        ..trouble(format!("{what} could not be created: POST {endpoint} answered {}{why}", response.status))
     };
     if !(200..300).contains(&response.status) {
         return Err(refused(&format!(" {}", clip(&response.body.text()))));
@@ -193,13 +185,10 @@ impl Pool {
         shared: &Shared<'_>,
         name: &str,
     ) -> Result<BTreeMap<String, Vec<Created>>, GivenTrouble> {
-        let population = shared.library.population(name).ok_or_else(|| GivenTrouble {
-            fixture: None,
-            detail: format!("the population '{name}' is not there"),
-            refused: false,
-            transport: false,
-            not_sent: None,
-        })?;
+        let population = shared
+            .library
+            .population(name)
+            .ok_or_else(|| GivenTrouble::new(None, format!("the population '{name}' is not there")))?;
         let mut names = CaseNames::new(shared.generator.for_trial(name));
         let mut made = BTreeMap::new();
         for (member, given) in &population.members {
@@ -228,11 +217,6 @@ impl Pool {
 }
 
 /// The first words of an answer, for a message.
-pub fn clip(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+fn clip(text: &str) -> String {
+    shorten(&text.split_whitespace().collect::<Vec<_>>().join(" "), 300)
 }

@@ -58,7 +58,9 @@ impl CaseRun<'_> {
     /// Names the resource that a step returned, and reports a create that gave us somebody else's.
     fn own(&mut self, step: &Step, prepared: &Prepared, sent: &Sent, place: &str) {
         let collection = prepared.endpoint.trim_end_matches("/{id}").to_owned();
-        match &sent.created {
+        let json = sent.exchange.json();
+        // A resource that was made now, or any other answer that is one: `{id: old, read: ann}`.
+        let id = match &sent.created {
             Some(Ownership::Disowned { id, why }) => {
                 let finding = self.finding(
                     "ownership",
@@ -74,32 +76,22 @@ impl CaseRun<'_> {
                 self.part().findings.push(finding);
                 return;
             }
-            Some(Ownership::Owned { id, .. }) => {
-                if let Some(name) = &step.id {
-                    let handle = Handle {
-                        resource_type: self.shared.kind_at(&collection),
-                        id: Some(id.clone()),
-                        state: sent.exchange.json().cloned(),
-                    };
-                    self.names.resource(name, &Created { handle, endpoint: collection }, false);
-                }
-                return;
+            Some(Ownership::Owned { id, .. }) => Some(id.as_str()),
+            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {
+                json.and_then(|json| json.get("id")).and_then(Value::as_str)
             }
-            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {}
-        }
-        // Any other answer that is a resource: `{id: old, read: ann}`.
-        if let (Some(name), Some(json)) = (&step.id, sent.exchange.json()) {
-            if let Some(id) = json.get("id").and_then(Value::as_str) {
-                let handle = Handle {
-                    resource_type: self.shared.kind_at(&collection),
-                    id: Some(id.to_owned()),
-                    state: Some(json.clone()),
-                };
-                let read = prepared.method == "GET";
-                self.names.resource(name, &Created { handle, endpoint: collection }, read);
-            } else {
-                self.names.value(name, json.clone());
-            }
+        };
+        let Some(name) = &step.id else { return };
+        if let Some(id) = id {
+            let handle = Handle {
+                resource_type: self.shared.kind_at(&collection),
+                id: Some(id.to_owned()),
+                state: json.cloned(),
+            };
+            let read = prepared.method == "GET";
+            self.names.resource(name, &Created { handle, endpoint: collection }, read);
+        } else if let Some(json) = json {
+            self.names.value(name, json.clone());
         }
     }
 
@@ -208,8 +200,8 @@ impl CaseRun<'_> {
             severity: part.level.severity(),
             requirements: part.spec.clone(),
             message,
-            expected: expected.clone(),
-            actual: actual.clone(),
+            expected,
+            actual,
             differences: Vec::new(),
             exchange: Some(exchange.id),
             place: Some(self.job.file.place(place)),

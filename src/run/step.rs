@@ -16,7 +16,7 @@ use crate::plan::{is_write, stands_on, ways};
 use crate::suite::model::{
     Action, Auth, Becomes, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step,
 };
-use crate::suite::template::{Escape, Scope};
+use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
 use crate::target::{RequestPlan, Sent};
 
@@ -51,18 +51,14 @@ impl CaseRun<'_> {
                 Flow::On
             }
             Action::Read(name) => {
-                let Some((endpoint, id)) = self.names.whereabouts(name) else {
+                let Some(at) = self.names.whereabouts(name) else {
                     return self.stop(true, format!("{path}: there is no resource '{name}' to read"));
                 };
-                let flow = self.exchange(step, Ok(request::read(&endpoint, &id)), &asked, &place).await;
-                if let Some(state) = self.last_resource(&id) {
-                    self.names.observed(name, state);
-                }
-                flow
+                self.read(step, name, at, &asked, &place).await
             }
             Action::Unchanged(all) => {
                 for name in all {
-                    let Some((endpoint, id)) = self.names.whereabouts(name) else {
+                    let Some(at) = self.names.whereabouts(name) else {
                         return self.stop(true, format!("{path}: there is no resource '{name}' to compare"));
                     };
                     let unchanged = Expect {
@@ -73,18 +69,30 @@ impl CaseRun<'_> {
                         title: Some(format!("'{name}' is as it was before")),
                         ..Expect::default()
                     };
-                    let at = format!("{path}.unchanged");
-                    let flow = self.exchange(step, Ok(request::read(&endpoint, &id)), &unchanged, &at).await;
-                    if flow == Flow::End {
+                    let place = format!("{path}.unchanged");
+                    if self.read(step, name, at, &unchanged, &place).await == Flow::End {
                         return Flow::End;
-                    }
-                    if let Some(state) = self.last_resource(&id) {
-                        self.names.observed(name, state);
                     }
                 }
                 Flow::On
             }
         }
+    }
+
+    /// Reads the resource of a name where it lives, judges the answer, and takes note of what it showed.
+    async fn read(
+        &mut self,
+        step: &Step,
+        name: &str,
+        (endpoint, id): (String, String),
+        expect: &Expect,
+        place: &str,
+    ) -> Flow {
+        let flow = self.exchange(step, Ok(request::read(&endpoint, &id)), expect, place).await;
+        if let Some(state) = self.last.as_deref().and_then(|exchange| resource_of(exchange, &id)) {
+            self.names.observed(name, state);
+        }
+        flow
     }
 
     /// Reads what this write may change and a later step compares with.
@@ -101,7 +109,10 @@ impl CaseRun<'_> {
             // A name that a later step will only make has nothing to read yet.
             let Some((endpoint, id)) = self.names.whereabouts(&name) else { continue };
             // The step's own credentials and headers may be what it tests.
-            let plan = self.plan(&request::read(&endpoint, &id), &Step::default());
+            let plan = match self.plan(&request::read(&endpoint, &id), &Step::default()) {
+                Ok(plan) => plan,
+                Err(error) => return self.stop(error.is_lack(), error.to_string()),
+            };
             match self.send(plan).await {
                 Ok(sent) => {
                     if let Some(state) = resource_of(&sent.exchange, &id) {
@@ -141,8 +152,12 @@ impl CaseRun<'_> {
         let patience =
             step.eventually.or(self.job.file.suite.defaults.eventually).filter(|_| !is_write(step));
         let deadline = patience.map(|patience| Instant::now() + patience.within);
+        let plan = match self.plan(&prepared, step) {
+            Ok(plan) => plan,
+            Err(error) => return self.stop(error.is_lack(), error.to_string()),
+        };
         loop {
-            let sent = match self.send(self.plan(&prepared, step)).await {
+            let sent = match self.send(plan.clone()).await {
                 Ok(sent) => sent,
                 Err(verdict) => {
                     self.part().trouble = Some(verdict);
@@ -184,7 +199,8 @@ impl CaseRun<'_> {
         }
     }
 
-    fn plan(&self, prepared: &Prepared, step: &Step) -> RequestPlan {
+    /// The request with credentials and headers: the suite's, and over them the step's.
+    fn plan(&self, prepared: &Prepared, step: &Step) -> Result<RequestPlan, TemplateError> {
         let defaults = &self.job.file.suite.defaults;
         let mut headers: Vec<(String, Option<String>)> = defaults
             .headers
@@ -193,12 +209,8 @@ impl CaseRun<'_> {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         headers.extend(step.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        for (_, value) in &mut headers {
-            if let Some(text) = value
-                && let Ok(resolved) = self.names.scope.text(text, Escape::None)
-            {
-                *text = resolved;
-            }
+        for text in headers.iter_mut().filter_map(|(_, value)| value.as_mut()) {
+            *text = self.names.scope.text(text, Escape::None)?;
         }
         let auth = step.auth.or(defaults.auth).unwrap_or(Auth::Good);
         let mut plan = RequestPlan::new(&prepared.method, &prepared.path, &self.origin);
@@ -208,7 +220,7 @@ impl CaseRun<'_> {
         plan.body.clone_from(&prepared.body);
         // A case that says it may disturb, and was allowed to, may also send what a good server has to refuse.
         plan.permissions.collection = self.job.case.allow.contains(&Permission::Disruptive);
-        plan
+        Ok(plan)
     }
 
     /// Sends a request and files the exchange; the verdict where none came of it.
@@ -236,11 +248,6 @@ impl CaseRun<'_> {
                 }
             }),
         }
-    }
-
-    /// The resource that the last exchange showed, if it is the one with that id.
-    fn last_resource(&self, id: &str) -> Option<Value> {
-        resource_of(self.last.as_deref()?, id)
     }
 
     pub(super) fn suite_error(&mut self, detail: String) -> Flow {
