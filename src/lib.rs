@@ -28,3 +28,6 @@ pub mod server;
 pub mod suite;
 pub mod target;
 pub mod trial;
+
+#[cfg(test)]
+mod committed;

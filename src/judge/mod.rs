@@ -25,12 +25,9 @@ mod testing;
 mod tests;
 mod words;
 
-use serde_json::Value;
-
 use crate::outcome::{Finding, Place, Severity};
-use crate::suite::model::{
-    Alternative, AlternativeVerdict, Becomes, Check, ErrorExpect, Expect, ListExpect, Never, StatusSet,
-};
+use crate::suite::block::Block;
+use crate::suite::model::{Alternative, AlternativeVerdict, Check, Expect, Never};
 use crate::target::exchange::Exchange;
 
 pub use crate::outcome::Reading;
@@ -90,25 +87,16 @@ pub fn judge(expect: &Expect, exchange: &Exchange, context: &Context<'_>) -> Jud
     judgement
 }
 
-/// What Expect, Alternative and Never have in common.
-#[derive(Default)]
+/// The demands of a block, with what they mean where no status is written.
 struct Demands<'e> {
-    status: Option<&'e StatusSet>,
-    error: Option<&'e ErrorExpect>,
-    body: Option<&'e Value>,
-    becomes: Option<&'e Becomes>,
-    list: Option<&'e ListExpect>,
-    resource: Option<&'e str>,
-    checks: &'e [Check],
-    /// What an unwritten status means.
+    block: Block<'e>,
     unwritten: Unwritten,
 }
 
 /// What a block that writes no status demands of it.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Unwritten {
     /// Success, where a body is looked at; anything but a server error otherwise.
-    #[default]
     Usual,
     /// As usual, but a mere body or check goes with whatever the block around it allows.
     Inherited,
@@ -117,66 +105,24 @@ enum Unwritten {
 }
 
 impl<'e> Demands<'e> {
-    fn of_expect(expect: &'e Expect, unwritten: Unwritten) -> Demands<'e> {
-        Demands {
-            status: expect.status.as_ref(),
-            error: expect.error.as_ref(),
-            body: expect.body.as_ref(),
-            becomes: expect.becomes.as_ref(),
-            list: expect.list.as_ref(),
-            resource: expect.resource.as_deref(),
-            checks: &expect.checks,
-            unwritten,
-        }
-    }
-
-    fn of_alternative(alternative: &'e Alternative, unwritten: Unwritten) -> Demands<'e> {
-        Demands {
-            status: alternative.status.as_ref(),
-            error: alternative.error.as_ref(),
-            body: alternative.body.as_ref(),
-            becomes: alternative.becomes.as_ref(),
-            list: alternative.list.as_ref(),
-            resource: alternative.resource.as_deref(),
-            checks: &alternative.checks,
-            unwritten,
-        }
-    }
-
-    fn of_never(never: &'e Never) -> Demands<'e> {
-        Demands {
-            status: never.status.as_ref(),
-            body: never.body.as_ref(),
-            list: never.list.as_ref(),
-            checks: &never.checks,
-            unwritten: Unwritten::Anything,
-            ..Demands::default()
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.status.is_none()
-            && self.error.is_none()
-            && self.body.is_none()
-            && self.becomes.is_none()
-            && self.list.is_none()
-            && self.resource.is_none()
-            && self.checks.is_empty()
+    fn new(block: Block<'e>, unwritten: Unwritten) -> Demands<'e> {
+        Demands { block, unwritten }
     }
 
     /// Whether a success is meant though no status is written.
     fn means_success(&self) -> bool {
-        let looks_at_resource = self.becomes.is_some() || self.list.is_some() || self.resource.is_some();
-        looks_at_resource || (self.body.is_some() && self.unwritten == Unwritten::Usual)
+        let looks_at_resource =
+            self.block.becomes.is_some() || self.block.list.is_some() || self.block.resource.is_some();
+        looks_at_resource || (self.block.body.is_some() && self.unwritten == Unwritten::Usual)
     }
 
     /// The demands on the status and error. The second value is whether the status held.
     fn judge_status(&self, bench: &Bench<'_>) -> (Judged, bool) {
         let mut judged = Judged::default();
-        let wrong = match (self.status, self.error) {
+        let wrong = match (self.block.status, self.block.error) {
             (Some(status), _) => status::judge(bench, status, "status"),
             (None, Some(error)) => status::judge(bench, &error.status, "error.status"),
-            (None, None) if self.unwritten == Unwritten::Anything || self.is_empty() => None,
+            (None, None) if self.unwritten == Unwritten::Anything || self.block.is_empty() => None,
             (None, None) => status::judge_unwritten(bench, self.means_success()),
         };
         let held = wrong.is_none();
@@ -187,22 +133,22 @@ impl<'e> Demands<'e> {
     /// All demands but the status.
     fn judge_rest(&self, bench: &Bench<'_>) -> Result<Judged, ExpectError> {
         let mut judged = Judged::default();
-        if let Some(error) = self.error {
+        if let Some(error) = self.block.error {
             judged.absorb(error::judge(bench, error));
         }
-        if let Some(body) = self.body {
+        if let Some(body) = self.block.body {
             judged.absorb(body::judge(bench, body)?);
         }
-        if let Some(becomes) = self.becomes {
+        if let Some(becomes) = self.block.becomes {
             judged.absorb(becomes::judge(bench, becomes)?);
         }
-        if let Some(list) = self.list {
+        if let Some(list) = self.block.list {
             judged.absorb(list::judge(bench, list)?);
         }
-        if let Some(resource) = self.resource {
+        if let Some(resource) = self.block.resource {
             judged.absorb(resource::judge(bench, resource)?);
         }
-        for (index, check) in self.checks.iter().enumerate() {
+        for (index, check) in self.block.checks.iter().enumerate() {
             judged.absorb(check::judge(bench, index, check)?);
         }
         Ok(judged)
@@ -216,7 +162,7 @@ fn judge_expect(bench: &Bench<'_>, expect: &Expect, judgement: &mut Judgement) -
         return Ok(());
     }
     let bench = bench.inner(expect.level, &expect.spec);
-    let demands = Demands::of_expect(expect, Unwritten::Usual);
+    let demands = Demands::new(expect.block(), Unwritten::Usual);
     let (judged, held) = demands.judge_status(&bench);
     judgement.status_held = held;
 
@@ -256,9 +202,9 @@ fn note_unjudged_checks(bench: &Bench<'_>, checks: &[Check], judgement: &mut Jud
 fn judge_never(bench: &Bench<'_>, index: usize, never: &Never) -> Result<Option<Finding>, ExpectError> {
     let at = format!("never[{index}]");
     let inner = bench.inner(None, &never.spec).at(at.as_str());
-    let demands = Demands::of_never(never);
+    let demands = Demands::new(never.block(), Unwritten::Anything);
     let (_, held) = demands.judge_status(&inner);
-    if demands.is_empty() || !held || !demands.judge_rest(&inner)?.holds() {
+    if demands.block.is_empty() || !held || !demands.judge_rest(&inner)?.holds() {
         return Ok(None);
     }
     let own = bench.inner(None, &never.spec);
@@ -286,7 +232,7 @@ fn judge_any(bench: &Bench<'_>, expect: &Expect, judgement: &mut Judgement) -> R
         }
         considered.push(alternative);
         let inner = bench.clone().at(format!("any[{index}]"));
-        let demands = Demands::of_alternative(alternative, unwritten);
+        let demands = Demands::new(alternative.block(), unwritten);
         let (_, held) = demands.judge_status(&inner);
         if !held {
             continue;
@@ -429,7 +375,7 @@ fn judge_also(
     inner.prefix = format!("{at}.");
     let is_written = expect.status.is_some() || expect.error.is_some() || !expect.any.is_empty();
     let unwritten = if is_written { Unwritten::Inherited } else { Unwritten::Usual };
-    let demands = Demands::of_expect(also, unwritten);
+    let demands = Demands::new(also.block(), unwritten);
     let (mut judged, held) = demands.judge_status(&inner);
     if held {
         judged.absorb(demands.judge_rest(&inner)?);

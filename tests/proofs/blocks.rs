@@ -7,6 +7,7 @@ use scimspec::judge::{self, Context, Handle, Judgement};
 use scimspec::run::Observed;
 use scimspec::scim::resource::{elements, get, is_unassigned, member, set_member};
 use scimspec::scim::schema::{Mutability, SchemaSet};
+use scimspec::suite::block::Block;
 use scimspec::suite::model::{
     Alternative, Becomes, Check, ErrorExpect, Expect, Foreign, Format, JsonType, ListExpect, Never, Ours,
     Requires, StatusPattern, StatusSet,
@@ -48,13 +49,13 @@ pub fn try_all(observed: &Observed<'_>) -> Tried {
     for (index, never) in expect.never.iter().enumerate() {
         bench.never(index, never, &mut tried);
     }
-    bench.block(&Block::of_expect("", expect), true, &mut tried);
+    bench.block("", expect.block(), true, &mut tried);
     if let Some((index, alternative)) = bench.taken() {
-        bench.block(&Block::of_alternative(&format!("any[{index}] "), alternative), false, &mut tried);
+        bench.block(&format!("any[{index}] "), alternative.block(), false, &mut tried);
     }
     for (index, also) in expect.also.iter().enumerate() {
         if met(&also.requires, context) {
-            bench.block(&Block::of_expect(&format!("also[{index}] "), also), true, &mut tried);
+            bench.block(&format!("also[{index}] "), also.block(), true, &mut tried);
         }
     }
     tried
@@ -62,43 +63,6 @@ pub fn try_all(observed: &Observed<'_>) -> Tried {
 
 fn met(requires: &[Requires], context: &Context<'_>) -> bool {
     requires.iter().all(|each| context.capabilities.check(each).is_ok())
-}
-
-/// What an expectation and an alternative have in common.
-struct Block<'e> {
-    name: String,
-    error: Option<&'e ErrorExpect>,
-    body: Option<&'e Value>,
-    becomes: Option<&'e Becomes>,
-    list: Option<&'e ListExpect>,
-    resource: Option<&'e str>,
-    checks: &'e [Check],
-}
-
-impl<'e> Block<'e> {
-    fn of_expect(name: &str, expect: &'e Expect) -> Block<'e> {
-        Block {
-            name: name.to_owned(),
-            error: expect.error.as_ref(),
-            body: expect.body.as_ref(),
-            becomes: expect.becomes.as_ref(),
-            list: expect.list.as_ref(),
-            resource: expect.resource.as_deref(),
-            checks: &expect.checks,
-        }
-    }
-
-    fn of_alternative(name: &str, alternative: &'e Alternative) -> Block<'e> {
-        Block {
-            name: name.to_owned(),
-            error: alternative.error.as_ref(),
-            body: alternative.body.as_ref(),
-            becomes: alternative.becomes.as_ref(),
-            list: alternative.list.as_ref(),
-            resource: alternative.resource.as_deref(),
-            checks: &alternative.checks,
-        }
-    }
 }
 
 struct Bench<'b> {
@@ -231,8 +195,7 @@ impl Bench<'_> {
         tried.note(&at, judgement.findings.iter().any(|finding| finding.check == at));
     }
 
-    fn block(&self, block: &Block<'_>, is_sole: bool, tried: &mut Tried) {
-        let name = &block.name;
+    fn block(&self, name: &str, block: Block<'_>, is_sole: bool, tried: &mut Tried) {
         if let Some(error) = block.error {
             let part = Expect { error: Some(error.clone()), ..Expect::default() };
             self.error(name, &part, error, is_sole, tried);

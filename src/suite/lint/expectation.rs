@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use super::super::block::Block;
 use super::super::diagnostic::Severity;
 use super::super::model::{
     Alternative, AlternativeVerdict, Becomes, Check, ErrorExpect, Expect, Foreign, ListExpect, Never, Ours,
@@ -23,29 +24,6 @@ pub(super) struct Place<'p> {
     pub cited: &'p [String],
     /// Whether the request has a filter.
     pub filter: bool,
-}
-
-/// The parts that expectation, alternative and never have in common.
-struct Parts<'e> {
-    status: Option<&'e StatusSet>,
-    error: Option<&'e ErrorExpect>,
-    body: Option<&'e Value>,
-    becomes: Option<&'e Becomes>,
-    list: Option<&'e ListExpect>,
-    resource: Option<&'e String>,
-    checks: &'e [Check],
-}
-
-impl Parts<'_> {
-    fn is_empty(&self) -> bool {
-        self.status.is_none()
-            && self.error.is_none()
-            && self.body.is_none()
-            && self.becomes.is_none()
-            && self.list.is_none()
-            && self.resource.is_none()
-            && self.checks.is_empty()
-    }
 }
 
 /// Everything that an expectation cites.
@@ -87,17 +65,8 @@ fn block(report: &mut Report<'_>, place: Place<'_>, path: &str, expect: &Expect)
             report.unknown(&at(&format!("mutes[{index}]")), "rule", rule, place.known.rules.iter().copied());
         }
     }
-    let Expect { status, error, body, becomes, list, resource, checks, any, otherwise, also, never, .. } =
-        expect;
-    let own = Parts {
-        status: status.as_ref(),
-        error: error.as_ref(),
-        body: body.as_ref(),
-        becomes: becomes.as_ref(),
-        list: list.as_ref(),
-        resource: resource.as_ref(),
-        checks,
-    };
+    let Expect { any, otherwise, also, never, .. } = expect;
+    let own = expect.block();
     parts(report, place, path, &own, cited);
     if own.is_empty() && any.is_empty() && also.is_empty() && never.is_empty() {
         let hint = Some("say at least which `status` should come".to_owned());
@@ -125,29 +94,8 @@ fn alternatives(report: &mut Report<'_>, place: Place<'_>, path: &str, any: &[Al
     let mut names: Vec<&str> = Vec::new();
     for (index, alternative) in any.iter().enumerate() {
         let path = format!("{path}[{index}]");
-        let Alternative {
-            name,
-            status,
-            error,
-            body,
-            becomes,
-            list,
-            resource,
-            checks,
-            verdict,
-            strict,
-            why,
-            ..
-        } = alternative;
-        let own = Parts {
-            status: status.as_ref(),
-            error: error.as_ref(),
-            body: body.as_ref(),
-            becomes: becomes.as_ref(),
-            list: list.as_ref(),
-            resource: resource.as_ref(),
-            checks,
-        };
+        let Alternative { name, verdict, strict, why, .. } = alternative;
+        let own = alternative.block();
         parts(report, place, &path, &own, place.cited);
         if own.is_empty() {
             let hint =
@@ -173,17 +121,9 @@ fn alternatives(report: &mut Report<'_>, place: Place<'_>, path: &str, any: &[Al
 }
 
 fn never(report: &mut Report<'_>, place: Place<'_>, path: &str, never: &Never) {
-    let Never { because, status, body, list, checks, spec } = never;
+    let Never { because, spec, .. } = never;
     report.spec(place.known, &format!("{path}.spec"), spec);
-    let own = Parts {
-        status: status.as_ref(),
-        error: None,
-        body: body.as_ref(),
-        becomes: None,
-        list: list.as_ref(),
-        resource: None,
-        checks,
-    };
+    let own = never.block();
     parts(report, place, path, &own, if spec.is_empty() { place.cited } else { spec });
     if own.is_empty() {
         let hint = Some("say what must not come: status, body, list or checks".to_owned());
@@ -194,7 +134,7 @@ fn never(report: &mut Report<'_>, place: Place<'_>, path: &str, never: &Never) {
     }
 }
 
-fn parts(report: &mut Report<'_>, place: Place<'_>, path: &str, parts: &Parts<'_>, cited: &[String]) {
+fn parts(report: &mut Report<'_>, place: Place<'_>, path: &str, parts: &Block<'_>, cited: &[String]) {
     let at = |key: &str| format!("{path}.{key}");
     let Place { names, condition, .. } = place;
     if let (Some(status), Some(error)) = (parts.status, parts.error)
