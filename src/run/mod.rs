@@ -9,12 +9,14 @@ mod case;
 pub mod given;
 pub mod names;
 pub mod request;
+mod read_back;
 mod rule;
 mod settle;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -69,6 +71,8 @@ pub struct Shared<'a> {
     /// Told of every judgement as it is made.
     pub observer: Option<&'a Observer<'a>>,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
+    /// About how many requests the cases that have not ended will make.
+    ahead: AtomicU64,
     trouble: Mutex<Trouble>,
 }
 
@@ -142,6 +146,7 @@ impl<'a> Shared<'a> {
             about_fixture,
             observer: None,
             mutes: Mutex::default(),
+            ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
         }
     }
@@ -168,6 +173,11 @@ impl<'a> Shared<'a> {
             trouble.gone = met;
         }
         Ok(sent)
+    }
+
+    /// Whether the request budget allows a request that no case needs.
+    fn can_spare(&self) -> bool {
+        self.target.can_spare(self.ahead.load(Ordering::Relaxed))
     }
 
     /// What the last of many requests without an answer met, once the target counts as gone.
@@ -316,6 +326,7 @@ async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
             post_all(board, job, &Verdict::Errored { cause: ErrorCause::Harness { detail } });
         }
     }
+    shared.ahead.fetch_sub(job.requests(), Ordering::Relaxed);
     shared.target.clean_up_after(&job.id()).await;
 }
 

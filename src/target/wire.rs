@@ -24,6 +24,7 @@ pub(super) struct Wire {
     pub(super) shown: Vec<(String, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) origin: String,
+    pub(super) reason: Option<String>,
     pub(super) endpoint: String,
     pub(super) impatient: bool,
 }
@@ -115,6 +116,7 @@ impl Target {
             shown,
             body: plan.body.clone(),
             origin: plan.origin.clone(),
+            reason: plan.reason.clone(),
             endpoint,
             impatient: plan.impatient,
         })
