@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Shared, outcome};
-use crate::judge::rules::{self, Definitions, RuleContext};
+use crate::judge::rules::{self, Definitions, History, RuleContext};
 use crate::outcome::{ErrorCause, Outcome, SkipReason, Verdict};
 use crate::plan::Job;
 use crate::target::exchange::{Exchange, ExchangeId};
@@ -19,6 +19,7 @@ pub fn judge(
     exchanges: &[Arc<Exchange>],
     definitions: &Definitions,
     mutes: &BTreeMap<String, BTreeSet<ExchangeId>>,
+    history: &History<'_>,
 ) -> Outcome {
     let mut result = outcome(job, &job.parts[0], Verdict::Passed);
     let name = job.case.rule.as_deref().unwrap_or_default();
@@ -35,6 +36,7 @@ pub fn judge(
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
         mutes,
+        history,
     };
     let judged = rules::judge_all(rule, exchanges.iter().map(AsRef::as_ref), &context);
     if judged.eligible == 0 {
@@ -51,9 +53,12 @@ pub fn judge(
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             result.notes.push(format!("{}: exchanges {}{more}", finding.message, listed.join(" ")));
         }
+        result.exchanges.extend(found.beside);
         result.exchanges.extend(found.exchanges.iter().take(LISTED));
         result.findings.push(finding);
     }
+    result.exchanges.sort_unstable();
+    result.exchanges.dedup();
     result.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     result.verdict = Verdict::of(&result.findings);
     result

@@ -25,7 +25,7 @@ use std::sync::{LazyLock, Mutex};
 
 use common::{Ran, Trial, everything};
 use faults::{Killers, Sighting};
-use scimspec::judge::rules::{Definitions, RULES, RuleContext};
+use scimspec::judge::rules::{Definitions, History, RULES, RuleContext};
 use scimspec::outcome::{Level, Reading, Verdict};
 use scimspec::run::Observed;
 use scimspec::server;
@@ -74,6 +74,7 @@ fn alter_all(reading: Reading) -> Altered {
     let ran = trial.run().expect("the server can be probed");
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);
+    let history = History::of(ran.exchanges.iter().map(AsRef::as_ref));
     let context = RuleContext {
         level: Level::Must,
         spec: &[],
@@ -82,6 +83,7 @@ fn alter_all(reading: Reading) -> Altered {
         capabilities: &ran.probe.capabilities,
         reading,
         mutes: &mutes,
+        history: &history,
     };
     let rules =
         RULES.iter().map(|rule| (rule.name, rules::try_rule(rule.name, &ran.exchanges, &context))).collect();

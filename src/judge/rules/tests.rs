@@ -32,6 +32,7 @@ fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>)
         capabilities: &AllBut(&[]),
         reading,
         mutes: &mutes,
+        history: &History::default(),
     };
     let view = View::of(&context);
     let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
@@ -828,6 +829,7 @@ fn equal_findings_are_one_with_several_exchanges() {
         capabilities: &AllBut(&[]),
         reading: Reading::Lenient,
         mutes: &mutes,
+        history: &History::default(),
     };
     let outcome = judge_all(rule, &broken, &context);
     assert_eq!(outcome.eligible, 5);
