@@ -156,8 +156,7 @@ fn after_patch(
     // It lives in a world that is not quite right: told by what it differs in from one that is.
     let told = right.filter(|found| !found.is_empty()).unwrap_or_else(|| {
         let path = "Operations".to_owned();
-        let departure = Stance::Patch.departure(path, None, None, remark.grade, remark.why);
-        vec![departure]
+        vec![Stance::Patch.departure(path, get(sent, "Operations"), None, remark.grade, remark.why)]
     });
     let regraded = |departure| Departure {
         grade: remark.grade,
@@ -197,7 +196,9 @@ enum Stance {
     /// The resource as it was.
     Refused,
     /// The answer to the write.
-    Answered { create: bool },
+    Answered {
+        create: bool,
+    },
 }
 
 impl Stance {
@@ -244,6 +245,8 @@ struct Spot<'a> {
     /// The complex attribute around it.
     parent: Option<&'a Attribute>,
     path: &'a str,
+    /// Whether the expected resource names it, with no value.
+    is_cleared: bool,
 }
 
 impl Spot<'_> {
@@ -332,6 +335,9 @@ impl Comparison {
                 Stance::Patch | Stance::Refused if !is_same && !is_unassigned(value) => {
                     "no schema declares it, and it changed"
                 }
+                Stance::Answered { .. } if !is_same && !is_unassigned(value) => {
+                    "no schema declares it, and the answer to the write alone shows it so"
+                }
                 _ => continue,
             };
             let expected = (!self.stance.is_request()).then_some(value);
@@ -369,7 +375,8 @@ impl Comparison {
                 continue;
             }
             let path = path(&attribute.name);
-            let spot = Spot { attribute, parent, path: &path };
+            let is_cleared = member(expected, &attribute.name).is_some_and(is_unassigned);
+            let spot = Spot { attribute, parent, path: &path, is_cleared };
             let assigned = |members: &'_ Map<String, Value>| {
                 member(members, &attribute.name).filter(|it| !is_nothing(it, attribute)).cloned()
             };
@@ -506,7 +513,11 @@ impl Comparison {
         if spot.attribute.mutability == Mutability::Immutable {
             return;
         }
-        if spot.attribute.required {
+        if spot.is_cleared {
+            let why = "null or an empty list was sent for it, and it kept its old value";
+            let requirements = &["RFC7643-2.5-02", "RFC7644-3.5.1-15"];
+            self.disputed(spot, told, Grade::Failure, why, "AMB-108", requirements);
+        } else if spot.attribute.required {
             let why = "it is required, was left out, and kept its old value";
             self.disputed(spot, told, Grade::Warning, why, "AMB-95", &["RFC7644-3.5.1-12"]);
         } else {

@@ -53,8 +53,10 @@ pub fn judge(
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             result.notes.push(format!("{}: exchanges {}{more}", finding.message, listed.join(" ")));
         }
+        // Of a finding that holds exchanges against others, those it was made of are enough.
+        let listed = if found.beside.is_empty() { LISTED } else { 1 };
         result.exchanges.extend(found.beside);
-        result.exchanges.extend(found.exchanges.iter().take(LISTED));
+        result.exchanges.extend(found.exchanges.iter().take(listed));
         result.findings.push(finding);
     }
     result.exchanges.sort_unstable();

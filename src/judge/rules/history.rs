@@ -86,14 +86,19 @@ impl<'a> History<'a> {
         Some(Pair { write: self.all[write], before: before.map(|index| self.all[index]) })
     }
 
-    /// The first exchange of the same case that showed the resource, before this one.
+    /// The first exchange of the same case that showed the resource, before this one: a read, if there was one.
     pub fn first_shown(&self, exchange: &Exchange) -> Option<&'a Exchange> {
         let about = self.by_resource.get(&resource_of(exchange)?)?;
-        about
-            .iter()
-            .map(|index| self.all[*index])
-            .take_while(|earlier| earlier.id < exchange.id)
-            .find(|earlier| earlier.origin == exchange.origin && represented(earlier).is_some())
+        let earlier = || {
+            about
+                .iter()
+                .map(|index| self.all[*index])
+                .take_while(|earlier| earlier.id < exchange.id)
+                .filter(|earlier| earlier.origin == exchange.origin)
+        };
+        earlier()
+            .find(|earlier| shown(earlier).is_some())
+            .or_else(|| earlier().find(|earlier| represented(earlier).is_some()))
     }
 
     fn index(&self, id: ExchangeId) -> Option<usize> {
