@@ -98,7 +98,9 @@ fn fits_at(value: &Value, attribute: &Attribute, depth: usize) -> bool {
         (AttributeType::DateTime, value) => {
             value.as_str().is_some_and(|text| datetime::parse(text).is_some())
         }
-        (AttributeType::String | AttributeType::Binary | AttributeType::Reference, value) => value.is_string(),
+        (AttributeType::String | AttributeType::Binary | AttributeType::Reference, value) => {
+            value.is_string()
+        }
     })
 }
 
@@ -125,7 +127,11 @@ pub fn likeness(
     }
     if let (Value::String(written), Value::Bool(read)) = (written, read) {
         // Entra writes booleans as texts; who takes them makes booleans of them (AMB-20).
-        return if written.eq_ignore_ascii_case(&read.to_string()) { Likeness::Same } else { Likeness::Other };
+        return if written.eq_ignore_ascii_case(&read.to_string()) {
+            Likeness::Same
+        } else {
+            Likeness::Other
+        };
     }
     let (Value::String(written), Value::String(read)) = (written, read) else { return Likeness::Other };
     let is_same = match attribute.kind {

@@ -170,7 +170,8 @@ fn readings(operation: &PatchOperation, definition: &ResourceDefinition) -> Vec<
             let (nulls, rest): (Map<String, Value>, Map<String, Value>) =
                 members.clone().into_iter().partition(|(_, value)| is_unassigned(value));
             if !nulls.is_empty() {
-                let part = |op, members| PatchOperation { op, path: None, value: Some(Value::Object(members)) };
+                let part =
+                    |op, members| PatchOperation { op, path: None, value: Some(Value::Object(members)) };
                 add(vec![part(PatchOp::Replace, nulls), part(PatchOp::Add, rest)], tolerant(), None);
             }
         }
@@ -284,8 +285,7 @@ mod tests {
 
     #[test]
     fn a_replaced_value_is_merged_or_substituted() {
-        let before =
-            json!({"addresses": [{"type": "work", "locality": "Ulm", "country": "DE"}]});
+        let before = json!({"addresses": [{"type": "work", "locality": "Ulm", "country": "DE"}]});
         let worlds = of(
             json!([{"op": "replace", "path": "addresses[type eq \"work\"]", "value": {"locality": "Bonn"}}]),
             before,

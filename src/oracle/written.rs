@@ -17,8 +17,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::derived::{
-    self, Likeness, is_computed, is_free, is_not_canonical, is_nothing, is_primary, is_usual_default, is_visible,
-    refers,
+    self, Likeness, is_computed, is_free, is_not_canonical, is_nothing, is_primary, is_usual_default,
+    is_visible, refers,
 };
 use super::patched;
 use crate::scim::compare::same_value;
@@ -145,9 +145,10 @@ fn after_patch(
             let remark = world.remark.map(|it| it.grade);
             (found.iter().map(|it| Some(it.grade)).max().flatten().max(remark), found.len())
         };
-        if nearest.as_ref().is_none_or(|(known, known_found)| {
-            distance(&world, &found) < distance(known, known_found)
-        }) {
+        if nearest
+            .as_ref()
+            .is_none_or(|(known, known_found)| distance(&world, &found) < distance(known, known_found))
+        {
             nearest = Some((world, found));
         }
     }
@@ -196,9 +197,7 @@ enum Stance {
     /// The resource as it was.
     Refused,
     /// The answer to the write.
-    Answered {
-        create: bool,
-    },
+    Answered { create: bool },
 }
 
 impl Stance {
@@ -433,14 +432,18 @@ impl Comparison {
         before: Option<&Value>,
         read: Option<&Value>,
     ) {
-        let members =
-            |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+        let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
         let subs = subs(spot.attribute);
         let mut inner =
             Comparison { stance: self.stance, is_primary_open: self.is_primary_open, out: Vec::new() };
-        inner.members(&subs, Some(spot.attribute), &members(expected), &members(before), &members(read), &|name| {
-            join(spot.path, name)
-        });
+        inner.members(
+            &subs,
+            Some(spot.attribute),
+            &members(expected),
+            &members(before),
+            &members(read),
+            &|name| join(spot.path, name),
+        );
         match (expected, read) {
             (Some(expected), None) if !inner.out.is_empty() => self.missing(spot, expected, before),
             _ => inner.out.into_iter().for_each(|it| self.tell(it)),
@@ -489,8 +492,7 @@ impl Comparison {
             }
             Stance::Answered { .. } if is_usual => {}
             Stance::Answered { create } => {
-                let grade =
-                    if create { Grade::Warning } else { self.grade_of_change(spot) };
+                let grade = if create { Grade::Warning } else { self.grade_of_change(spot) };
                 self.report(spot, None, Some(read), grade, "the answer to the write leaves it out");
             }
             Stance::Patch if spot.parent.is_some_and(refers) && is_usual => {}
@@ -585,9 +587,8 @@ impl Comparison {
     /// Two lists, in any order.
     fn list(&mut self, spot: Spot<'_>, expected: &[Value], before: Option<&Value>, read: &[Value]) {
         let attribute = spot.attribute;
-        let count = |list: &[Value]| {
-            list.iter().filter(|it| get(it, "primary") == Some(&Value::Bool(true))).count()
-        };
+        let count =
+            |list: &[Value]| list.iter().filter(|it| get(it, "primary") == Some(&Value::Bool(true))).count();
         // Whoever sends none or several primary values leaves the choice to the server (AMB-23).
         let is_primary_open = match self.stance {
             Stance::Create | Stance::Replace | Stance::Patch => count(expected) != 1,
@@ -605,15 +606,15 @@ impl Comparison {
             inner.out
         };
         let at = |index: usize| format!("{}[{index}]", spot.path);
-        let pairs = Pairs::of(expected, read, attribute, &|expected, read| between(expected, read, "").is_empty());
+        let pairs =
+            Pairs::of(expected, read, attribute, &|expected, read| between(expected, read, "").is_empty());
         let mut found: Vec<Departure> = Vec::new();
         for (left, right) in &pairs.pairs {
             found.extend(between(&expected[*left], &read[*right], &at(*left)));
         }
         found.into_iter().for_each(|it| self.tell(it));
         let is_twin = |one: &Value, other: &Value| {
-            key(one, attribute) == key(other, attribute)
-                && label(one) == label(other)
+            key(one, attribute) == key(other, attribute) && label(one) == label(other)
         };
         for &left in &pairs.missing {
             // The same value twice is one value (AMB-24).
@@ -719,7 +720,8 @@ impl Pairs {
                 if partner[left].is_some() {
                     continue;
                 }
-                let same_key = by_key.get(&key(&expected[left], attribute)).map(Vec::as_slice).unwrap_or_default();
+                let same_key =
+                    by_key.get(&key(&expected[left], attribute)).map(Vec::as_slice).unwrap_or_default();
                 let among = if within_key { same_key } else { everything.as_slice() };
                 let found = among.iter().copied().find(|right| !taken[*right] && is_candidate(left, *right));
                 if let Some(right) = found {

@@ -162,7 +162,11 @@ impl Page {
             AnswerRecord::None { .. } => format!("given up after {}", text::duration(exchange.elapsed_ms)),
         };
         // What no step asked for says why it is there.
-        let why = exchange.reason.as_deref().map(|reason| format!(", {}", text::one_line(reason))).unwrap_or_default();
+        let why = exchange
+            .reason
+            .as_deref()
+            .map(|reason| format!(", {}", text::one_line(reason)))
+            .unwrap_or_default();
         self.lines.push(format!(
             "{}{} {}",
             self.look.label("exchange"),

@@ -99,9 +99,8 @@ impl CaseRun<'_> {
         for also in &sent.also {
             self.note_read(also);
         }
-        let Some(at) = at.filter(|at| {
-            (succeeded || is_refused) && !self.reads.images.contains_key(at)
-        }) else {
+        let Some(at) = at.filter(|at| (succeeded || is_refused) && !self.reads.images.contains_key(at))
+        else {
             return;
         };
         let reason = format!("read back after {}", words(plan));

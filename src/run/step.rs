@@ -115,7 +115,10 @@ impl CaseRun<'_> {
             }
             // The step's own credentials and headers may be what it tests.
             let plan = match self.plan(&request::read(&endpoint, &id), &Step::default()) {
-                Ok(plan) => RequestPlan { reason: Some(format!("read before a step, to compare '{name}' with")), ..plan },
+                Ok(plan) => RequestPlan {
+                    reason: Some(format!("read before a step, to compare '{name}' with")),
+                    ..plan
+                },
                 Err(error) => return self.stop(error.is_lack(), error.to_string()),
             };
             match self.send(plan).await {
@@ -231,7 +234,8 @@ impl CaseRun<'_> {
     /// Sends a request and files the exchange; the verdict where none came of it.
     async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
         self.read_before(&plan).await;
-        let was_ours = resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
+        let was_ours =
+            resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
         let sent = self.shared.send(plan.clone()).await.map_err(|refusal| Verdict::Errored {
             cause: ErrorCause::Guard { detail: refusal.to_string() },
         })?;

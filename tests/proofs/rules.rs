@@ -44,7 +44,9 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
         for (what, alter) in alterations(name) {
             let Some(altered) = alter(exchange) else { continue };
             match (rule.judge)(&altered, &view) {
-                RuleVerdict::Broke(_) | RuleVerdict::BrokeBeside { .. } => *tried.killed.entry(what).or_default() += 1,
+                RuleVerdict::Broke(_) | RuleVerdict::BrokeBeside { .. } => {
+                    *tried.killed.entry(what).or_default() += 1
+                }
                 RuleVerdict::NotEligible if !is_eligible => {}
                 silent => tried.survivors.push(format!(
                     "{name}: {what}: {} {} {}: {silent:?}",
@@ -318,16 +320,16 @@ fn alterations(rule: &str) -> &'static [Named] {
             ("a title", |it| {
                 it.request.path.starts_with("/Users").then(|| set(it, "title", json!("altered"))).flatten()
             }),
-            ("gone", |it| {
-                it.reason.is_some().then(|| alter::status(it, 404))
-            }),
+            ("gone", |it| it.reason.is_some().then(|| alter::status(it, 404))),
         ],
         "write-answer-is-read" => &[
             ("another userName or displayName", |it| {
                 let name = if it.request.path.starts_with("/Groups") { "displayName" } else { "userName" };
                 set(it, name, json!("altered"))
             }),
-            ("another version", |it| each_meta(it, |meta| set_member(meta, "version", json!("W/\"altered\"")))),
+            ("another version", |it| {
+                each_meta(it, |meta| set_member(meta, "version", json!("W/\"altered\"")))
+            }),
         ],
         "created-stays" => &[("another time", |it| {
             each_meta(it, |meta| set_member(meta, "created", json!("2001-02-03T04:05:06.789Z")))

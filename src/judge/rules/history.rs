@@ -132,7 +132,8 @@ impl<'a> History<'a> {
 
 /// Whether an exchange may have changed something.
 pub(super) fn is_write(exchange: &Exchange) -> bool {
-    !matches!(exchange.request.method.as_str(), "GET" | "HEAD" | "OPTIONS") && !kind::is_search(&exchange.request)
+    !matches!(exchange.request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        && !kind::is_search(&exchange.request)
 }
 
 /// Whether a resource was asked for as it is.

@@ -25,12 +25,7 @@ fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>)
 }
 
 /// What a rule says of the last of several exchanges.
-fn say_after(
-    name: &str,
-    earlier: &[Exchange],
-    exchange: &Exchange,
-    reading: Reading,
-) -> (Say, Vec<Finding>) {
+fn say_after(name: &str, earlier: &[Exchange], exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>) {
     let history = History::of(earlier.iter().chain([exchange]));
     static DEFINITIONS: std::sync::LazyLock<Definitions> =
         std::sync::LazyLock::new(|| Definitions::of(SchemaSet::core()));
@@ -927,28 +922,46 @@ fn written_is_read() {
             ("a 404 that a step asked for", vec![made(user("1")), gone()], Say::Silent),
             ("replaced", vec![put("A"), get(titled("A"))], Say::Held),
             ("replaced otherwise", vec![put("A"), get(titled("B"))], Say::Fails),
-            ("kept", vec![get(titled("A")), write("PUT", 200, &user("1"), Value::Null), get(titled("A"))], Say::Warns),
+            (
+                "kept",
+                vec![get(titled("A")), write("PUT", 200, &user("1"), Value::Null), get(titled("A"))],
+                Say::Warns,
+            ),
             ("patched", vec![get_user(), patch("A"), get(titled("A"))], Say::Held),
             ("patched in vain", vec![get_user(), patch("A"), get_user()], Say::Fails),
             ("patched from the unknown", vec![patch("A"), get_user()], Say::Silent),
             ("patched after a write", vec![get_user(), put("B"), patch("A"), get(titled("B"))], Say::Silent),
-            ("refused", vec![get_user(), write("PATCH", 400, &patch_title("A"), error(400, None)), get_user()], Say::Silent),
-            ("broken", vec![get_user(), write("PATCH", 500, &patch_title("A"), error(500, None)), get_user()], Say::Silent),
+            (
+                "refused",
+                vec![get_user(), write("PATCH", 400, &patch_title("A"), error(400, None)), get_user()],
+                Say::Silent,
+            ),
+            (
+                "broken",
+                vec![get_user(), write("PATCH", 500, &patch_title("A"), error(500, None)), get_user()],
+                Say::Silent,
+            ),
             ("by another case", vec![foreign(put("A")), get(titled("B"))], Say::Silent),
             ("read by another case", vec![put("A"), foreign(get(titled("B")))], Say::Silent),
             ("projected", vec![put("A"), query("/Users/1?attributes=title", titled("B"))], Say::Silent),
-            ("another resource written since", vec![get_user(), patch("A"), other_write(), get_user()], Say::Silent),
+            (
+                "another resource written since",
+                vec![get_user(), patch("A"), other_write(), get_user()],
+                Say::Silent,
+            ),
             ("an exchange that the log lost", vec![put("A"), late(get(titled("B")))], Say::Silent),
             ("read while it was written", vec![slow(put("A")), get(titled("B"))], Say::Silent),
             ("nothing written", vec![get_user(), get(titled("B"))], Say::Silent),
         ],
     );
     // Of several reads the last one counts, so that a slow server may be asked again.
-    let earlier = [put("A"), get(titled("B")), get(titled("A"))].into_iter().enumerate().map(|(index, mut exchange)| {
-        exchange.id = ExchangeId(index as u64 + 1);
-        exchange.started += chrono::TimeDelta::seconds(index as i64);
-        exchange
-    });
+    let earlier = [put("A"), get(titled("B")), get(titled("A"))].into_iter().enumerate().map(
+        |(index, mut exchange)| {
+            exchange.id = ExchangeId(index as u64 + 1);
+            exchange.started += chrono::TimeDelta::seconds(index as i64);
+            exchange
+        },
+    );
     let all: Vec<Exchange> = earlier.collect();
     let history = History::of(&all);
     assert!(history.pair(&all[1]).is_none());
@@ -966,7 +979,11 @@ fn refused_changes_nothing() {
             ("changed by a PUT", vec![get_user(), refused("PUT"), get(titled("A"))], Say::Fails),
             (
                 "gone by a DELETE",
-                vec![get_user(), refused("DELETE"), read_back(exchange("GET", "/Users/1", 404, error(404, None)))],
+                vec![
+                    get_user(),
+                    refused("DELETE"),
+                    read_back(exchange("GET", "/Users/1", 404, error(404, None))),
+                ],
                 Say::Fails,
             ),
             ("never read before", vec![refused("PATCH"), get(titled("A"))], Say::Silent),
@@ -1020,12 +1037,21 @@ fn created_stays_and_deleted_is_gone() {
             (
                 "more digits in the answer to a write",
                 vec![
-                    write("POST", 201, &user("1"), with(user("1"), "/meta/created", json!("2026-11-22T10:00:00.789Z"))),
+                    write(
+                        "POST",
+                        201,
+                        &user("1"),
+                        with(user("1"), "/meta/created", json!("2026-11-22T10:00:00.789Z")),
+                    ),
                     get_user(),
                 ],
                 Say::Held,
             ),
-            ("milliseconds later", vec![at("2026-11-22T10:00:00.001Z"), at("2026-11-22T10:00:00.002Z")], Say::Fails),
+            (
+                "milliseconds later",
+                vec![at("2026-11-22T10:00:00.001Z"), at("2026-11-22T10:00:00.002Z")],
+                Say::Fails,
+            ),
             ("seen once", vec![get_user()], Say::Silent),
             ("in another case", vec![foreign(get_user()), at("2026-11-22T10:00:01Z")], Say::Silent),
         ],
@@ -1039,7 +1065,11 @@ fn created_stays_and_deleted_is_gone() {
             ("410", vec![deleted(), answers(410)], Say::Warns),
             ("still there", vec![deleted(), get_user()], Say::Fails),
             ("no access", vec![deleted(), answers(401)], Say::Silent),
-            ("not deleted", vec![exchange("DELETE", "/Users/1", 403, error(403, None)), get_user()], Say::Silent),
+            (
+                "not deleted",
+                vec![exchange("DELETE", "/Users/1", 403, error(403, None)), get_user()],
+                Say::Silent,
+            ),
         ],
     );
 }

@@ -17,11 +17,8 @@ use crate::scim::definition::ResourceDefinition;
 use crate::scim::resource::get;
 use crate::target::exchange::Exchange;
 
-pub const WRITTEN_IS_READ: Rule = Rule {
-    name: "written-is-read",
-    subject: "read of what was written before",
-    judge: written_is_read,
-};
+pub const WRITTEN_IS_READ: Rule =
+    Rule { name: "written-is-read", subject: "read of what was written before", judge: written_is_read };
 pub const REFUSED_CHANGES_NOTHING: Rule = Rule {
     name: "refused-changes-nothing",
     subject: "read before and after a write that was refused",
@@ -32,11 +29,8 @@ pub const WRITE_ANSWER_IS_READ: Rule = Rule {
     subject: "read of what the answer to a write showed",
     judge: write_answer_is_read,
 };
-pub const CREATED_STAYS: Rule = Rule {
-    name: "created-stays",
-    subject: "resource shown twice with meta.created",
-    judge: created_stays,
-};
+pub const CREATED_STAYS: Rule =
+    Rule { name: "created-stays", subject: "resource shown twice with meta.created", judge: created_stays };
 pub const DELETED_IS_GONE: Rule =
     Rule { name: "deleted-is-gone", subject: "read of a deleted resource", judge: deleted_is_gone };
 
@@ -106,7 +100,11 @@ fn refused_changes_nothing(read: &Exchange, view: &View<'_>) -> RuleVerdict {
             return RuleVerdict::NotEligible;
         }
         let fault = Fault::new(
-            format!("the resource is gone after {} was refused ({})", words::subject(pair.write), pair.write.id),
+            format!(
+                "the resource is gone after {} was refused ({})",
+                words::subject(pair.write),
+                pair.write.id
+            ),
             "the resource as it was",
             words::status(read.status().unwrap_or_default()),
         )
@@ -149,7 +147,12 @@ fn created_stays(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
         return RuleVerdict::Held;
     }
     let fault = Fault::new(
-        format!("meta.created is {}, and was {} in {}", words::quote(&now_text), words::quote(&then_text), first.id),
+        format!(
+            "meta.created is {}, and was {} in {}",
+            words::quote(&now_text),
+            words::quote(&then_text),
+            first.id
+        ),
         words::quote(&then_text),
         words::quote(&now_text),
     )
@@ -164,12 +167,15 @@ fn deleted_is_gone(read: &Exchange, view: &View<'_>) -> RuleVerdict {
     let Some(status) = read.status().filter(|_| is_deleted) else { return RuleVerdict::NotEligible };
     let fault = match status {
         404 => return RuleVerdict::Held,
-        410 => Fault::new("a deleted resource is 410, where 404 is due", "404 (Not Found)", words::status(410))
-            .class("404", "status 410")
-            .warning(),
+        410 => {
+            Fault::new("a deleted resource is 410, where 404 is due", "404 (Not Found)", words::status(410))
+                .class("404", "status 410")
+                .warning()
+        }
         200..=299 => {
             let message = format!("the resource is still there after it was deleted ({})", pair.write.id);
-            Fault::new(message, "404 (Not Found)", words::status(status)).class("404", format!("status {status}"))
+            Fault::new(message, "404 (Not Found)", words::status(status))
+                .class("404", format!("status {status}"))
         }
         // Who is not let in is told nothing; what breaks is for other rules.
         _ => return RuleVerdict::NotEligible,
@@ -205,7 +211,11 @@ fn judged(
                 format!("{}: {}", difference.path, difference.actual),
             )
             .class(
-                format!("{} {path} {}", pair.write.request.method, words::class_of(departure.expected.as_ref())),
+                format!(
+                    "{} {path} {}",
+                    pair.write.request.method,
+                    words::class_of(departure.expected.as_ref())
+                ),
                 format!("{path} {}: {}", words::class_of(departure.actual.as_ref()), departure.why),
             )
             .breaks(departure.requirements);
@@ -230,12 +240,19 @@ fn difference(departure: &Departure) -> Difference {
         value.map_or_else(|| "absent".to_owned(), |value| words::show_beside(value, other))
     };
     let (expected, actual) = (departure.expected.as_ref(), departure.actual.as_ref());
-    Difference { path: departure.path.clone(), expected: show(expected, actual), actual: show(actual, expected) }
+    Difference {
+        path: departure.path.clone(),
+        expected: show(expected, actual),
+        actual: show(actual, expected),
+    }
 }
 
 /// The verdict with the exchanges that the read was held against.
 fn told(rule: &str, read: &Exchange, pair: &Pair<'_>, faults: Vec<Fault>) -> RuleVerdict {
-    beside(verdict(rule, read, faults), pair.before.map(|before| before.id).into_iter().chain([pair.write.id]))
+    beside(
+        verdict(rule, read, faults),
+        pair.before.map(|before| before.id).into_iter().chain([pair.write.id]),
+    )
 }
 
 fn beside(

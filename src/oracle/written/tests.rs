@@ -90,11 +90,15 @@ fn what_a_create_loses_or_changes_is_told() {
     let emails = |list: Value| whole(json!({ "emails": list }));
     assert_eq!(emails(json!([{"value": "b@example.com", "type": "home"}])), row("emails[0]", Grade::Failure));
     assert_eq!(
-        emails(json!([{"value": "a@example.com", "type": "work"}, {"value": "c@example.com", "type": "home"}])),
+        emails(
+            json!([{"value": "a@example.com", "type": "work"}, {"value": "c@example.com", "type": "home"}])
+        ),
         row("emails[1].value", Grade::Failure)
     );
     assert_eq!(
-        emails(json!([{"value": "a@example.com", "type": "home"}, {"value": "b@example.com", "type": "home"}])),
+        emails(
+            json!([{"value": "a@example.com", "type": "home"}, {"value": "b@example.com", "type": "home"}])
+        ),
         row("emails[0].type", Grade::Failure)
     );
     let twice = json!([
@@ -151,7 +155,11 @@ fn an_immutable_attribute_keeps_its_value() {
     let (before, sent) = (json!({"nickName": "A"}), json!({"nickName": "B"}));
     let grade = |read: Value| {
         let write = Write::Replace { sent: &sent, before: Some(&before) };
-        departures(&write, &read, &definition).unwrap().into_iter().map(|it| (it.grade, it.dispute)).collect::<Vec<_>>()
+        departures(&write, &read, &definition)
+            .unwrap()
+            .into_iter()
+            .map(|it| (it.grade, it.dispute))
+            .collect::<Vec<_>>()
     };
     assert_eq!(grade(json!({"nickName": "A"})), [(Grade::Warning, Some("AMB-94"))]);
     assert_eq!(grade(json!({"nickName": "B"})), [(Grade::Failure, Some("AMB-94"))]);
@@ -170,11 +178,19 @@ fn a_patch_lives_in_one_of_its_worlds() {
     };
     let remove = json!([{"op": "remove", "path": "emails", "value": [{"value": "a@example.com"}]}]);
     assert_eq!(patched(remove.clone(), &before, &with("emails", json!(null))), []);
-    assert_eq!(patched(remove.clone(), &before, &with("emails", json!([{"value": "b@example.com", "type": "home"}]))), []);
+    assert_eq!(
+        patched(
+            remove.clone(),
+            &before,
+            &with("emails", json!([{"value": "b@example.com", "type": "home"}]))
+        ),
+        []
+    );
     assert_ne!(patched(remove, &before, &before), []);
     // What is computed follows, and nothing else does.
     let rename = json!([{"op": "replace", "path": "name.familyName", "value": "Smith"}]);
-    let mut renamed = with("name", json!({"givenName": "Ann", "familyName": "Smith", "formatted": "Ann Smith"}));
+    let mut renamed =
+        with("name", json!({"givenName": "Ann", "familyName": "Smith", "formatted": "Ann Smith"}));
     renamed["displayName"] = json!("Ann Smith");
     assert_eq!(patched(rename.clone(), &before, &renamed), []);
     renamed["title"] = json!("Engineer");
@@ -189,19 +205,15 @@ fn a_patch_lives_in_one_of_its_worlds() {
     // What had to be refused may be left out, and no more.
     let unknown = json!([{"op": "add", "path": "color", "value": "red"}]);
     assert_eq!(patched(unknown.clone(), &before, &before), row("Operations", Grade::Warning));
-    assert_eq!(
-        patched(unknown, &before, &with("title", json!("red"))),
-        row("title", Grade::Failure)
-    );
+    assert_eq!(patched(unknown, &before, &with("title", json!("red"))), row("title", Grade::Failure));
 }
 
 #[test]
 fn a_graded_world_is_told_by_its_grade() {
     let before = json!({"userName": "ann"});
     let read = json!({"userName": "ann", "emails": [{"type": "work", "value": "a@example.com"}]});
-    let operation = |op: &str| {
-        json!([{"op": op, "path": "emails[type eq \"work\"].value", "value": "a@example.com"}])
-    };
+    let operation =
+        |op: &str| json!([{"op": op, "path": "emails[type eq \"work\"].value", "value": "a@example.com"}]);
     assert_eq!(patched(operation("add"), &before, &read), []);
     let grades: Vec<Grade> =
         patched(operation("replace"), &before, &read).into_iter().map(|(_, grade)| grade).collect();
@@ -253,7 +265,9 @@ fn an_answer_is_the_resource() {
 
 #[test]
 fn long_lists_are_paired_by_value() {
-    let list = |from: u32| -> Value { (from..from + 3000).map(|n| json!({"value": format!("{n}@example.com")})).collect() };
+    let list = |from: u32| -> Value {
+        (from..from + 3000).map(|n| json!({"value": format!("{n}@example.com")})).collect()
+    };
     let sent = json!({"emails": list(0)});
     assert_eq!(created(&sent, &sent), []);
     let shifted = created(&sent, &json!({"emails": list(1)}));
