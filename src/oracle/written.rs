@@ -12,7 +12,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value};
 
@@ -33,6 +33,9 @@ const MAX_DEPARTURES: usize = 50;
 
 /// Lists with more pairs of values than this are paired by `value` alone.
 const MAX_PAIRS: usize = 4096;
+
+/// Of values that have the same `value`, so many are looked at to find the one that is meant.
+const MAX_ALIKE: usize = 64;
 
 /// A write that was answered, and whose effect a read shows.
 #[derive(Debug, Clone, Copy)]
@@ -595,10 +598,9 @@ impl Comparison {
             Stance::Refused | Stance::Answered { .. } => false,
         };
         let before = before.map(elements).unwrap_or_default();
-        let earlier = |value: &Value| {
-            let key = key(value, attribute);
-            before.iter().find(|it| self::key(it, attribute) == key)
-        };
+        // By key, once: lists may be long, and a hostile one must not cost the square of its length.
+        let known: HashMap<String, &Value> = before.iter().rev().map(|it| (key(it, attribute), it)).collect();
+        let earlier = |value: &Value| known.get(&key(value, attribute)).copied();
         let between = |expected: &Value, read: &Value, path: &str| {
             let mut inner = Comparison { stance: self.stance, is_primary_open, out: Vec::new() };
             let element = Spot { path, ..spot };
@@ -613,13 +615,14 @@ impl Comparison {
             found.extend(between(&expected[*left], &read[*right], &at(*left)));
         }
         found.into_iter().for_each(|it| self.tell(it));
-        let is_twin = |one: &Value, other: &Value| {
-            key(one, attribute) == key(other, attribute) && label(one) == label(other)
-        };
+        let identity = |value: &Value| (key(value, attribute), label(value));
+        let mut times: HashMap<(String, Option<String>), usize> = HashMap::new();
+        for value in expected {
+            *times.entry(identity(value)).or_default() += 1;
+        }
         for &left in &pairs.missing {
             // The same value twice is one value (AMB-24).
-            let is_repeated =
-                expected.iter().enumerate().any(|(index, it)| index != left && is_twin(it, &expected[left]));
+            let is_repeated = times.get(&identity(&expected[left])).is_some_and(|times| *times > 1);
             if is_unassigned(&expected[left]) || is_repeated {
                 continue;
             }
@@ -632,7 +635,7 @@ impl Comparison {
             }
             let path = at(right);
             let spot = Spot { path: &path, ..spot };
-            let (grade, why, dispute) = if expected.iter().any(|it| is_twin(it, &read[right])) {
+            let (grade, why, dispute) = if times.contains_key(&identity(&read[right])) {
                 (Grade::Warning, "the same value is there twice", Some("AMB-24"))
             } else if self.stance == Stance::Create {
                 (Grade::Warning, "nobody sent it: a value that the server added", None)
@@ -707,24 +710,28 @@ impl Pairs {
         attribute: &Attribute,
         is_same: &dyn Fn(&Value, &Value) -> bool,
     ) -> Pairs {
-        let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_key: HashMap<String, VecDeque<usize>> = HashMap::new();
         for (index, element) in read.iter().enumerate() {
-            by_key.entry(key(element, attribute)).or_default().push(index);
+            by_key.entry(key(element, attribute)).or_default().push_back(index);
         }
+        let keys: Vec<String> = expected.iter().map(|element| key(element, attribute)).collect();
         let is_small = expected.len().saturating_mul(read.len()) <= MAX_PAIRS;
-        let everything: Vec<usize> = (0..read.len()).collect();
         let mut taken = vec![false; read.len()];
         let mut partner: Vec<Option<usize>> = vec![None; expected.len()];
         let mut pass = |is_candidate: &dyn Fn(usize, usize) -> bool, within_key: bool| {
-            for left in 0..expected.len() {
-                if partner[left].is_some() {
-                    continue;
-                }
-                let same_key =
-                    by_key.get(&key(&expected[left], attribute)).map(Vec::as_slice).unwrap_or_default();
-                let among = if within_key { same_key } else { everything.as_slice() };
-                let found = among.iter().copied().find(|right| !taken[*right] && is_candidate(left, *right));
-                if let Some(right) = found {
+            for left in (0..expected.len()).filter(|left| partner[*left].is_none()).collect::<Vec<_>>() {
+                let right = if within_key {
+                    // Of many values that look alike, the first ones are enough to choose from.
+                    let alike = by_key.get_mut(&keys[left]);
+                    alike.and_then(|alike| {
+                        let mut first = alike.iter().take(MAX_ALIKE);
+                        let at = first.position(|right| !taken[*right] && is_candidate(left, *right))?;
+                        alike.remove(at)
+                    })
+                } else {
+                    (0..read.len()).find(|right| !taken[*right] && is_candidate(left, *right))
+                };
+                if let Some(right) = right {
                     taken[right] = true;
                     partner[left] = Some(right);
                 }

@@ -276,6 +276,18 @@ fn long_lists_are_paired_by_value() {
 }
 
 #[test]
+fn many_values_that_look_alike_cost_no_more_than_others() {
+    let alike: Value = (0..200_000).map(|_| json!({"value": "a"})).collect();
+    let (answer, mut read) = (json!({"emails": alike}), json!({"emails": alike}));
+    let answered = |read: &Value| told(&Write::Answered { answer: &answer, create: false }, read);
+    assert_eq!(answered(&read), []);
+    read["emails"].as_array_mut().unwrap().truncate(100_000);
+    assert_eq!(answered(&read), []);
+    read["emails"].as_array_mut().unwrap().push(json!({"value": "b"}));
+    assert_eq!(answered(&read), row("emails[100000]", Grade::Failure));
+}
+
+#[test]
 fn nesting_without_end_is_nothing_to_speak_of() {
     let mut deep = json!("end");
     for _ in 0..100 {
