@@ -229,15 +229,13 @@ fn says_primary(element: &Value) -> bool {
 
 /// The list with only one of its primary values left as such.
 fn with_one_primary(list: &Value, chosen: usize) -> Value {
-    let mut seen = 0;
     let mut changed = elements(list).to_vec();
-    for element in changed.iter_mut().filter(|it| says_primary(it)) {
+    for (seen, element) in changed.iter_mut().filter(|it| says_primary(it)).enumerate() {
         if seen != chosen
             && let Some(members) = element.as_object_mut()
         {
             members.retain(|name, _| !name.eq_ignore_ascii_case("primary"));
         }
-        seen += 1;
     }
     Value::Array(changed)
 }
