@@ -380,12 +380,36 @@ pub struct ServeArguments {
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
-    /// Demands this bearer token
+    /// Demands this bearer token [default: a random one, which is printed]
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// Opens a second tenant, which shares nothing with the first, to this bearer token
+    #[arg(long, value_name = "TOKEN")]
+    pub second_token: Option<String>,
+    /// Adds resource types and extensions out of a file
+    ///
+    /// A JSON object with "schemas" and "resourceTypes", each as /Schemas and /ResourceTypes of a service provider
+    /// list them, or print them. The core schemas stay the server's own.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub schemas: Option<PathBuf>,
+    /// How requests are noted on standard error: never a header, a body, or what a filter compares with
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub log: LogFormat,
     /// Lists the defects that --fault can plant
     #[arg(long)]
     pub list_faults: bool,
+}
+
+/// How requests are noted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people: a line each.
+    #[default]
+    Text,
+    /// For programs: a JSON object a line, with time, method, path, query, status, duration (in microseconds), bytes.
+    Json,
+    /// Not at all.
+    Off,
 }
 
 /// `scimspec schema`.
@@ -447,6 +471,7 @@ mod tests {
             "scimspec check dir file.yaml",
             "scimspec probe http://localhost/scim --format json",
             "scimspec serve --fault one --fault two --port 8080 --token t --list-faults",
+            "scimspec serve --second-token u --schemas devices.json --log json",
             "scimspec schema suite",
             "scimspec schema report",
             "scimspec schema config",

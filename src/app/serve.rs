@@ -3,9 +3,9 @@
 use std::io;
 
 use super::{AppError, print, runtime};
-use crate::cli::ServeArguments;
+use crate::cli::{LogFormat, ServeArguments};
 use crate::outcome::Exit;
-use crate::server::{self, Fault, ServerOptions};
+use crate::server::{self, Fault, Log, SchemaFile, ServerOptions};
 
 /// Runs the command.
 pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
@@ -14,11 +14,21 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
         return Ok(Exit::Conformant);
     }
     let faults = arguments.fault.iter().map(|name| Fault::from_name(name)).collect::<Result<_, _>>()?;
+    let schemas = arguments.schemas.as_deref().map(SchemaFile::read).transpose()?;
+    for note in schemas.iter().flat_map(SchemaFile::notes) {
+        eprintln!("note: {note}");
+    }
     let options = ServerOptions {
         port: arguments.port,
         token: arguments.token.clone(),
+        second_token: arguments.second_token.clone(),
         faults,
-        log: true,
+        schemas,
+        log: match arguments.log {
+            LogFormat::Text => Log::Text,
+            LogFormat::Json => Log::Json,
+            LogFormat::Off => Log::Off,
+        },
         ..ServerOptions::default()
     };
     runtime()?.block_on(server::serve(options, &mut io::stdout()))?;

@@ -17,15 +17,22 @@ mod discovery;
 mod endpoint;
 mod fault;
 pub mod faults;
+mod http;
+mod kind;
+mod log;
 mod message;
 mod negotiate;
 mod normalize;
 mod query;
 mod read;
 mod represent;
+mod retain;
+mod schema_file;
 mod serve;
 mod service;
 mod store;
+mod types;
+mod unique;
 mod write;
 
 use std::fmt;
@@ -38,6 +45,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
+pub use log::Log;
+pub use schema_file::{Problems, SchemaFile, SchemaFileError};
 pub use serve::{interrupted, list_faults, serve};
 
 use service::Service;
@@ -52,14 +61,18 @@ pub struct ServerOptions {
     pub port: u16,
     /// The bearer token to accept; a random one if there is none.
     pub token: Option<String>,
+    /// The bearer token of a second tenant, which shares nothing with the first; a random one if there is none.
+    pub second_token: Option<String>,
     /// The defects to plant.
     pub faults: Vec<Fault>,
     /// What the server insists on beyond the RFC.
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
     pub max_results: usize,
-    /// Whether each request is noted on standard error: method, path, status, time. No header, no body.
-    pub log: bool,
+    /// Resource types and extensions beside the core ones.
+    pub schemas: Option<SchemaFile>,
+    /// How each request is noted on standard error.
+    pub log: Log,
 }
 
 impl Default for ServerOptions {
@@ -67,10 +80,12 @@ impl Default for ServerOptions {
         Self {
             port: 0,
             token: None,
+            second_token: None,
             faults: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
-            log: false,
+            schemas: None,
+            log: Log::Off,
         }
     }
 }
@@ -80,11 +95,12 @@ impl fmt::Debug for ServerOptions {
         f.debug_struct("ServerOptions")
             .field("port", &self.port)
             .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("second_token", &self.second_token.as_ref().map(|_| "…"))
             .field("faults", &self.faults)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
             .field("log", &self.log)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -119,6 +135,9 @@ pub enum ServerError {
         /// The name given.
         name: String,
     },
+    /// Both tenants would have the same token.
+    #[error("the second tenant needs a token of its own: the first has this one")]
+    SameToken,
     /// The words about the server could not be written, or a signal not be awaited.
     #[error("the server cannot run: {0}")]
     Io(#[from] std::io::Error),
@@ -128,6 +147,7 @@ pub enum ServerError {
 pub struct RunningServer {
     base_url: String,
     token: String,
+    second_token: String,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -141,6 +161,11 @@ impl RunningServer {
     /// The bearer token that the server accepts. A secret.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// The bearer token of the second tenant. A secret.
+    pub fn second_token(&self) -> &str {
+        &self.second_token
     }
 
     /// Stops the server: no new request, and a short while for those under way.
@@ -171,23 +196,28 @@ impl fmt::Debug for RunningServer {
 /// Starts a server.
 ///
 /// # Errors
-/// If the port cannot be had, or a demand names an attribute that does not exist.
+/// If the port cannot be had, a demand names an attribute that does not exist, or both tenants have one token.
 pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError> {
     let bind = |source| ServerError::Bind { port: options.port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(bind)?;
     let address: SocketAddr = listener.local_addr().map_err(bind)?;
     let token = options.token.clone().unwrap_or_else(auth::random_token);
-    let service = Arc::new(Service::new(&options, &token, address)?);
+    let second_token = options.second_token.clone().unwrap_or_else(auth::random_token);
+    if token == second_token {
+        return Err(ServerError::SameToken);
+    }
+    let service = Arc::new(Service::new(&options, &[&token, &second_token], address)?);
     let base_url = service.base_url().to_owned();
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let server = axum::serve(listener, service::router(service)).with_graceful_shutdown(async move {
-            // A sender that was dropped has aborted this task as well.
-            let _ = stopped.await;
-        });
+        let server =
+            axum::serve(listener, http::router(service, options.log)).with_graceful_shutdown(async move {
+                // A sender that was dropped has aborted this task as well.
+                let _ = stopped.await;
+            });
         if let Err(error) = server.await {
             eprintln!("scimspec: the embedded server ended: {error}");
         }
     });
-    Ok(RunningServer { base_url, token, stop: Some(stop), task })
+    Ok(RunningServer { base_url, token, second_token, stop: Some(stop), task })
 }

@@ -6,13 +6,15 @@ use super::{ServerError, ServerOptions, faults, start};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
-/// The first line written is the base URL, alone; the second says how to authenticate; a third names the faults, if
-/// any are planted. A token that the caller chose is not repeated.
+/// The first line written is the base URL, alone; the second says how to authenticate; further ones speak of the
+/// second tenant, if its token was chosen, and name the faults, if any are planted. A token that the caller chose is
+/// not repeated.
 ///
 /// # Errors
 /// If the server cannot start, `out` cannot be written, or signals cannot be awaited.
 pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), ServerError> {
     let chosen = options.token.is_some();
+    let is_second_chosen = options.second_token.is_some();
     let planted: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
     let server = start(options).await?;
     writeln!(out, "{}", server.base_url())?;
@@ -20,6 +22,9 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
         writeln!(out, "Authorization: Bearer (the token you chose)")?;
     } else {
         writeln!(out, "Authorization: Bearer {}", server.token())?;
+    }
+    if is_second_chosen {
+        writeln!(out, "Second tenant: Bearer (the second token you chose)")?;
     }
     if !planted.is_empty() {
         writeln!(out, "Planted: {}", planted.join(", "))?;
