@@ -5,7 +5,8 @@ use std::io;
 use super::{AppError, print, runtime};
 use crate::cli::{LogFormat, ServeArguments};
 use crate::outcome::Exit;
-use crate::server::{self, Fault, Log, SchemaFile, ServerOptions};
+use crate::server::{self, Fault, Log, RateLimit, SchemaFile, ServerOptions};
+use crate::target::Rate;
 
 /// Runs the command.
 pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
@@ -18,12 +19,18 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
     for note in schemas.iter().flat_map(SchemaFile::notes) {
         eprintln!("note: {note}");
     }
+    let limit = |rate: Rate| RateLimit::new(rate.requests, rate.per, arguments.rate_window);
+    let rate_limit = arguments.rate_limit.map(limit).transpose()?;
     let options = ServerOptions {
         port: arguments.port,
         token: arguments.token.clone(),
         second_token: arguments.second_token.clone(),
         faults,
         schemas,
+        me: arguments.me.clone(),
+        seed_users: arguments.seed_users,
+        rate_limit,
+        write_config: arguments.write_config.clone(),
         log: match arguments.log {
             LogFormat::Text => Log::Text,
             LogFormat::Json => Log::Json,

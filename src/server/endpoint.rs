@@ -23,7 +23,7 @@ pub(crate) enum Endpoint {
     ResourceType(String),
     Schemas,
     Schema(String),
-    /// `/Me` and whatever is below it.
+    /// The alias of the authenticated subject (RFC 7644 §3.11).
     Me,
     Bulk,
     Unknown,
@@ -55,7 +55,7 @@ impl Endpoint {
             ["ResourceTypes", id] => Self::ResourceType((*id).to_owned()),
             ["Schemas"] => Self::Schemas,
             ["Schemas", id] => Self::Schema((*id).to_owned()),
-            ["Me", ..] => Self::Me,
+            ["Me"] => Self::Me,
             ["Bulk"] => Self::Bulk,
             [segment, rest @ ..] => {
                 let Some(kind) = kinds.iter().copied().find(|kind| kind.segment() == *segment) else {
@@ -143,6 +143,7 @@ mod tests {
             ("/scim/v2/Devices/7", Endpoint::Resource(device, "7".to_owned())),
             ("/scim/v2/Robots", Endpoint::Unknown),
             ("/scim/v2/Me", Endpoint::Me),
+            ("/scim/v2/Me/x", Endpoint::Unknown),
             ("/scim/v2/Users/1/2", Endpoint::Unknown),
             ("/scim/v2/users", Endpoint::Unknown),
             ("/scim/v2x/Users", Endpoint::Unknown),

@@ -13,6 +13,7 @@
 //! The server binds 127.0.0.1 only and keeps nothing.
 
 mod auth;
+mod config_file;
 mod discovery;
 mod endpoint;
 mod fault;
@@ -20,14 +21,17 @@ pub mod faults;
 mod http;
 mod kind;
 mod log;
+mod me;
 mod message;
 mod negotiate;
 mod normalize;
 mod query;
+mod rate;
 mod read;
 mod represent;
 mod retain;
 mod schema_file;
+mod seed;
 mod serve;
 mod service;
 mod store;
@@ -37,6 +41,7 @@ mod write;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +49,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use config_file::ConfigFileError;
 pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
 pub use log::Log;
+pub use rate::{RateLimit, RateLimitError};
 pub use schema_file::{Problems, SchemaFile, SchemaFileError};
 pub use serve::{interrupted, list_faults, serve};
 
@@ -71,6 +78,16 @@ pub struct ServerOptions {
     pub max_results: usize,
     /// Resource types and extensions beside the core ones.
     pub schemas: Option<SchemaFile>,
+    /// The name of the user that the token belongs to, who need not exist yet; `/Me` stands for this user. Without
+    /// one it is not supported.
+    pub me: Option<String>,
+    /// How many people the directory holds from the beginning.
+    pub seed_users: usize,
+    /// How many requests each token has in a window of time; any number if there is none.
+    pub rate_limit: Option<RateLimit>,
+    /// Where to write a configuration for `scimspec run` that aims at the server. The tokens are written beside it,
+    /// readable for the owner only. Nothing is overwritten that was not written this way.
+    pub write_config: Option<PathBuf>,
     /// How each request is noted on standard error.
     pub log: Log,
 }
@@ -85,6 +102,10 @@ impl Default for ServerOptions {
             demands: Demands::default(),
             max_results: 200,
             schemas: None,
+            me: None,
+            seed_users: 0,
+            rate_limit: None,
+            write_config: None,
             log: Log::Off,
         }
     }
@@ -99,6 +120,9 @@ impl fmt::Debug for ServerOptions {
             .field("faults", &self.faults)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
+            .field("seed_users", &self.seed_users)
+            .field("rate_limit", &self.rate_limit)
+            .field("write_config", &self.write_config)
             .field("log", &self.log)
             .finish_non_exhaustive()
     }
@@ -138,6 +162,9 @@ pub enum ServerError {
     /// Both tenants would have the same token.
     #[error("the second tenant needs a token of its own: the first has this one")]
     SameToken,
+    /// The configuration that aims at the server cannot be written.
+    #[error(transparent)]
+    Config(#[from] ConfigFileError),
     /// The words about the server could not be written, or a signal not be awaited.
     #[error("the server cannot run: {0}")]
     Io(#[from] std::io::Error),
@@ -196,8 +223,12 @@ impl fmt::Debug for RunningServer {
 /// Starts a server.
 ///
 /// # Errors
-/// If the port cannot be had, a demand names an attribute that does not exist, or both tenants have one token.
+/// If the port cannot be had, a demand names an attribute that does not exist, both tenants have one token, or the configuration
+/// cannot be written.
 pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError> {
+    if let Some(path) = &options.write_config {
+        config_file::check(path)?;
+    }
     let bind = |source| ServerError::Bind { port: options.port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(bind)?;
     let address: SocketAddr = listener.local_addr().map_err(bind)?;
@@ -219,5 +250,9 @@ pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError>
             eprintln!("scimspec: the embedded server ended: {error}");
         }
     });
-    Ok(RunningServer { base_url, token, second_token, stop: Some(stop), task })
+    let server = RunningServer { base_url, token, second_token, stop: Some(stop), task };
+    if let Some(path) = &options.write_config {
+        config_file::write(path, &server)?;
+    }
+    Ok(server)
 }

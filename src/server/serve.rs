@@ -7,7 +7,8 @@ use super::{ServerError, ServerOptions, faults, start};
 /// Serves until Ctrl-C or SIGTERM.
 ///
 /// The first line written is the base URL, alone; the second says how to authenticate; further ones speak of the
-/// second tenant, if its token was chosen, and name the faults, if any are planted. A token that the caller chose is
+/// second tenant, if its token was chosen, of the configuration, if one was written, and of the faults, if any are
+/// planted. A token that the caller chose is
 /// not repeated.
 ///
 /// # Errors
@@ -16,6 +17,7 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
     let chosen = options.token.is_some();
     let is_second_chosen = options.second_token.is_some();
     let planted: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
+    let config = options.write_config.clone();
     let server = start(options).await?;
     writeln!(out, "{}", server.base_url())?;
     if chosen {
@@ -25,6 +27,9 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
     }
     if is_second_chosen {
         writeln!(out, "Second tenant: Bearer (the second token you chose)")?;
+    }
+    if let Some(path) = config {
+        writeln!(out, "Configuration: {}", path.display())?;
     }
     if !planted.is_empty() {
         writeln!(out, "Planted: {}", planted.join(", "))?;

@@ -4,8 +4,9 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use axum::http::header::{ALLOW, HOST, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 
@@ -13,9 +14,12 @@ use super::auth::{Authenticator, Credentials};
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
+use super::me::{self, Subject};
 use super::message::{Answer, Request};
-use super::negotiate::{MAX_BODY, Refusal, allow};
+use super::negotiate::{MAX_BODY, Refusal, acceptable, allow};
+use super::rate::{RateLimit, Window};
 use super::read::is_query;
+use super::seed::seed;
 use super::store::Store;
 use super::types::Types;
 use super::{Demands, ServerError, ServerOptions};
@@ -44,6 +48,7 @@ pub(crate) struct Service {
     pub(crate) max_results: usize,
     base_url: String,
     since: DateTime<Utc>,
+    rate_limit: Option<RateLimit>,
     /// Of each tenant, in the order of their tokens.
     tenants: Vec<Mutex<State>>,
 }
@@ -53,6 +58,16 @@ pub(crate) struct Service {
 pub(crate) struct State {
     pub store: Store,
     pub memory: Memory,
+    /// Whom the tenant's token belongs to.
+    pub me: Subject,
+    /// The requests of the tenant's token that count towards the limit.
+    pub window: Window,
+}
+
+impl State {
+    fn new(store: Store) -> Self {
+        Self { store, ..Self::default() }
+    }
 }
 
 /// One request with what is known about it.
@@ -71,11 +86,15 @@ impl Service {
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
         let types = Types::new(options.schemas.as_ref(), &options.demands)?;
-        let tenant = |_: &&str| {
-            Mutex::new(State { store: Store::new(types.unique().clone()), memory: Memory::default() })
-        };
+        let mut tenants: Vec<State> =
+            tokens.iter().map(|_| State::new(Store::new(types.unique().clone()))).collect();
+        if let Some(first) = tenants.first_mut() {
+            seed(&mut first.store, options.seed_users);
+            first.me = options.me.as_deref().map(Subject::named).unwrap_or_default();
+        }
         Ok(Self {
-            tenants: tokens.iter().map(tenant).collect(),
+            rate_limit: options.rate_limit,
+            tenants: tenants.into_iter().map(Mutex::new).collect(),
             types,
             authenticator: Authenticator::new(tokens),
             faults: Planted::new(&options.faults),
@@ -100,12 +119,12 @@ impl Service {
     pub(crate) fn answer(&self, mut request: Request) -> Answer {
         (request.credentials, request.tenant) = self.authenticator.judge(&request.headers);
         self.faults.request(&mut request);
-        let endpoint = Endpoint::of(&request.path, self.types.kinds());
-        let call = Call { base: self.base_of(&request), endpoint, request };
-        let tenant = &self.tenants[call.request.tenant.min(self.tenants.len() - 1)];
+        let tenant = &self.tenants[request.tenant.min(self.tenants.len() - 1)];
         let mut state = tenant.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoint = state.resolve(Endpoint::of(&request.path, self.types.kinds()));
+        let call = Call { base: self.base_of(&request), endpoint, request };
         let mut answer = self.dispatch(&mut state, &call).unwrap_or_else(refuse);
-        let State { store, memory } = &mut *state;
+        let State { store, memory, .. } = &mut *state;
         let mut seen =
             Seen { request: &call.request, endpoint: &call.endpoint, store, base: &call.base, memory };
         self.faults.answer(&mut seen, &mut answer);
@@ -127,12 +146,15 @@ impl Service {
                 return Err(refusal);
             }
         }
+        if request.credentials == Credentials::Valid {
+            self.admit(state)?;
+        }
         if !KNOWN_METHODS.contains(&request.method) {
             return Err(ScimError::new(501, format!("{} is no method of HTTP", request.method)).into());
         }
         let Some(methods) = call.endpoint.methods() else {
             return Err(match call.endpoint {
-                Endpoint::Me => ScimError::new(501, "/Me is not supported: the token belongs to no user"),
+                Endpoint::Me => me::unsupported(request),
                 Endpoint::Bulk => ScimError::new(501, "bulk operations are not supported"),
                 _ => ScimError::not_found(format!("there is no endpoint {}", request.path)),
             }
@@ -144,6 +166,7 @@ impl Service {
         if !methods.contains(&request.method) {
             return Err(Refusal::method_not_allowed(&request.method, methods));
         }
+        acceptable(request)?;
         if request.body.len() > MAX_BODY {
             return Err(too_large().into());
         }
@@ -158,6 +181,17 @@ impl Service {
             (Endpoint::Resource(kind, id), _) => self.get_resource(state, call, *kind, id),
             _ => self.discover(call),
         }
+    }
+
+    /// Counts a request with a token, and refuses it with 429 if it is one too many (RFC 6585 §4).
+    fn admit(&self, state: &mut State) -> Result<(), Refusal> {
+        let Some(limit) = self.rate_limit else { return Ok(()) };
+        state.window.admit(limit, Instant::now()).map_err(|seconds| {
+            let mut refusal =
+                Refusal::from(ScimError::new(429, format!("too many requests; go on in {seconds} s")));
+            refusal.headers.push((RETRY_AFTER, seconds.to_string()));
+            refusal
+        })
     }
 
     fn discover(&self, call: &Call) -> Result<Answer, Refusal> {

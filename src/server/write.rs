@@ -51,7 +51,7 @@ impl Service {
         let projection = projection_of(&call.request)?;
         let (after, refusal) =
             outcome(self.judge(state, call, kind, None, &sent, ValidationPurpose::CreateRequest));
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -143,7 +143,7 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let before = before(&state.store, call, &record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -216,7 +216,7 @@ impl Service {
         if self.demands.email_user_name && !is_email(user_name) {
             return Err(ScimError::invalid_value("userName: this server takes e-mail addresses only"));
         }
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let others = store.users_named(user_name).map(|other| other.id.clone());
         let ids = others.filter(|id| record.is_none_or(|record| record.id != *id)).collect();
         let mut conflicts = Conflicts { method: &call.request.method, user_name, store, ids, memory };
@@ -239,7 +239,7 @@ impl Service {
         result: Result<Map<String, Value>, ScimError>,
     ) -> Result<(), Refusal> {
         let before = before(&state.store, call, record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let (after, refusal) = outcome(result);
         let mut change = Change {
             method: &call.request.method,
