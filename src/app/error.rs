@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
-use crate::server::{ServerError, UnknownFault};
+use crate::server::{ServerError, UnknownFault, UnknownVariant};
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
@@ -27,6 +27,9 @@ pub enum AppError {
     /// A fault of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-faults' names them all\n")]
     Fault(#[from] UnknownFault),
+    /// A variant of the reference server.
+    #[error("error: {0}\n  = help: 'scimspec serve --list-variants' names them all\n")]
+    Variant(#[from] UnknownVariant),
     /// The operator has not consented to writes on somebody else's host.
     #[error(
         "error: {host} is not this machine, and a run creates, changes and deletes resources there\n  \
@@ -104,6 +107,7 @@ impl AppError {
             | AppError::Suites(_)
             | AppError::Profile(_)
             | AppError::Fault(_)
+            | AppError::Variant(_)
             | AppError::Consent { .. }
             | AppError::Target(_)
             | AppError::NoUrl { .. }

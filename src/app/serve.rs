@@ -5,7 +5,7 @@ use std::io;
 use super::{AppError, print, runtime};
 use crate::cli::ServeArguments;
 use crate::outcome::Exit;
-use crate::server::{self, Fault, ServerOptions};
+use crate::server::{self, Fault, ServerOptions, Variant};
 
 /// Runs the command.
 pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
@@ -13,11 +13,17 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
         print(&server::list_faults())?;
         return Ok(Exit::Conformant);
     }
+    if arguments.list_variants {
+        print(&server::list_variants())?;
+        return Ok(Exit::Conformant);
+    }
+    let variants = arguments.variant.iter().map(|name| Variant::from_name(name)).collect::<Result<_, _>>()?;
     let faults = arguments.fault.iter().map(|name| Fault::from_name(name)).collect::<Result<_, _>>()?;
     let options = ServerOptions {
         port: arguments.port,
         token: arguments.token.clone(),
         faults,
+        variants,
         log: true,
         ..ServerOptions::default()
     };

@@ -8,11 +8,13 @@
 //! ```
 //!
 //! [`scim`](crate::scim) says what SCIM means, the modules here when it is applied. Faults ([`faults`]) are planted
-//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs.
+//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs. Where the RFCs leave the
+//! choice, [`variants`] make the other one.
 //!
 //! The server binds 127.0.0.1 only and keeps nothing.
 
 mod auth;
+mod behaviour;
 mod discovery;
 mod endpoint;
 mod fault;
@@ -26,6 +28,8 @@ mod represent;
 mod serve;
 mod service;
 mod store;
+mod variant;
+pub mod variants;
 mod write;
 
 use std::fmt;
@@ -38,7 +42,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
-pub use serve::{interrupted, list_faults, serve};
+pub use serve::{interrupted, list_faults, list_variants, serve};
+pub use variant::{UnknownVariant, Variant, VariantEntry};
 
 use service::Service;
 
@@ -54,6 +59,8 @@ pub struct ServerOptions {
     pub token: Option<String>,
     /// The defects to plant.
     pub faults: Vec<Fault>,
+    /// The legal answers to give instead of the server's own.
+    pub variants: Vec<Variant>,
     /// What the server insists on beyond the RFC.
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
@@ -68,6 +75,7 @@ impl Default for ServerOptions {
             port: 0,
             token: None,
             faults: Vec::new(),
+            variants: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
             log: false,
@@ -81,6 +89,7 @@ impl fmt::Debug for ServerOptions {
             .field("port", &self.port)
             .field("token", &self.token.as_ref().map(|_| "…"))
             .field("faults", &self.faults)
+            .field("variants", &self.variants)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
             .field("log", &self.log)

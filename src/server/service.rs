@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use url::form_urlencoded;
 
 use super::auth::{Authenticator, Credentials};
+use super::behaviour::Behaviour;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
@@ -23,7 +24,7 @@ use super::message::{Answer, Request};
 use super::negotiate::{MAX_BODY, Refusal, allow};
 use super::read::is_query;
 use super::store::Store;
-use super::{Demands, ServerError, ServerOptions};
+use super::{ServerError, ServerOptions};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::{ScimError, ScimType};
 use crate::scim::path::AttributePath;
@@ -49,8 +50,7 @@ pub(crate) struct Service {
     group: ResourceDefinition,
     authenticator: Authenticator,
     pub(crate) faults: Planted,
-    pub(crate) demands: Demands,
-    pub(crate) max_results: usize,
+    pub(crate) behaviour: Behaviour,
     base_url: String,
     since: DateTime<Utc>,
     log: bool,
@@ -78,8 +78,9 @@ impl Service {
         token: &str,
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
+        let behaviour = Behaviour::of(options);
         let mut schemas = SchemaSet::core().clone();
-        for name in &options.demands.required {
+        for name in &behaviour.demands.required {
             require(&mut schemas, name)?;
         }
         let definition = |kind: Kind| {
@@ -92,9 +93,8 @@ impl Service {
             group: definition(Kind::Group),
             schemas,
             authenticator: Authenticator::new(token),
-            faults: Planted::new(&options.faults),
-            demands: options.demands.clone(),
-            max_results: options.max_results.max(1),
+            faults: Planted::new(&options.faults, &options.variants),
+            behaviour,
             base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
             log: options.log,
@@ -185,7 +185,7 @@ impl Service {
         let discovery = Discovery {
             schemas: &self.schemas,
             base: &call.base,
-            max_results: self.max_results,
+            max_results: self.behaviour.max_results,
             since: self.since,
         };
         let document = match &call.endpoint {
