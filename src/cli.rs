@@ -378,6 +378,9 @@ pub struct ServeArguments {
     /// Plants a named defect; can be repeated
     #[arg(long, value_name = "NAME")]
     pub fault: Vec<String>,
+    /// Gives another legal answer than by itself; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub variant: Vec<String>,
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
@@ -420,6 +423,9 @@ pub struct ServeArguments {
     /// Lists the defects that --fault can plant
     #[arg(long)]
     pub list_faults: bool,
+    /// Lists the legal answers that --variant can choose
+    #[arg(long)]
+    pub list_variants: bool,
 }
 
 /// How requests are noted.

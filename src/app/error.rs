@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
-use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault};
+use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
@@ -36,6 +36,9 @@ pub enum AppError {
     /// The limit on requests of the reference server.
     #[error("error: {0}\n")]
     RateLimit(#[from] RateLimitError),
+    /// A variant of the reference server.
+    #[error("error: {0}\n  = help: 'scimspec serve --list-variants' names them all\n")]
+    Variant(#[from] UnknownVariant),
     /// The operator has not consented to writes on somebody else's host.
     #[error(
         "error: {host} is not this machine, and a run creates, changes and deletes resources there\n  \
@@ -115,6 +118,7 @@ impl AppError {
             | AppError::Fault(_)
             | AppError::Schemas(_)
             | AppError::RateLimit(_)
+            | AppError::Variant(_)
             | AppError::Consent { .. }
             | AppError::Target(_)
             | AppError::NoUrl { .. }

@@ -5,7 +5,7 @@ use std::io;
 use super::{AppError, print, runtime};
 use crate::cli::{LogFormat, ServeArguments};
 use crate::outcome::Exit;
-use crate::server::{self, Fault, Log, RateLimit, SchemaFile, ServerOptions};
+use crate::server::{self, Fault, Log, RateLimit, SchemaFile, ServerOptions, Variant};
 use crate::target::Rate;
 
 /// Runs the command.
@@ -14,6 +14,11 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
         print(&server::list_faults())?;
         return Ok(Exit::Conformant);
     }
+    if arguments.list_variants {
+        print(&server::list_variants())?;
+        return Ok(Exit::Conformant);
+    }
+    let variants = arguments.variant.iter().map(|name| Variant::from_name(name)).collect::<Result<_, _>>()?;
     let faults = arguments.fault.iter().map(|name| Fault::from_name(name)).collect::<Result<_, _>>()?;
     let schemas = arguments.schemas.as_deref().map(SchemaFile::read).transpose()?;
     for note in schemas.iter().flat_map(SchemaFile::notes) {
@@ -36,6 +41,7 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
             LogFormat::Json => Log::Json,
             LogFormat::Off => Log::Off,
         },
+        variants,
         ..ServerOptions::default()
     };
     runtime()?.block_on(server::serve(options, &mut io::stdout()))?;

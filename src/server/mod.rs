@@ -8,11 +8,13 @@
 //! ```
 //!
 //! [`scim`](crate::scim) says what SCIM means, the modules here when it is applied. Faults ([`faults`]) are planted
-//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs.
+//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs. Where the RFCs leave the
+//! choice, [`variants`] make the other one.
 //!
 //! The server binds 127.0.0.1 only and keeps nothing.
 
 mod auth;
+mod behaviour;
 mod config_file;
 mod discovery;
 mod endpoint;
@@ -37,6 +39,8 @@ mod service;
 mod store;
 mod types;
 mod unique;
+mod variant;
+pub mod variants;
 mod write;
 
 use std::fmt;
@@ -54,7 +58,8 @@ pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
 pub use log::Log;
 pub use rate::{RateLimit, RateLimitError};
 pub use schema_file::{Problems, SchemaFile, SchemaFileError};
-pub use serve::{interrupted, list_faults, serve};
+pub use serve::{interrupted, list_faults, list_variants, serve};
+pub use variant::{UnknownVariant, Variant, VariantEntry};
 
 use service::Service;
 
@@ -72,6 +77,8 @@ pub struct ServerOptions {
     pub second_token: Option<String>,
     /// The defects to plant.
     pub faults: Vec<Fault>,
+    /// The legal answers to give instead of the server's own.
+    pub variants: Vec<Variant>,
     /// What the server insists on beyond the RFC.
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
@@ -99,6 +106,7 @@ impl Default for ServerOptions {
             token: None,
             second_token: None,
             faults: Vec::new(),
+            variants: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
             schemas: None,
@@ -118,6 +126,7 @@ impl fmt::Debug for ServerOptions {
             .field("token", &self.token.as_ref().map(|_| "…"))
             .field("second_token", &self.second_token.as_ref().map(|_| "…"))
             .field("faults", &self.faults)
+            .field("variants", &self.variants)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
             .field("seed_users", &self.seed_users)

@@ -96,7 +96,7 @@ impl Service {
             self.sort(&mut rows, sort_by, query.descending)?;
         }
         let total = rows.len();
-        let count = query.count.unwrap_or(self.max_results).min(self.max_results);
+        let count = query.count.unwrap_or(self.behaviour.max_results).min(self.behaviour.max_results);
         let mut page: Vec<Value> =
             rows.into_iter().skip(query.start_index.saturating_sub(1)).take(count).collect();
         for row in &mut page {

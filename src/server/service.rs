@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 
 use super::auth::{Authenticator, Credentials};
+use super::behaviour::Behaviour;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
@@ -22,7 +23,7 @@ use super::read::is_query;
 use super::seed::seed;
 use super::store::Store;
 use super::types::Types;
-use super::{Demands, ServerError, ServerOptions};
+use super::{ServerError, ServerOptions};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::ScimError;
 
@@ -44,8 +45,7 @@ pub(crate) struct Service {
     pub(crate) types: Types,
     authenticator: Authenticator,
     pub(crate) faults: Planted,
-    pub(crate) demands: Demands,
-    pub(crate) max_results: usize,
+    pub(crate) behaviour: Behaviour,
     base_url: String,
     since: DateTime<Utc>,
     rate_limit: Option<RateLimit>,
@@ -85,7 +85,8 @@ impl Service {
         tokens: &[&str],
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
-        let types = Types::new(options.schemas.as_ref(), &options.demands)?;
+        let behaviour = Behaviour::of(options);
+        let types = Types::new(options.schemas.as_ref(), &behaviour.demands)?;
         let mut tenants: Vec<State> =
             tokens.iter().map(|_| State::new(Store::new(types.unique().clone()))).collect();
         if let Some(first) = tenants.first_mut() {
@@ -97,9 +98,8 @@ impl Service {
             tenants: tenants.into_iter().map(Mutex::new).collect(),
             types,
             authenticator: Authenticator::new(tokens),
-            faults: Planted::new(&options.faults),
-            demands: options.demands.clone(),
-            max_results: options.max_results.max(1),
+            faults: Planted::new(&options.faults, &options.variants),
+            behaviour,
             base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
         })
@@ -201,7 +201,7 @@ impl Service {
         let discovery = Discovery {
             schemas: self.types.schemas(),
             base: &call.base,
-            max_results: self.max_results,
+            max_results: self.behaviour.max_results,
             since: self.since,
         };
         let document = match &call.endpoint {

@@ -19,24 +19,9 @@ use super::service::{Call, Service, State};
 use super::store::{Record, Store};
 use crate::scim::error::ScimError;
 use crate::scim::names;
-use crate::scim::patch::{PatchOperation, PatchOptions, PatchRequest, apply};
+use crate::scim::patch::{PatchOperation, PatchRequest, apply};
 use crate::scim::project::Projection;
 use crate::scim::validate::ValidationPurpose;
-
-/// How PATCH is read. Where the RFC leaves a choice, the one that identity providers rely on: they write `Replace`,
-/// name paths in the keys of a value, repeat the `id` there, and select an element that they expect to be made.
-const PATCH_OPTIONS: PatchOptions = PatchOptions {
-    lower_case_op_only: false,
-    boolean_strings: false,
-    add_creates_from_filter: true,
-    replace_creates_from_filter: false,
-    remove_listed_values: false,
-    path_keys: true,
-    extension_paths: true,
-    ignore_read_only_members: true,
-    ignore_unknown: false,
-    max_operations: Some(1000),
-};
 
 /// A write that passed, ready for the store.
 struct Draft {
@@ -115,13 +100,13 @@ impl Service {
         let sent = Value::Object(read_object(&call.request)?);
         let projection = projection_of(&call.request)?;
         let before = before(&state.store, call, &record);
-        let list = PatchRequest::parse(&sent, PATCH_OPTIONS)?;
+        let list = PatchRequest::parse(&sent, self.behaviour.patch)?;
         let definition = self.definition(kind);
         let mut operations =
             PatchOperations { list, definition, id, before: &before, memory: &mut state.memory };
         self.faults.operations(&mut operations);
         let operations = operations.list;
-        let result = apply(&operations, &before, definition, PATCH_OPTIONS).and_then(|after| {
+        let result = apply(&operations, &before, definition, self.behaviour.patch).and_then(|after| {
             let Value::Object(mut after) = after else {
                 return Err(ScimError::invalid_value("the resource would no longer be an object"));
             };
@@ -213,7 +198,7 @@ impl Service {
         if user_name.trim().is_empty() {
             return Err(ScimError::invalid_value("userName: must not be empty (RFC 7643 section 4.1.1)"));
         }
-        if self.demands.email_user_name && !is_email(user_name) {
+        if self.behaviour.demands.email_user_name && !is_email(user_name) {
             return Err(ScimError::invalid_value("userName: this server takes e-mail addresses only"));
         }
         let State { store, memory, .. } = state;
