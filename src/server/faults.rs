@@ -18,6 +18,7 @@ use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::endpoint::Endpoint;
 use super::fault::{FaultEntry, Rewrite, Seen};
 use super::message::{Answer, Content, Request};
 
@@ -57,7 +58,7 @@ const fn fault(
 
 /// Changes each User and Group that a successful answer shows, alone or in a list.
 fn each_resource(seen: &Seen<'_>, answer: &mut Answer, mut change: impl FnMut(&mut Map<String, Value>)) {
-    if seen.endpoint.is_discovery() || !answer.status.is_success() {
+    if seen.endpoint.is_discovery() || *seen.endpoint == Endpoint::Bulk || !answer.status.is_success() {
         return;
     }
     if let Some(body) = object(answer) {

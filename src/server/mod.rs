@@ -13,6 +13,7 @@
 //! The server binds 127.0.0.1 only and keeps nothing.
 
 mod auth;
+mod bulk;
 mod discovery;
 mod endpoint;
 mod fault;
@@ -37,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use bulk::BulkLimits;
 pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
 pub use serve::{interrupted, list_faults, serve};
 
@@ -58,6 +60,8 @@ pub struct ServerOptions {
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
     pub max_results: usize,
+    /// The limits of bulk jobs.
+    pub bulk: BulkLimits,
     /// Whether each request is noted on standard error: method, path, status, time. No header, no body.
     pub log: bool,
 }
@@ -70,6 +74,7 @@ impl Default for ServerOptions {
             faults: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
+            bulk: BulkLimits::default(),
             log: false,
         }
     }
@@ -83,6 +88,7 @@ impl fmt::Debug for ServerOptions {
             .field("faults", &self.faults)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
+            .field("bulk", &self.bulk)
             .field("log", &self.log)
             .finish()
     }

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use url::form_urlencoded;
 
 use super::auth::{Authenticator, Credentials};
+use super::bulk::BulkLimits;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
@@ -51,6 +52,7 @@ pub(crate) struct Service {
     pub(crate) faults: Planted,
     pub(crate) demands: Demands,
     pub(crate) max_results: usize,
+    pub(crate) bulk_limits: BulkLimits,
     base_url: String,
     since: DateTime<Utc>,
     log: bool,
@@ -95,6 +97,7 @@ impl Service {
             faults: Planted::new(&options.faults),
             demands: options.demands.clone(),
             max_results: options.max_results.max(1),
+            bulk_limits: options.bulk,
             base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
             log: options.log,
@@ -130,7 +133,7 @@ impl Service {
         answer
     }
 
-    fn dispatch(&self, state: &mut State, call: &Call) -> Result<Answer, Refusal> {
+    pub(super) fn dispatch(&self, state: &mut State, call: &Call) -> Result<Answer, Refusal> {
         let request = &call.request;
         match request.credentials {
             Credentials::Valid => {}
@@ -151,7 +154,6 @@ impl Service {
         let Some(methods) = call.endpoint.methods() else {
             return Err(match call.endpoint {
                 Endpoint::Me => ScimError::new(501, "/Me is not supported: the token belongs to no user"),
-                Endpoint::Bulk => ScimError::new(501, "bulk operations are not supported"),
                 _ => ScimError::not_found(format!("there is no endpoint {}", request.path)),
             }
             .into());
@@ -161,6 +163,9 @@ impl Service {
         }
         if !methods.contains(&request.method) {
             return Err(Refusal::method_not_allowed(&request.method, methods));
+        }
+        if call.endpoint == Endpoint::Bulk {
+            return self.bulk(state, call);
         }
         if request.body.len() > MAX_BODY {
             return Err(too_large().into());
@@ -186,6 +191,7 @@ impl Service {
             schemas: &self.schemas,
             base: &call.base,
             max_results: self.max_results,
+            bulk: self.bulk_limits,
             since: self.since,
         };
         let document = match &call.endpoint {
@@ -219,7 +225,7 @@ fn is_loopback(host: &str) -> bool {
     names_us && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn refuse(refusal: Refusal) -> Answer {
+pub(super) fn refuse(refusal: Refusal) -> Answer {
     let status = StatusCode::from_u16(refusal.error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = Answer::json(status, refusal.error.to_json());
     for (name, value) in refusal.headers {
@@ -262,11 +268,18 @@ async fn handle(Shared(service): Shared<Arc<Service>>, request: axum::http::Requ
     let (parts, body) = request.into_parts();
     let line = service.log.then(|| format!("{} {}", parts.method, parts.uri));
     let method = parts.method.clone();
+    let path = parts.uri.path().to_owned();
+    let too_large = || match Endpoint::of(&path) {
+        Endpoint::Bulk => service.bulk_limits.payload_error(),
+        _ => too_large(),
+    };
+    // A message that is a little too large is read all the same, so that its sender gets to see the refusal.
+    let most = MAX_BODY.max(service.bulk_limits.max_payload_size).saturating_mul(2);
     let declared: Option<usize> =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let body = match declared {
-        Some(length) if length > MAX_BODY => Err(too_large()),
-        _ => axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| {
+        Some(length) if length > most => Err(too_large()),
+        _ => axum::body::to_bytes(body, most).await.map_err(|error| {
             // The limit, or a client that stopped in the middle.
             use std::error::Error;
             match error.source().map(ToString::to_string) {
@@ -277,7 +290,7 @@ async fn handle(Shared(service): Shared<Arc<Service>>, request: axum::http::Requ
     };
     let answer = match body {
         Ok(body) => service.answer(Request {
-            path: parts.uri.path().to_owned(),
+            path,
             query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
                 .into_owned()
                 .collect(),
