@@ -106,9 +106,9 @@ impl Service {
 
     /// What is to be done, or why nothing is.
     fn read_job(&self, call: &Call) -> Result<BulkJob, Refusal> {
-        let too_large = call.request.body.len() > self.bulk_limits.max_payload_size;
+        let too_large = call.request.body.len() > self.behaviour.bulk.max_payload_size;
         let message = match read_object(&call.request) {
-            Err(_) if too_large => return Err(self.bulk_limits.payload_error().into()),
+            Err(_) if too_large => return Err(self.behaviour.bulk.payload_error().into()),
             message => message?,
         };
         let (request, refusal) = match BulkRequest::parse(&message) {
@@ -117,9 +117,9 @@ impl Service {
         };
         let count = request.operations.len();
         let refusal = if too_large {
-            Some(self.bulk_limits.payload_error())
-        } else if count > self.bulk_limits.max_operations {
-            Some(self.bulk_limits.count_error(count))
+            Some(self.behaviour.bulk.payload_error())
+        } else if count > self.behaviour.bulk.max_operations {
+            Some(self.behaviour.bulk.count_error(count))
         } else {
             refusal
         };
@@ -130,15 +130,15 @@ impl Service {
     /// Runs one operation as the request that it stands for.
     fn operate(&self, state: &mut State, mut request: Request, base: &str) -> Answer {
         self.faults.request(&mut request);
-        let endpoint = Endpoint::of(&request.path);
+        let endpoint = Endpoint::of(&request.path, self.types.kinds());
         let call = Call { base: base.to_owned(), endpoint, request };
         let mut answer = match is_nested(&call.endpoint, &call.request.method) {
             true => refuse(
                 ScimError::invalid_path(format!("{} takes no operation of a bulk job", call.request.path)).into(),
             ),
-            false => self.dispatch(state, &call).unwrap_or_else(refuse),
+            false => self.perform(state, &call).unwrap_or_else(refuse),
         };
-        let State { store, memory } = &mut *state;
+        let State { store, memory, .. } = &mut *state;
         let mut seen =
             Seen { request: &call.request, endpoint: &call.endpoint, store, base: &call.base, memory };
         self.faults.answer(&mut seen, &mut answer);
@@ -325,6 +325,7 @@ impl Job<'_> {
             headers,
             body,
             credentials: Credentials::Valid,
+            tenant: self.call.request.tenant,
         }
     }
 
