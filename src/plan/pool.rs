@@ -114,7 +114,8 @@ pub fn stands_on(step: &Step) -> BTreeSet<String> {
             block.any.iter().for_each(|alternative| becomes(&alternative.becomes));
         });
     }
-    let in_bulk = step.bulk.iter().flat_map(|bulk| &bulk.operations).filter_map(|operation| operation.make.as_ref());
+    let in_bulk =
+        step.bulk.iter().flat_map(|bulk| &bulk.operations).filter_map(|operation| operation.make.as_ref());
     names.extend(step.make.iter().chain(in_bulk).filter_map(|make| make.from.clone()));
     names
 }

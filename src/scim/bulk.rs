@@ -51,7 +51,8 @@ impl BulkRequest {
     /// invalidValue where two POSTs have one bulkId (RFC 7644 §3.7: unique within the request).
     pub fn parse(message: &Map<String, Value>) -> Result<BulkRequest, ScimError> {
         let urns = resource::member(message, "schemas").map(resource::elements).unwrap_or_default();
-        let is_bulk = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(names::BULK_REQUEST));
+        let is_bulk =
+            |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(names::BULK_REQUEST));
         if !urns.iter().any(is_bulk) {
             return Err(ScimError::invalid_syntax(format!("schemas: {} is expected", names::BULK_REQUEST)));
         }
@@ -68,7 +69,9 @@ impl BulkRequest {
             }
             Some(other) => {
                 let found = json_type(other);
-                return Err(ScimError::invalid_syntax(format!("Operations: an array is expected, not {found}")));
+                return Err(ScimError::invalid_syntax(format!(
+                    "Operations: an array is expected, not {found}"
+                )));
             }
         };
         let operations: Vec<BulkOperation> = operations
@@ -130,7 +133,8 @@ impl BulkOperation {
         match self.path.as_deref() {
             None => return Some(ScimError::invalid_syntax("path is required")),
             Some(path) if !path.starts_with('/') => {
-                let message = format!("path: a path below the base URL, such as /Users, is expected, not {path:?}");
+                let message =
+                    format!("path: a path below the base URL, such as /Users, is expected, not {path:?}");
                 return Some(ScimError::invalid_path(message));
             }
             Some(_) => {}
@@ -208,12 +212,11 @@ fn rewrite(
     match value {
         Value::String(text) => rewrite_text(text, name, resolution),
         Value::Array(elements) => {
-            let kept = elements.iter().filter_map(|element| {
-                match rewrite(element, name, depth + 1, resolution) {
+            let kept =
+                elements.iter().filter_map(|element| match rewrite(element, name, depth + 1, resolution) {
                     Rewritten::Kept(value) => Some(value),
                     Rewritten::Gone | Rewritten::Dropped => None,
-                }
-            });
+                });
             Rewritten::Kept(kept.collect())
         }
         Value::Object(members) => {
@@ -414,8 +417,10 @@ impl BulkResponse {
                 &[]
             }
         };
-        let operations =
-            elements.iter().enumerate().map(|(index, element)| BulkResult::from_json(element, index, &mut problems));
+        let operations = elements
+            .iter()
+            .enumerate()
+            .map(|(index, element)| BulkResult::from_json(element, index, &mut problems));
         Parsed { value: Some(BulkResponse { operations: operations.collect() }), problems }
     }
 }

@@ -8,7 +8,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, TRANSFER_ENCODING};
+use axum::http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, TRANSFER_ENCODING,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use serde_json::Value;
@@ -21,7 +23,8 @@ use super::message::{Answer, Request, SCIM_JSON};
 use super::negotiate::{Refusal, read_object};
 use super::service::{Call, Service, State, refuse};
 use crate::scim::bulk::{
-    self, BulkOperation, BulkRequest, BulkResponse, BulkResult, Resolution, path_segment, resolve, resolve_path,
+    self, BulkOperation, BulkRequest, BulkResponse, BulkResult, Resolution, path_segment, resolve,
+    resolve_path,
 };
 use crate::scim::error::ScimError;
 
@@ -134,7 +137,8 @@ impl Service {
         let call = Call { base: base.to_owned(), endpoint, request };
         let mut answer = match is_nested(&call.endpoint, &call.request.method) {
             true => refuse(
-                ScimError::invalid_path(format!("{} takes no operation of a bulk job", call.request.path)).into(),
+                ScimError::invalid_path(format!("{} takes no operation of a bulk job", call.request.path))
+                    .into(),
             ),
             false => self.perform(state, &call).unwrap_or_else(refuse),
         };
@@ -207,7 +211,8 @@ impl Job<'_> {
                 }
             } else {
                 let why = put.body().and_then(|body| body.get("detail")).and_then(Value::as_str);
-                let detail = format!("the circular reference cannot be resolved: {}", why.unwrap_or("refused"));
+                let detail =
+                    format!("the circular reference cannot be resolved: {}", why.unwrap_or("refused"));
                 *answer = refuse(ScimError::new(409, detail).into());
                 failed = true;
             }
@@ -351,7 +356,8 @@ impl Job<'_> {
         let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // Every result says where the resource is, but that of a create that failed.
         let location = header(LOCATION).filter(|_| succeeded).or_else(|| {
-            let path = operation.path.as_deref().filter(|path| path.starts_with('/') && !operation.is_post())?;
+            let path =
+                operation.path.as_deref().filter(|path| path.starts_with('/') && !operation.is_post())?;
             let path = path.split('?').next().unwrap_or_default();
             let path = resolve_path(path, |bulk_id| match self.makers.get(bulk_id) {
                 Some(Maker::Made(id)) => Some(id.clone()),

@@ -1,6 +1,7 @@
 //! The catalogue of faults: each a defect that real servers have had, or that a requirement forbids, with the place
 //! where it is planted. The functions that do it stand beside their entries, by what they are about.
 
+mod bulk;
 mod discovery;
 mod errors;
 mod filters;
@@ -32,13 +33,14 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         filters::FAULTS,
         writes::FAULTS,
         patches::FAULTS,
+        bulk::FAULTS,
         rare::FAULTS,
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// filters, writes, PATCH, rare things.
+/// filters, writes, PATCH, bulk, rare things.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }

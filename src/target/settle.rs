@@ -231,12 +231,15 @@ impl Target {
         match exchange.response().map(|response| response.status) {
             Some(200..=299) => {}
             // Refused as a whole.
-            Some(400..=499) => {
+            Some(400..=499 | 501) => {
                 intents.iter().for_each(|intent| self.close_intent(intent));
                 return also;
             }
             Some(_) => {
-                intents.iter().filter(|intent| intent.value.is_none()).for_each(|intent| self.close_intent(intent));
+                intents
+                    .iter()
+                    .filter(|intent| intent.value.is_none())
+                    .for_each(|intent| self.close_intent(intent));
                 return also;
             }
             None => {
@@ -248,7 +251,8 @@ impl Target {
         }
         let asked = bulk_operations(exchange.request.body.as_deref().unwrap_or_default());
         let endpoints = self.endpoint_names();
-        let answered = exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default();
+        let answered =
+            exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default();
         let in_order = asked.len() == answered.operations.len();
         let mut intents = intents.iter();
         for (index, operation) in asked.iter().enumerate() {
@@ -265,10 +269,14 @@ impl Target {
                     also.extend(self.settle_result(intent, result, moment, purpose).await);
                 }
                 Touch::Write { endpoint, id } => {
-                    let succeeded = result.and_then(|it| it.status).is_some_and(|it| (200..300).contains(&it));
+                    let succeeded =
+                        result.and_then(|it| it.status).is_some_and(|it| (200..300).contains(&it));
                     if succeeded && operation.method.eq_ignore_ascii_case("DELETE") {
                         self.drop_owned(&endpoint, &id);
-                    } else if succeeded && !id.starts_with(REFERENCE) && !self.state().register.owns(&endpoint, &id) {
+                    } else if succeeded
+                        && !id.starts_with(REFERENCE)
+                        && !self.state().register.owns(&endpoint, &id)
+                    {
                         self.take(&endpoint, &id, &self.resource_type(&endpoint), &exchange.origin);
                     }
                 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires, Step,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires,
+    Step,
 };
 use super::super::nearest::suggestion;
 use super::expectation::{self, Place};
