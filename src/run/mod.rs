@@ -21,7 +21,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
 use crate::judge::rules::Definitions;
-use crate::judge::{Context, Judgement};
+use crate::judge::{Context, Handle, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
@@ -31,11 +31,11 @@ use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
-use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target};
+use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
 use given::Pool;
-use names::CaseNames;
+use names::{CaseNames, Created};
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -234,6 +234,15 @@ impl<'a> Shared<'a> {
             .iter()
             .find(|kind| kind.endpoint.trim_end_matches('/').eq_ignore_ascii_case(endpoint))
             .map_or_else(|| "User".to_owned(), |kind| kind.name.clone())
+    }
+
+    /// The resource that a location leads to, if it lies at an endpoint that is known.
+    fn located(&self, location: &str) -> Option<Created> {
+        self.probe.schemas.resource_types.iter().find_map(|kind| {
+            let id = id_in(location, &kind.endpoint)?;
+            let handle = Handle { resource_type: kind.name.clone(), id: Some(id), state: None };
+            Some(Created { handle, endpoint: kind.endpoint.trim_end_matches('/').to_owned() })
+        })
     }
 
     /// The names of a job before anything is created: the run's mark, its row, its fresh values.
