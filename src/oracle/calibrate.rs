@@ -37,10 +37,11 @@ const THEMES: [&[Knob]; 6] = [
         Knob::DateTimeAsText,
     ],
     &[Knob::PrimaryAssumedFalse, Knob::AssumedPrimaryIsPresent, Knob::NotEqualInBrackets],
-    &[Knob::ReferenceCase, Knob::IdCase, Knob::SchemaUriCase, Knob::UriPrefixCase],
+    &[Knob::ReferenceCase, Knob::IdCase, Knob::SchemaUriCase],
     &[Knob::ComplexMeansValue, Knob::SubstringOfReference, Knob::EmptySubstring],
-    &[Knob::CompareWithNull],
-    &[Knob::SubstringOfNumber, Knob::LiteralConverted, Knob::IncomparableDiffers],
+    // By itself: to a server that reads another URI than this, its filter has an undefined attribute.
+    &[Knob::UriPrefixCase],
+    &[Knob::CompareWithNull, Knob::SubstringOfNumber, Knob::LiteralConverted, Knob::IncomparableDiffers],
 ];
 
 /// At how many resources a probe asks about a knob.
@@ -128,10 +129,11 @@ fn candidates(definition: &ResourceDefinition, known: &[(&str, &Value)]) -> Vec<
             if attribute.multi_valued {
                 let mut inner = Vec::new();
                 simple(&AttributePath::of(&sub.name), sub, &held, &mut inner);
-                filters.extend(inner.into_iter().map(|inner| Filter::ValuePath {
-                    path: path.clone(),
-                    filter: Box::new(inner),
-                }));
+                filters.extend(
+                    inner
+                        .into_iter()
+                        .map(|inner| Filter::ValuePath { path: path.clone(), filter: Box::new(inner) }),
+                );
             }
         }
         if attribute.multi_valued
@@ -179,7 +181,8 @@ fn simple(path: &AttributePath, attribute: &Attribute, held: &[&Value], filters:
         AttributeType::Complex => {}
         AttributeType::String | AttributeType::Reference | AttributeType::Binary => {
             add(NotEqual, "nothing like it".into());
-            for text in held.iter().filter_map(|value| value.as_str()).filter(|text| !text.is_empty()).take(4) {
+            for text in held.iter().filter_map(|value| value.as_str()).filter(|text| !text.is_empty()).take(4)
+            {
                 add(NotEqual, text.into());
                 add(Equal, other_case(text).as_str().into());
                 add(GreaterThan, other_case(text).as_str().into());

@@ -42,11 +42,7 @@ impl<'a> Listing<'a> {
         let has_cursor = list.next_cursor.is_some() || list.previous_cursor.is_some();
         let is_whole = list.total_results == Some(list.resources.len() as u64);
         let is_first = list.start_index.is_none_or(|start| start <= 1);
-        Listing {
-            rows: &list.resources,
-            is_complete: is_whole && is_first && !has_cursor,
-            is_projected,
-        }
+        Listing { rows: &list.resources, is_complete: is_whole && is_first && !has_cursor, is_projected }
     }
 }
 
@@ -138,9 +134,8 @@ impl Population {
         let truth_of = |resource: &Value| {
             definition_of(resource).map_or(Truth::Open, |it| worlds.truth(filter, resource, it))
         };
-        let explained = |resource: &Value, definition| {
-            truth::explain(filter, resource, definition, World::CONVENTIONAL)
-        };
+        let explained =
+            |resource: &Value, definition| truth::explain(filter, resource, definition, World::CONVENTIONAL);
         let ids: Vec<Option<&str>> =
             listing.rows.iter().map(|row| get(row, "id").and_then(Value::as_str)).collect();
         for (index, (row, id)) in listing.rows.iter().zip(&ids).enumerate() {
@@ -331,7 +326,9 @@ impl Maker<'_> {
                         // What an address is named after is the attribute around it.
                         let value = match (attribute.name.as_str(), sub.name.as_str()) {
                             ("emails", "value") => Some(self.address(position).into()),
-                            ("phoneNumbers", "value") => Some(format!("+1-555-{:04}", number % 10_000).into()),
+                            ("phoneNumbers", "value") => {
+                                Some(format!("+1-555-{:04}", number % 10_000).into())
+                            }
                             _ => value,
                         };
                         value.map(|value| (sub.name.clone(), value))
@@ -423,11 +420,10 @@ mod tests {
         population.read_back("2", bob.clone());
         let filter = r#"userName sw "a""#;
         let foreign = json!({"id": "9", "userName": "zoe"});
-        assert_eq!(judged(&population, &list(vec![ann.clone()]), filter, false), Judged {
-            decided: 1,
-            awaited: 1,
-            ..Judged::default()
-        });
+        assert_eq!(
+            judged(&population, &list(vec![ann.clone()]), filter, false),
+            Judged { decided: 1, awaited: 1, ..Judged::default() }
+        );
         let wrong = judged(&population, &list(vec![bob.clone(), foreign.clone()]), filter, false);
         assert_eq!(departures(&wrong), ["surplus 2 true", "surplus 9 false", "missing 1"]);
         let twice = judged(&population, &list(vec![ann.clone(), ann.clone()]), filter, false);
@@ -464,7 +460,8 @@ mod tests {
         for name in ["title", "displayName", "externalId", "name", "emails", "active", "profileUrl"] {
             assert!((1..24).contains(&holds(name)), "{name}: {}", holds(name));
         }
-        let several = |count: usize| users.iter().any(|user| user["emails"].as_array().map(Vec::len) == Some(count));
+        let several =
+            |count: usize| users.iter().any(|user| user["emails"].as_array().map(Vec::len) == Some(count));
         assert!(several(1) && several(2) && several(3));
         let text = Value::from(users).to_string();
         for part in ["O'Malley", "\\\"quoted", "%", "日本", "Alpha run7", "alpha run7"] {
@@ -477,7 +474,9 @@ mod tests {
         let group = SchemaSet::core().definition("Group").unwrap();
         let groups = design(&group, "run7", "example.com", 6);
         assert!(groups.iter().all(|group| group.get("members").is_none()));
-        assert!(groups.iter().all(|group| group["displayName"].as_str().is_some_and(|it| it.contains("run7"))));
+        assert!(
+            groups.iter().all(|group| group["displayName"].as_str().is_some_and(|it| it.contains("run7")))
+        );
         assert_eq!(tag(&group).map(|tag| tag.name.as_str()), None);
     }
 }

@@ -225,7 +225,9 @@ impl<'a> Here<'a> {
         match value {
             Value::String(text) if text.is_empty() => Some(self.world.departs(Knob::EmptyIsPresent)),
             // Whether empty texts fill a complex value is open.
-            Value::Object(members) if members.values().all(|member| member == "" || is_unassigned(member)) => {
+            Value::Object(members)
+                if members.values().all(|member| member == "" || is_unassigned(member)) =>
+            {
                 if members.values().any(|member| member == "") { None } else { Some(false) }
             }
             other => Some(!is_unassigned(other)),
@@ -330,7 +332,8 @@ impl<'a> Here<'a> {
             return any(values.assigned.iter().map(|value| one(value, operator)));
         }
         if !fits(attribute.kind, literal) {
-            let plain = if values.assigned.is_empty() { self.on_absent() } else { self.incomparable(operator) };
+            let plain =
+                if values.assigned.is_empty() { self.on_absent() } else { self.incomparable(operator) };
             let converted = self.not_equal(values, |value| one(value, Equal));
             return if values.assigned.is_empty() {
                 self.world.choose(Knob::IncomparableDiffers, Some(false), plain)
@@ -388,8 +391,9 @@ impl<'a> Here<'a> {
             return self.world.choose(Knob::SubstringOfNumber, Some(false), as_text);
         }
         if !fits(kind, literal) {
-            let converted = converted(literal, kind)
-                .map_or(Some(false), |literal| self.compare_one(value, operator, &literal, attribute, parent));
+            let converted = converted(literal, kind).map_or(Some(false), |literal| {
+                self.compare_one(value, operator, &literal, attribute, parent)
+            });
             return self.world.choose(Knob::LiteralConverted, Some(false), converted);
         }
         match (value, literal) {
@@ -401,23 +405,21 @@ impl<'a> Here<'a> {
                 self.compare_times(value, operator, literal)
             }
             (Value::String(value), FilterValue::String(literal)) if operator.is_substring() => {
-                let found = self.in_either_case(attribute, parent, |exact| {
-                    substring(value, operator, literal, exact)
-                });
+                let found = self
+                    .in_either_case(attribute, parent, |exact| substring(value, operator, literal, exact));
                 let found = if literal.is_empty() {
                     self.world.choose(Knob::EmptySubstring, found, Some(false))
                 } else {
                     found
                 };
                 match kind {
-                    Reference | Binary => {
-                        self.world.choose(Knob::SubstringOfReference, found, Some(false))
-                    }
+                    Reference | Binary => self.world.choose(Knob::SubstringOfReference, found, Some(false)),
                     _ => found,
                 }
             }
             (Value::String(value), FilterValue::String(literal)) if operator.is_ordering() => {
-                let in_case = |exact| order_texts(value, literal, exact).map(|order| in_order(operator, order));
+                let in_case =
+                    |exact| order_texts(value, literal, exact).map(|order| in_order(operator, order));
                 let exact = attribute.compares_exactly();
                 self.world.choose(Knob::OrderCase, in_case(exact), in_case(!exact))
             }
@@ -581,9 +583,10 @@ fn is_primary(sub: &Attribute, parent: &Attribute) -> bool {
 
 /// Whether a value is there and never shown: what a filter finds by it says nothing (AMB-37).
 fn is_secret(attribute: &Attribute, sub: Option<&Attribute>) -> bool {
-    [Some(attribute), sub].into_iter().flatten().any(|it| {
-        it.returned == Returned::Never || it.mutability == Mutability::WriteOnly
-    })
+    [Some(attribute), sub]
+        .into_iter()
+        .flatten()
+        .any(|it| it.returned == Returned::Never || it.mutability == Mutability::WriteOnly)
 }
 
 /// Whether a value may be there though it is not shown.
@@ -595,7 +598,9 @@ fn is_hidden(attribute: &Attribute, sub: Option<&Attribute>) -> bool {
 fn fits(kind: AttributeType, literal: &FilterValue) -> bool {
     match (kind, literal) {
         (AttributeType::Boolean, literal) => matches!(literal, FilterValue::Boolean(_)),
-        (AttributeType::Integer | AttributeType::Decimal, literal) => matches!(literal, FilterValue::Number(_)),
+        (AttributeType::Integer | AttributeType::Decimal, literal) => {
+            matches!(literal, FilterValue::Number(_))
+        }
         (_, literal) => matches!(literal, FilterValue::String(_)),
     }
 }
@@ -780,20 +785,29 @@ fn clip(value: &Value) -> String {
 }
 
 impl Explanation {
-    /// The node that decides: the innermost one without which the answer would be another. Of several operands that
-    /// decide together it is the first.
-    pub fn deciding(&self) -> &Explanation {
-        let decides = |operand: &&Explanation| match self.kind {
-            "not" => true,
-            _ => operand.answer == self.answer,
-        };
-        let mut deciding = self.operands.iter().filter(decides);
-        match (self.kind, self.answer, deciding.next()) {
-            // Each part of a true `and`, and of a false `or`, has a say: where there are several, it is the whole.
-            ("and", Some(true), Some(_)) | ("or", Some(false), Some(_)) if deciding.next().is_some() => self,
-            (_, _, Some(operand)) => operand.deciding(),
-            (_, _, None) => self,
+    /// The way down to the node that decides: each node stands on the next one. Of several operands that would do
+    /// each alone, it is the first; where several decide together, it ends with the node above them.
+    pub fn deciding_path(&self) -> Vec<&Explanation> {
+        let mut path = vec![self];
+        let mut node = self;
+        loop {
+            let is_not = node.kind == "not";
+            let mut deciding = node.operands.iter().filter(|operand| is_not || operand.answer == node.answer);
+            let first = deciding.next();
+            let takes_all = matches!((node.kind, node.answer), ("and", Some(true)) | ("or", Some(false)));
+            match first {
+                Some(first) if !takes_all || deciding.next().is_none() => {
+                    path.push(first);
+                    node = first;
+                }
+                _ => return path,
+            }
         }
+    }
+
+    /// The node that decides: the innermost one without which the answer would be another.
+    pub fn deciding(&self) -> &Explanation {
+        self.deciding_path().last().copied().unwrap_or(self)
     }
 
     /// The node in words: `title eq "x" is false, since title is unassigned`.

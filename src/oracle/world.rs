@@ -256,7 +256,9 @@ impl Worlds {
 
     /// The service provider's dialect as far as it is known, a sentence for each point that is settled.
     pub fn dialect(&self) -> Vec<String> {
-        self.settled().map(|(knob, departs)| format!("the service provider {}", knob.words(departs))).collect()
+        self.settled()
+            .map(|(knob, departs)| format!("the service provider {}", knob.words(departs)))
+            .collect()
     }
 
     /// Whether the resource is found by the filter.
@@ -488,11 +490,12 @@ mod tests {
 
     #[test]
     fn a_filter_about_everything_is_bounded() {
-        let everything = r#"title ne "a" and emails.type ne "b" and emails.primary eq false and nickName eq null
+        let everything =
+            r#"title ne "a" and emails.type ne "b" and emails.primary eq false and nickName eq null
             and profileUrl eq "x:A" and id eq "A" and schemas eq "A" and emails co "a" and profileUrl co "b"
             and active co "t" and not (userName pr and displayName eq 5) and unknown ne "a"
             and userName gt "A" and displayName pr"#
-            .replace('\n', " ");
+                .replace('\n', " ");
         let filter = Filter::parse(&everything.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap();
         let resource = json!({
             "id": "a", "schemas": ["a"], "userName": "b", "displayName": "", "profileUrl": "x:a",
