@@ -14,6 +14,7 @@ use super::faults;
 use super::message::{Answer, Request};
 use super::query::Query;
 use super::store::Store;
+use super::variant::Variant;
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
@@ -236,7 +237,7 @@ pub(crate) struct Seen<'a> {
     pub memory: &'a mut Memory,
 }
 
-/// The faults of one server.
+/// The rewrites of one server: those of its variants, and those of its faults.
 #[derive(Debug, Default)]
 pub(crate) struct Planted {
     rewrites: Vec<&'static Rewrite>,
@@ -256,8 +257,10 @@ macro_rules! seam {
 }
 
 impl Planted {
-    pub(crate) fn new(faults: &[Fault]) -> Self {
-        Self { rewrites: faults.iter().flat_map(|fault| fault.0.rewrites).collect() }
+    /// Variants come first: a fault spoils what the server would say.
+    pub(crate) fn new(faults: &[Fault], variants: &[Variant]) -> Self {
+        let legal = variants.iter().flat_map(|variant| variant.entry().rewrites);
+        Self { rewrites: legal.chain(faults.iter().flat_map(|fault| fault.0.rewrites)).collect() }
     }
 
     seam!(request, Request, Request);

@@ -452,7 +452,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
 ];
 
 fn is_discovery_path(path: &str) -> bool {
-    Endpoint::of(path).is_discovery()
+    Endpoint::of(path, &[]).is_discovery()
 }
 
 fn service_config<'a>(seen: &Seen<'_>, answer: &'a mut Answer) -> Option<&'a mut Map<String, Value>> {
