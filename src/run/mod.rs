@@ -8,6 +8,7 @@ pub mod board;
 mod case;
 pub mod given;
 pub mod names;
+mod read_back;
 pub mod request;
 mod rule;
 mod settle;
@@ -15,12 +16,13 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
-use crate::judge::rules::Definitions;
+use crate::judge::rules::{Definitions, Pairs};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
@@ -69,6 +71,8 @@ pub struct Shared<'a> {
     /// Told of every judgement as it is made.
     pub observer: Option<&'a Observer<'a>>,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
+    /// About how many requests the cases that have not ended will make.
+    ahead: AtomicU64,
     trouble: Mutex<Trouble>,
 }
 
@@ -142,6 +146,7 @@ impl<'a> Shared<'a> {
             about_fixture,
             observer: None,
             mutes: Mutex::default(),
+            ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
         }
     }
@@ -168,6 +173,11 @@ impl<'a> Shared<'a> {
             trouble.gone = met;
         }
         Ok(sent)
+    }
+
+    /// Whether the request budget allows a request that no case needs.
+    fn can_spare(&self) -> bool {
+        self.target.can_spare(self.ahead.load(Ordering::Relaxed))
     }
 
     /// What the last of many requests without an answer met, once the target counts as gone.
@@ -296,11 +306,15 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
-    let definitions = Definitions::of(&shared.probe.schemas);
-    let history = History::of(exchanges.iter().map(AsRef::as_ref));
-    let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let record = rule::Record {
+        exchanges: &exchanges,
+        definitions: Definitions::of(&shared.probe.schemas),
+        history: History::of(exchanges.iter().map(AsRef::as_ref)),
+        pairs: Pairs::of(exchanges.iter().map(AsRef::as_ref)),
+        mutes: shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+    };
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &definitions, &history, &mutes));
+        board.post(rule::judge(shared, job, &record));
     }
     board.close();
     clean_up
@@ -326,6 +340,7 @@ async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
             post_all(board, job, &Verdict::Errored { cause: ErrorCause::Harness { detail } });
         }
     }
+    shared.ahead.fetch_sub(job.requests(), Ordering::Relaxed);
     shared.target.clean_up_after(&job.id()).await;
 }
 

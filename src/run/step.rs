@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::case::{CaseRun, Flow, precondition};
 use super::names::CaseNames;
+use super::read_back::resource_at;
 use super::request::{self, Prepared, RequestError, Sources};
 use super::{Shared, busy};
 use crate::judge;
@@ -109,9 +110,16 @@ impl CaseRun<'_> {
         for name in wanted {
             // A name that a later step will only make has nothing to read yet.
             let Some((endpoint, id)) = self.names.whereabouts(&name) else { continue };
+            if let Some(state) = self.reads.image(&endpoint, &id).cloned() {
+                self.names.observed(&name, state);
+                continue;
+            }
             // The step's own credentials and headers may be what it tests.
             let plan = match self.plan(&request::read(&endpoint, &id), &Step::default()) {
-                Ok(plan) => plan,
+                Ok(plan) => RequestPlan {
+                    reason: Some(format!("read before a step, to compare '{name}' with")),
+                    ..plan
+                },
                 Err(error) => return self.stop(error.is_lack(), error.to_string()),
             };
             match self.send(plan).await {
@@ -228,9 +236,13 @@ impl CaseRun<'_> {
 
     /// Sends a request and files the exchange; the verdict where none came of it.
     async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
-        let sent = self.shared.send(plan).await.map_err(|refusal| Verdict::Errored {
+        self.read_before(&plan).await;
+        let was_ours =
+            resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
+        let sent = self.shared.send(plan.clone()).await.map_err(|refusal| Verdict::Errored {
             cause: ErrorCause::Guard { detail: refusal.to_string() },
         })?;
+        self.note_exchange(&plan, &sent, was_ours);
         let also = sent.also.iter().map(|exchange| exchange.id);
         self.part().exchanges.extend(also.chain([sent.exchange.id]));
         self.last = Some(Arc::clone(&sent.exchange));
@@ -306,7 +318,8 @@ impl Sources for CaseSources<'_> {
     }
 }
 
-fn resource_of(exchange: &Exchange, id: &str) -> Option<Value> {
+/// The resource of that id in an answer, if that is what it is.
+pub(super) fn resource_of(exchange: &Exchange, id: &str) -> Option<Value> {
     let json = exchange.json().filter(|_| exchange.status() == Some(200))?;
     let shown = json.get("id").and_then(Value::as_str)?;
     judge::same_id(shown, id).then(|| json.clone())

@@ -44,7 +44,9 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
         for (what, alter) in alterations(name) {
             let Some(altered) = alter(exchange) else { continue };
             match (rule.judge)(&altered, &view) {
-                RuleVerdict::Broke(_) => *tried.killed.entry(what).or_default() += 1,
+                RuleVerdict::Broke(_) | RuleVerdict::BrokeBeside { .. } => {
+                    *tried.killed.entry(what).or_default() += 1
+                }
                 RuleVerdict::NotEligible if !is_eligible => {}
                 silent => tried.survivors.push(format!(
                     "{name}: {what}: {} {} {}: {silent:?}",

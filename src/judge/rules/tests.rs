@@ -43,13 +43,14 @@ fn say_after(
         capabilities: &AllBut(&[]),
         reading,
         mutes: &mutes,
+        pairs: &Pairs::default(),
     };
     let view = View::of(&context);
     let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
     match (rule.judge)(exchange, &view) {
         RuleVerdict::NotEligible => (Say::Silent, Vec::new()),
         RuleVerdict::Held => (Say::Held, Vec::new()),
-        RuleVerdict::Broke(findings) => {
+        RuleVerdict::Broke(findings) | RuleVerdict::BrokeBeside { findings, .. } => {
             let worst = findings.iter().map(|finding| finding.severity).max();
             (if worst == Some(Severity::Failure) { Say::Fails } else { Say::Warns }, findings)
         }
@@ -840,6 +841,7 @@ fn equal_findings_are_one_with_several_exchanges() {
         capabilities: &AllBut(&[]),
         reading: Reading::Lenient,
         mutes: &mutes,
+        pairs: &Pairs::default(),
     };
     let outcome = judge_all(rule, &broken, &context);
     assert_eq!(outcome.eligible, 5);
