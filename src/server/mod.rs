@@ -25,6 +25,7 @@ mod normalize;
 mod query;
 mod read;
 mod represent;
+mod rewrite;
 mod serve;
 mod service;
 mod store;
