@@ -8,6 +8,7 @@ pub mod board;
 mod case;
 pub mod given;
 pub mod names;
+mod pages;
 pub mod request;
 mod rule;
 mod settle;
