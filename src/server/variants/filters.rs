@@ -20,8 +20,7 @@ use crate::scim::schema::SchemaSet;
 use Rewrite::Filter as Parsed;
 
 /// What allows a server to decline a part of the filter language.
-const DECLINED: &str =
-    "RFC 7644 section 3.4.2.2: filters are optional, and an operation that is not recognised is declined with 400 invalidFilter";
+const DECLINED: &str = "RFC 7644 section 3.4.2.2: filters are optional, and an operation that is not recognised is declined with 400 invalidFilter";
 
 pub(super) const VARIANTS: &[VariantEntry] = &[
     rewriting(
@@ -54,9 +53,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             let body = super::super::rewrite::body_of(seen.request).unwrap_or_default();
             let text = seen.request.parameter("filter").or_else(|| body.get("filter")?.as_str());
             let lacks = |tree: &Filter, definition: &ResourceDefinition| {
-                problems(tree, definition)
-                    .iter()
-                    .any(|problem| problem.kind == FilterTypeErrorKind::Unknown)
+                problems(tree, definition).iter().any(|problem| problem.kind == FilterTypeErrorKind::Unknown)
             };
             if let Some(Ok(tree)) = text.map(Filter::parse)
                 && Kind::ALL
@@ -119,7 +116,9 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-61"],
         "A filter of more than one expression is answered with 400 invalidFilter.",
         DECLINED,
-        &[Parsed(|filter| decline(filter, |it| matches!(it, Filter::Or(_) | Filter::And(_) | Filter::Not(_))))],
+        &[Parsed(|filter| {
+            decline(filter, |it| matches!(it, Filter::Or(_) | Filter::And(_) | Filter::Not(_)))
+        })],
     ),
     rewriting(
         "filter-order-declined",
@@ -161,9 +160,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &[Parsed(|filter| {
             const INDEXED: &[&str] = &["id", "externalId", "userName", "displayName"];
             decline(filter, |it| {
-                path(it).is_some_and(|path| {
-                    !INDEXED.iter().any(|name| path.name.eq_ignore_ascii_case(name))
-                })
+                path(it).is_some_and(|path| !INDEXED.iter().any(|name| path.name.eq_ignore_ascii_case(name)))
             });
         })],
     ),
@@ -202,9 +199,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         DECLINED,
         &[Parsed(|filter| {
             let is_extension = |urn: &str| urn.to_ascii_lowercase().contains(":extension:");
-            decline(filter, |it| {
-                path(it).and_then(|path| path.urn.as_deref()).is_some_and(is_extension)
-            });
+            decline(filter, |it| path(it).and_then(|path| path.urn.as_deref()).is_some_and(is_extension));
         })],
     ),
     rewriting(

@@ -331,7 +331,9 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &[Before(|request| {
             let is_search = request.path.ends_with("/.search");
             if [Method::POST, Method::PUT].contains(&request.method) && !is_search {
-                request.query.retain(|(name, _)| !["attributes", "excludedAttributes"].contains(&name.as_str()));
+                request
+                    .query
+                    .retain(|(name, _)| !["attributes", "excludedAttributes"].contains(&name.as_str()));
             }
         })],
     ),
@@ -353,16 +355,8 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
 ];
 
 /// The query parameters that RFC 7644 and RFC 9865 define.
-const PARAMETERS: &[&str] = &[
-    "attributes",
-    "excludedAttributes",
-    "filter",
-    "sortBy",
-    "sortOrder",
-    "startIndex",
-    "count",
-    "cursor",
-];
+const PARAMETERS: &[&str] =
+    &["attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"];
 
 /// Whether an answer is a ListResponse of resources.
 fn is_list(seen: &Seen<'_>, answer: &Answer) -> bool {
@@ -444,12 +438,7 @@ fn map_names(request: &mut Request, change: impl Fn(&str) -> Vec<String>) {
     if request.path.ends_with("/.search") {
         rewrite_body(request, |body| {
             if let Some(Value::Array(names)) = body.get_mut("attributes") {
-                *names = names
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .flat_map(&change)
-                    .map(Value::from)
-                    .collect();
+                *names = names.iter().filter_map(Value::as_str).flat_map(&change).map(Value::from).collect();
             }
         });
     }

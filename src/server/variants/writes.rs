@@ -39,9 +39,8 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7644 section 3.3 has a server free to ignore or alter what is posted, and says nothing of keeping it",
         &[Written(|change| {
             let definition = change.definition;
-            let is_unknown = |name: &str| {
-                definition.top_attribute(name).is_none() && definition.extension(name).is_none()
-            };
+            let is_unknown =
+                |name: &str| definition.top_attribute(name).is_none() && definition.extension(name).is_none();
             let unknown: Vec<(String, Value)> = change
                 .sent
                 .as_object()
@@ -196,7 +195,8 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                 (Some(sent), Some(before)) => before.pointer(pointer) != Some(sent),
             };
             let of_whole = ["/id", "/meta/resourceType", "/meta/created"];
-            let groups = change.before.is_none() && change.sent.get("groups").is_some_and(|it| !is_unassigned(it));
+            let groups =
+                change.before.is_none() && change.sent.get("groups").is_some_and(|it| !is_unassigned(it));
             if is_whole(change) && (groups || of_whole.into_iter().any(differs)) {
                 refused(change, ScimError::mutability("id, meta and groups are readOnly"));
             }
@@ -211,7 +211,9 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             if change.method != Method::PUT {
                 return;
             }
-            if let (Some(before), Some(sent)) = (change.before.and_then(Value::as_object), change.sent.as_object()) {
+            if let (Some(before), Some(sent)) =
+                (change.before.and_then(Value::as_object), change.sent.as_object())
+            {
                 let kept: Vec<(String, Value)> = before
                     .iter()
                     .filter(|(name, _)| member(sent, name).is_none())
@@ -220,17 +222,16 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                 let urns = before.get("schemas").cloned();
                 edit(change, |after| {
                     after.extend(kept);
-                    let all: Vec<Value> = after
-                        .get("schemas")
-                        .into_iter()
-                        .chain(&urns)
-                        .flat_map(elements)
-                        .fold(Vec::new(), |mut all, urn| {
-                            if !all.contains(urn) {
-                                all.push(urn.clone());
-                            }
-                            all
-                        });
+                    let all: Vec<Value> =
+                        after.get("schemas").into_iter().chain(&urns).flat_map(elements).fold(
+                            Vec::new(),
+                            |mut all, urn| {
+                                if !all.contains(urn) {
+                                    all.push(urn.clone());
+                                }
+                                all
+                            },
+                        );
                     let is_used = |urn: &Value| {
                         let urn = urn.as_str().unwrap_or_default();
                         !urn.contains(":extension:") || after.contains_key(urn)
@@ -357,14 +358,23 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                 each_resource(seen, answer, |resource| {
                     let id = resource.get("id").cloned().unwrap_or_default();
                     let was_member = |gone: &&Value| {
-                        gone.get("groups").map(elements).unwrap_or_default().iter().any(|it| it["value"] == id)
+                        gone.get("groups")
+                            .map(elements)
+                            .unwrap_or_default()
+                            .iter()
+                            .any(|it| it["value"] == id)
                     };
-                    let stale: Vec<Value> =
-                        deleted.iter().filter(was_member).map(|gone| json!({ "value": gone["id"] })).collect();
+                    let stale: Vec<Value> = deleted
+                        .iter()
+                        .filter(was_member)
+                        .map(|gone| json!({ "value": gone["id"] }))
+                        .collect();
                     if stale.is_empty() || resource.get("displayName").is_none() {
                         return;
                     }
-                    if let Some(members) = resource.entry("members").or_insert_with(|| json!([])).as_array_mut() {
+                    if let Some(members) =
+                        resource.entry("members").or_insert_with(|| json!([])).as_array_mut()
+                    {
                         members.extend(stale);
                     }
                 });
@@ -418,13 +428,6 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 7: a service provider declares what it requires",
         |behaviour| behaviour.demands.required.push("emails.value".to_owned()),
     ),
-    choice(
-        "user-name-is-an-e-mail-address",
-        &[],
-        "A userName that is no e-mail address is answered with 400 invalidValue.",
-        "RFC 7643 section 4.1.1 leaves the form of userName to the service provider",
-        |behaviour| behaviour.demands.email_user_name = true,
-    ),
     rewriting(
         "extension-without-urn-refused",
         &["AMB-16"],
@@ -433,9 +436,8 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &[Written(|change| {
             let Some(sent) = change.sent.as_object() else { return };
             let urns = member(sent, "schemas").map(elements).unwrap_or_default();
-            let is_listed = |name: &str| {
-                urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(name))
-            };
+            let is_listed =
+                |name: &str| urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(name));
             let is_missing = sent
                 .iter()
                 .any(|(name, value)| name.starts_with("urn:") && !is_unassigned(value) && !is_listed(name));
