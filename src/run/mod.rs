@@ -8,6 +8,7 @@ pub mod board;
 mod case;
 pub mod given;
 pub mod names;
+mod pages;
 mod read_back;
 pub mod request;
 mod rule;

@@ -235,8 +235,14 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     if !make.template {
         return Ok(changed);
     }
+    let schemas = make.set.get("schemas").and_then(|_| changed.get("schemas")).cloned();
     // Filled in last: inside of what was set, too, a sub-attribute may be required.
-    Ok(left_out(sources.fill(changed), &make.set, &make.without))
+    let mut filled = left_out(sources.fill(changed), &make.set, &make.without);
+    // What is filled in is declared, but a case that sets `schemas` means what it says.
+    if let (Some(members), Some(schemas)) = (filled.as_object_mut(), schemas) {
+        members.insert("schemas".to_owned(), schemas);
+    }
+    Ok(filled)
 }
 
 /// Builds the message that a `bulk` describes.

@@ -86,7 +86,8 @@ impl CaseRun<'_> {
             let handle = Handle {
                 resource_type: self.shared.kind_at(&collection),
                 id: Some(id.to_owned()),
-                state: json.cloned(),
+                // Where the answer does not show it, what was sent says what it is called.
+                state: json.or(prepared.json.as_ref()).cloned(),
             };
             let read = prepared.method == "GET";
             self.names.resource(name, &Created { handle, endpoint: collection }, read);

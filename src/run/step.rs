@@ -167,6 +167,10 @@ impl CaseRun<'_> {
         };
         loop {
             let sent = match self.send(plan.clone()).await {
+                Ok(sent) => self.all_pages(step, &prepared, sent).await,
+                Err(verdict) => Err(verdict),
+            };
+            let sent = match sent {
                 Ok(sent) => sent,
                 Err(verdict) => {
                     self.part().trouble = Some(verdict);
@@ -209,7 +213,7 @@ impl CaseRun<'_> {
     }
 
     /// The request with credentials and headers: the suite's, and over them the step's.
-    fn plan(&self, prepared: &Prepared, step: &Step) -> Result<RequestPlan, TemplateError> {
+    pub(super) fn plan(&self, prepared: &Prepared, step: &Step) -> Result<RequestPlan, TemplateError> {
         let defaults = &self.job.file.suite.defaults;
         let mut headers: Vec<(String, Option<String>)> = defaults
             .headers
@@ -235,7 +239,7 @@ impl CaseRun<'_> {
     }
 
     /// Sends a request and files the exchange; the verdict where none came of it.
-    async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
+    pub(super) async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
         self.read_before(&plan).await;
         let was_ours =
             resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));

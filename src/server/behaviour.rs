@@ -10,10 +10,16 @@ use crate::scim::patch::PatchOptions;
 pub(crate) struct Behaviour {
     /// What it insists on beyond the RFC.
     pub demands: Demands,
-    /// The most resources in one page, and the size of a page where the client does not say.
+    /// The most resources in one page.
     pub max_results: usize,
     /// The limits of a bulk job.
     pub bulk: BulkLimits,
+    /// The size of a page where the client does not say; none for as many as there may be.
+    pub default_page: Option<usize>,
+    /// Whether resources without a value for `sortBy` come first in ascending order, instead of last.
+    pub missing_sorts_lowest: bool,
+    /// Whether a group may list members that do not exist.
+    pub unknown_members: bool,
     /// How PATCH is read.
     pub patch: PatchOptions,
 }
@@ -25,6 +31,9 @@ impl Behaviour {
             demands: options.demands.clone(),
             max_results: options.max_results.max(1),
             bulk: options.bulk,
+            default_page: None,
+            missing_sorts_lowest: false,
+            unknown_members: false,
             patch: PATCH_OPTIONS,
         };
         for variant in &options.variants {

@@ -33,6 +33,7 @@ mod rate;
 mod read;
 mod represent;
 mod retain;
+mod rewrite;
 mod schema_file;
 mod seed;
 mod serve;

@@ -177,7 +177,9 @@ impl Service {
         let mut kept = normalize(sent, self.definition(kind), purpose)?;
         match kind {
             Kind::User => self.judge_user(state, call, record, &kept)?,
-            Kind::Group => judge_members(&state.store, record, &mut kept)?,
+            Kind::Group => {
+                judge_members(&state.store, record, &mut kept, self.behaviour.unknown_members)?;
+            }
             Kind::Custom(_) => {}
         }
         let own = record.map(|record| record.id.as_str());
@@ -315,11 +317,12 @@ fn draft(store: &Store, record: Option<&Record>, kind: Kind, after: Value) -> Dr
     Draft { attributes, password }
 }
 
-/// Checks that each member exists and is there once. A member may be given by its `$ref` alone.
+/// Checks that each member exists, where that is asked for, and is there once. A member may be given by its `$ref` alone.
 fn judge_members(
     store: &Store,
     record: Option<&Record>,
     kept: &mut Map<String, Value>,
+    unknown_members: bool,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
     let mut ids: Vec<String> = Vec::new();
@@ -330,7 +333,7 @@ fn judge_members(
             (None, Some(reference)) => reference.rsplit('/').next().unwrap_or_default(),
             (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
         };
-        if store.get(id).is_none_or(|record| !record.kind.is_core()) {
+        if !unknown_members && store.get(id).is_none_or(|record| !record.kind.is_core()) {
             return Err(ScimError::invalid_value(format!("members: there is no User or Group {id:?}")));
         }
         if record.is_some_and(|group| group.id == id) {

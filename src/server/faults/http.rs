@@ -12,6 +12,7 @@ use super::super::auth::Credentials;
 use super::super::endpoint::Endpoint;
 use super::super::fault::{FaultEntry, Rewrite};
 use super::super::message::{Answer, Content, Request, SCIM_JSON};
+use super::super::rewrite::set_media_type;
 use super::{each_resource, fault, refuse, set_status};
 use crate::scim::list::ListResponse;
 use Rewrite::{Answer as At, Request as Before};
@@ -445,12 +446,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
 ];
-
-fn set_media_type(answer: &mut Answer, media_type: &'static str) {
-    if answer.headers.contains_key(CONTENT_TYPE) {
-        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    }
-}
 
 fn media_type(request: &Request) -> String {
     request.header(&CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase()
