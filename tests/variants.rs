@@ -1,4 +1,4 @@
-//! Every case against servers that keep the RFCs in another way than the reference server does by itself: each
+//! Every case of the RFCs against servers that keep the RFCs in another way than the reference server does by itself: each
 //! variant alone, and pairs of them. Nothing may fail in the default reading: a failure here is a false alarm.
 //!
 //! `VARIANTS=name,name cargo test --test variants` tries these alone and each pair of them, and nothing else.
@@ -42,7 +42,8 @@ fn no_variant_alone_raises_an_alarm() {
         if let Some(alarms) = alarms(&ran) {
             return Some(alarms);
         }
-        (looks(&ran) == plain).then(|| "no answer is any different: the variant proves nothing".to_owned())
+        (looks(&ran) == plain)
+            .then(|| "no answer and no verdict is any different: the variant proves nothing".to_owned())
     });
     report(&alarms);
 }
@@ -72,11 +73,15 @@ fn run(variants: &[Variant]) -> Result<Ran, String> {
     trial.run().map_err(|error| format!("no run at all: {error}"))
 }
 
+/// Suites of what single clients expect, such as 401 and nothing else: no reading of the RFCs, and no false alarm.
+const OF_CLIENTS: [&str; 1] = ["okta"];
+
 /// What a run should not have found, if there is anything.
 fn alarms(ran: &Ran) -> Option<String> {
     let mut alarms: Vec<String> = ran
         .outcomes
         .iter()
+        .filter(|outcome| !OF_CLIENTS.iter().any(|client| outcome.id.starts_with(client)))
         .filter_map(|outcome| {
             let why = match &outcome.verdict {
                 Verdict::Failed => {
@@ -113,7 +118,7 @@ fn alarms(ran: &Ran) -> Option<String> {
     (!alarms.is_empty()).then(|| alarms.join("\n"))
 }
 
-/// What the server answered, without what differs from run to run.
+/// What the server answered, and what was thought of it, without what differs from run to run.
 fn looks(ran: &Ran) -> BTreeSet<String> {
     static CHANGING: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
@@ -141,6 +146,7 @@ fn looks(ran: &Ran) -> BTreeSet<String> {
             let response = response.unwrap_or_default();
             CHANGING.replace_all(&format!("{request} {response}"), "…").into_owned()
         })
+        .chain(ran.outcomes.iter().map(|outcome| format!("{}: {}", outcome.id, outcome.verdict.word())))
         .collect()
 }
 

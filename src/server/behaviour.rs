@@ -3,6 +3,7 @@
 
 use super::{Demands, ServerOptions};
 use crate::scim::patch::PatchOptions;
+use crate::scim::schema::SchemaSet;
 
 /// The choices of one server.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub(crate) struct Behaviour {
     pub max_results: usize,
     /// How PATCH is read.
     pub patch: PatchOptions,
+    /// What is changed in the core schemas and resource types before the server takes them for its own.
+    pub schemas: Vec<fn(&mut SchemaSet)>,
 }
 
 impl Behaviour {
@@ -22,6 +25,7 @@ impl Behaviour {
             demands: options.demands.clone(),
             max_results: options.max_results.max(1),
             patch: PATCH_OPTIONS,
+            schemas: Vec::new(),
         };
         for variant in &options.variants {
             if let Some(settle) = variant.entry().settle {

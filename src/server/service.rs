@@ -80,6 +80,9 @@ impl Service {
     ) -> Result<Self, ServerError> {
         let behaviour = Behaviour::of(options);
         let mut schemas = SchemaSet::core().clone();
+        for change in &behaviour.schemas {
+            change(&mut schemas);
+        }
         for name in &behaviour.demands.required {
             require(&mut schemas, name)?;
         }
