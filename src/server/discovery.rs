@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::represent::date_time;
 use crate::scim::list::ListResponse;
 use crate::scim::names;
-use crate::scim::schema::SchemaSet;
+use crate::scim::schema::{ResourceType, SchemaSet};
 use chrono::{DateTime, Utc};
 
 /// Writes the discovery documents of one server under one base URL.
@@ -50,19 +50,15 @@ impl Discovery<'_> {
     /// `/ResourceTypes`.
     pub(crate) fn resource_types(&self) -> Value {
         let types = self.schemas.resource_types.iter().map(|resource_type| {
-            self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", &resource_type.name)
+            self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", id_of(resource_type))
         });
         ListResponse::complete(types.collect()).to_json()
     }
 
-    /// `/ResourceTypes/{id}`; the id is the name.
+    /// `/ResourceTypes/{id}`.
     pub(crate) fn resource_type(&self, id: &str) -> Option<Value> {
-        let resource_type = self
-            .schemas
-            .resource_types
-            .iter()
-            .find(|resource_type| resource_type.id.as_deref().unwrap_or(&resource_type.name) == id)?;
-        Some(self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", &resource_type.name))
+        let resource_type = self.schemas.resource_types.iter().find(|it| id_of(it) == id)?;
+        Some(self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", id))
     }
 
     /// `/Schemas`.
@@ -96,4 +92,9 @@ impl Discovery<'_> {
             "location": format!("{}/{path}", self.base),
         })
     }
+}
+
+/// What a resource type's address ends in: its id, or where it has none, its name.
+fn id_of(resource_type: &ResourceType) -> &str {
+    resource_type.id.as_deref().unwrap_or(&resource_type.name)
 }

@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub body: Bytes,
     /// What the credentials in the headers are worth.
     pub credentials: Credentials,
+    /// Whose resources it is about: the place of the token among those of the tenants.
+    pub tenant: usize,
 }
 
 impl Request {

@@ -177,11 +177,7 @@ impl Representer<'_> {
 
 /// The URNs of a resource: its base schema, the extensions that it declares, and those that it has.
 fn schemas(record: &Record) -> Vec<String> {
-    let base = match record.kind {
-        Kind::User => names::USER,
-        Kind::Group => names::GROUP,
-    };
-    let mut schemas = vec![base.to_owned()];
+    let mut schemas = vec![record.kind.schema().to_owned()];
     let declared = record.attributes.get("schemas").and_then(Value::as_array);
     for urn in declared.into_iter().flatten().filter_map(Value::as_str) {
         if !schemas.iter().any(|known| known.eq_ignore_ascii_case(urn)) {

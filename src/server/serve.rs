@@ -6,14 +6,17 @@ use super::{ServerError, ServerOptions, faults, start, variants};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
-/// The first line written is the base URL, alone; the second says how to authenticate; then one each names the
-/// variants and the faults, if there are any. A token that the caller chose is not repeated.
+/// The first line written is the base URL, alone; the second says how to authenticate; then one each speaks of the
+/// second tenant, if its token was chosen, of the configuration, if one was written, and of the variants and the
+/// faults, if there are any. A token that the caller chose is not repeated.
 ///
 /// # Errors
 /// If the server cannot start, `out` cannot be written, or signals cannot be awaited.
 pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), ServerError> {
     let chosen = options.token.is_some();
+    let is_second_chosen = options.second_token.is_some();
     let planted: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
+    let config = options.write_config.clone();
     let chosen_variants: Vec<&str> = options.variants.iter().map(|variant| variant.name()).collect();
     let server = start(options).await?;
     writeln!(out, "{}", server.base_url())?;
@@ -21,6 +24,12 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
         writeln!(out, "Authorization: Bearer (the token you chose)")?;
     } else {
         writeln!(out, "Authorization: Bearer {}", server.token())?;
+    }
+    if is_second_chosen {
+        writeln!(out, "Second tenant: Bearer (the second token you chose)")?;
+    }
+    if let Some(path) = config {
+        writeln!(out, "Configuration: {}", path.display())?;
     }
     if !chosen_variants.is_empty() {
         writeln!(out, "Variants: {}", chosen_variants.join(", "))?;

@@ -17,6 +17,7 @@ use super::normalize::{declares, normalize};
 use super::query::projection_of;
 use super::read::{find, precondition_failed};
 use super::represent::Representer;
+use super::retain::retain;
 use super::service::{Call, Service, State};
 use super::store::{Record, Store};
 use crate::scim::error::ScimError;
@@ -38,7 +39,7 @@ impl Service {
         let projection = projection_of(&call.request)?;
         let (after, refusal) =
             outcome(self.judge(state, call, kind, None, &sent, ValidationPurpose::CreateRequest));
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -76,7 +77,9 @@ impl Service {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let sent = read_object(&call.request)?;
         let projection = projection_of(&call.request)?;
-        let result = self.judge(state, call, kind, Some(&record), &sent, ValidationPurpose::ReplaceRequest);
+        let result = retain(&sent, &record.attributes, self.definition(kind)).and_then(|whole| {
+            self.judge(state, call, kind, Some(&record), &whole, ValidationPurpose::ReplaceRequest)
+        });
         let result = result.map(|mut kept| {
             // A write-only attribute that the client leaves out is not asserted: it never saw it.
             if let (false, Some(digest)) = (kept.contains_key("password"), &record.password) {
@@ -128,7 +131,7 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let before = before(&state.store, call, &record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -178,8 +181,13 @@ impl Service {
         match kind {
             Kind::User => self.judge_user(state, call, record, &kept)?,
             Kind::Group => judge_members(&state.store, record, &mut kept)?,
+            Kind::Custom(_) => {}
         }
-        Ok(kept)
+        let own = record.map(|record| record.id.as_str());
+        match state.store.conflict(kind, &kept, own) {
+            None => Ok(kept),
+            Some(attribute) => Err(ScimError::uniqueness(format!("{attribute}: the value is in use"))),
+        }
     }
 
     fn judge_user(
@@ -196,7 +204,7 @@ impl Service {
         if self.behaviour.demands.email_user_name && !is_email(user_name) {
             return Err(ScimError::invalid_value("userName: this server takes e-mail addresses only"));
         }
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let others = store.users_named(user_name).map(|other| other.id.clone());
         let ids = others.filter(|id| record.is_none_or(|record| record.id != *id)).collect();
         let mut conflicts = Conflicts { method: &call.request.method, user_name, store, ids, memory };
@@ -219,7 +227,7 @@ impl Service {
         result: Result<Map<String, Value>, ScimError>,
     ) -> Result<(), Refusal> {
         let before = before(&state.store, call, record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let (after, refusal) = outcome(result);
         let mut change = Change {
             method: &call.request.method,
@@ -327,8 +335,8 @@ fn judge_members(
             }
             (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
         };
-        if store.get(&id).is_none() {
-            return Err(ScimError::invalid_value(format!("members: there is no resource {id:?}")));
+        if store.get(&id).is_none_or(|record| !record.kind.is_core()) {
+            return Err(ScimError::invalid_value(format!("members: there is no User or Group {id:?}")));
         }
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));

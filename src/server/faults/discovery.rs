@@ -455,7 +455,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
 ];
 
 fn is_discovery_path(path: &str) -> bool {
-    Endpoint::of(path).is_discovery()
+    Endpoint::of(path, &[]).is_discovery()
 }
 
 fn as_array(answer: &mut Answer) {

@@ -90,13 +90,13 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
-        "html-not-acceptable",
+        "html-answered-with-scim",
         &["AMB-131"],
-        "Who accepts text/html alone is answered 406.",
-        "RFC 9110 section 12.5.1: a server may answer 406 where it has nothing acceptable",
-        &[At(|seen, answer| {
-            if seen.request.header(&ACCEPT) == Some("text/html") {
-                refuse(answer, StatusCode::NOT_ACCEPTABLE, None, "there is application/scim+json only");
+        "Who accepts text/html alone is answered with SCIM all the same.",
+        "RFC 9110 section 12.4.1: a server may disregard Accept and send what it has",
+        &[Before(|request| {
+            if request.header(&ACCEPT) == Some("text/html") {
+                request.headers.remove(ACCEPT);
             }
         })],
     ),
@@ -106,8 +106,9 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "Who accepts text/html alone is answered 406 with a page in HTML.",
         "RFC 9110 section 15.5.7: the form of the 406 is the server's; a warning for the want of a SCIM error",
         &[At(|seen, answer| {
-            if seen.request.header(&ACCEPT) == Some("text/html") {
-                answer.status = StatusCode::NOT_ACCEPTABLE;
+            if seen.request.header(&ACCEPT) == Some("text/html")
+                && answer.status == StatusCode::NOT_ACCEPTABLE
+            {
                 set_raw(answer, "text/html", "<html><body>Not Acceptable</body></html>");
             }
         })],
@@ -215,7 +216,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 5: the authentication schemes should be public, and need not; a warning",
         &[Before(|request| {
             let is_absent = request.credentials == Credentials::Absent;
-            if is_absent && Endpoint::of(&request.path) == Endpoint::ServiceProviderConfig {
+            if is_absent && Endpoint::of(&request.path, &[]) == Endpoint::ServiceProviderConfig {
                 request.credentials = Credentials::Invalid;
             }
         })],

@@ -144,7 +144,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             each_whole(seen, answer, |resource, kind| {
                 let names: &[&str] = match kind {
                     Kind::User => &["externalId", "nickName", "title", "displayName", "locale", "profileUrl"],
-                    Kind::Group => &["externalId"],
+                    _ => &["externalId"],
                 };
                 for name in names {
                     resource.entry(*name).or_insert(Value::Null);
@@ -164,7 +164,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             each_whole(seen, answer, |resource, kind| {
                 let names: &[&str] = match kind {
                     Kind::User => &["emails", "phoneNumbers", "addresses", "groups", "roles", "photos"],
-                    Kind::Group => &["members"],
+                    _ => &["members"],
                 };
                 for name in names {
                     resource.entry(*name).or_insert_with(|| json!([]));
@@ -451,8 +451,10 @@ fn each_whole(seen: &Seen<'_>, answer: &mut Answer, change: impl Fn(&mut Map<Str
     }
     each_resource(seen, answer, |resource| {
         let kind = resource.get("meta").and_then(|meta| meta.get("resourceType")).and_then(Value::as_str);
-        if let Some(kind) = kind.and_then(Kind::named) {
-            change(resource, kind);
+        match kind {
+            Some("User") => change(resource, Kind::User),
+            Some("Group") => change(resource, Kind::Group),
+            _ => {}
         }
     });
 }
