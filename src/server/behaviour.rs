@@ -14,6 +14,8 @@ pub(crate) struct Behaviour {
     pub max_results: usize,
     /// How PATCH is read.
     pub patch: PatchOptions,
+    /// The finest difference between two times that the server tells.
+    pub clock_step: chrono::Duration,
     /// What is changed in the core schemas and resource types before the server takes them for its own.
     pub schemas: Vec<fn(&mut SchemaSet)>,
 }
@@ -25,6 +27,7 @@ impl Behaviour {
             demands: options.demands.clone(),
             max_results: options.max_results.max(1),
             patch: PATCH_OPTIONS,
+            clock_step: chrono::Duration::milliseconds(1),
             schemas: Vec::new(),
         };
         for variant in &options.variants {

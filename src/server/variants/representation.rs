@@ -111,6 +111,16 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 2.3.5: an xsd:dateTime may have a fraction of any length",
         &[At(|seen, answer| each_time(seen, answer, |time| time.replace('Z', "000Z").into()))],
     ),
+    VariantEntry {
+        settle: Some(|behaviour| behaviour.clock_step = chrono::Duration::seconds(1)),
+        ..rewriting(
+            "times-in-seconds",
+            &["AMB-15"],
+            "Times are whole seconds, without a fraction, so that two changes within a second show the same time.",
+            "RFC 7643 section 2.3.5: the fraction of an xsd:dateTime is optional",
+            &[At(|seen, answer| each_time(seen, answer, |time| time.replace(".000Z", "Z").into()))],
+        )
+    },
     rewriting(
         "times-without-zone-at-all",
         &["AMB-15"],
