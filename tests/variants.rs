@@ -11,7 +11,7 @@ use std::sync::{LazyLock, Mutex};
 
 use common::{Ran, Trial, everything};
 use regex::Regex;
-use scimspec::outcome::Verdict;
+use scimspec::outcome::{Outcome, Verdict};
 use scimspec::server::{Variant, variants};
 
 /// How many pairs are tried, and what picks them.
@@ -109,10 +109,13 @@ fn alarms(ran: &Ran) -> Option<String> {
         alarms.push(format!("  disowned: {:?}", ran.clean_up.disowned));
     }
     let passed = ran.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed).count();
-    if passed < ran.outcomes.len() / 2 {
+    // What is not supported is skipped, which may be much; of the rest most has to pass.
+    let is_skipped = |outcome: &&Outcome| matches!(outcome.verdict, Verdict::Skipped { .. });
+    let skipped = ran.outcomes.iter().filter(is_skipped).count();
+    let all = ran.outcomes.len();
+    if passed < (all - skipped) / 2 || passed < all / 4 {
         alarms.push(format!(
-            "  only {passed} of {} cases passed: the rest is hardly evidence",
-            ran.outcomes.len()
+            "  only {passed} of {all} cases passed, {skipped} were skipped: the rest is hardly evidence"
         ));
     }
     (!alarms.is_empty()).then(|| alarms.join("\n"))

@@ -304,29 +304,6 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
-        "discovery-in-pages",
-        &["AMB-41"],
-        "startIndex and count are obeyed at /Schemas and /ResourceTypes.",
-        "RFC 7644 section 4: the parameters are to be ignored there; a warning, because the pages are right",
-        &[At(|seen, answer| {
-            let number = |name| seen.request.parameter(name).and_then(|text| text.parse::<usize>().ok());
-            let (start, count) = (number("startIndex"), number("count"));
-            if !matches!(seen.endpoint, Endpoint::Schemas | Endpoint::ResourceTypes)
-                || (start.is_none() && count.is_none())
-            {
-                return;
-            }
-            let start = start.unwrap_or(1).max(1);
-            let Some(body) = object(answer) else { return };
-            if let Some(Value::Array(rows)) = body.get_mut("Resources") {
-                *rows = rows.iter().skip(start - 1).take(count.unwrap_or(usize::MAX)).cloned().collect();
-                let length = rows.len();
-                body.insert("itemsPerPage".to_owned(), length.into());
-                body.insert("startIndex".to_owned(), start.into());
-            }
-        })],
-    ),
-    rewriting(
         "discovery-lists-without-numbers",
         &["AMB-51"],
         "The lists of discovery have neither startIndex nor itemsPerPage.",
@@ -515,14 +492,14 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     choice(
         "display-name-required",
-        &["AMB-38"],
+        &["AMB-29", "AMB-38"],
         "A user must have a displayName, as /Schemas says.",
         "RFC 7643 section 8.7.1: the characteristics may change; section 7: required",
         |behaviour| behaviour.demands.required.push("displayName".to_owned()),
     ),
     choice(
         "names-and-addresses-required",
-        &["AMB-38"],
+        &["AMB-29", "AMB-38"],
         "A user must have name.familyName, name.givenName and emails, as /Schemas says.",
         "RFC 7643 section 8.7.1: the characteristics may change; section 7: required",
         |behaviour| {
@@ -593,6 +570,30 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                         }
                     }
                 }
+            }
+        })],
+    ),
+    // The last, since pages are cut from lists that are whole.
+    rewriting(
+        "discovery-in-pages",
+        &["AMB-41"],
+        "startIndex and count are obeyed at /Schemas and /ResourceTypes.",
+        "RFC 7644 section 4: the parameters are to be ignored there; a warning, because the pages are right",
+        &[At(|seen, answer| {
+            let number = |name| seen.request.parameter(name).and_then(|text| text.parse::<usize>().ok());
+            let (start, count) = (number("startIndex"), number("count"));
+            if !matches!(seen.endpoint, Endpoint::Schemas | Endpoint::ResourceTypes)
+                || (start.is_none() && count.is_none())
+            {
+                return;
+            }
+            let start = start.unwrap_or(1).max(1);
+            let Some(body) = object(answer) else { return };
+            if let Some(Value::Array(rows)) = body.get_mut("Resources") {
+                *rows = rows.iter().skip(start - 1).take(count.unwrap_or(usize::MAX)).cloned().collect();
+                let length = rows.len();
+                body.insert("itemsPerPage".to_owned(), length.into());
+                body.insert("startIndex".to_owned(), start.into());
             }
         })],
     ),

@@ -224,7 +224,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "extension-always-declared",
-        &["AMB-16"],
+        &["AMB-16", "AMB-29"],
         "schemas of each user has the URN of the extension, also where the user has none of it.",
         "RFC 7643 section 3: schemas names what may be there",
         &[At(|seen, answer| {
@@ -266,7 +266,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "addresses-get-display",
-        &["AMB-26"],
+        &["AMB-26", "AMB-29"],
         "Each element of emails shows a display that the server made.",
         "RFC 7643 section 2.4: display is for people, and the schemas describe it as read-only",
         &[Writing(|change| {
@@ -296,7 +296,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "active-by-default",
-        &["AMB-38"],
+        &["AMB-38", "AMB-29"],
         "A user that is created without active is active.",
         "RFC 7643 section 4.1.1: what active means is the service provider's; RFC 7644 section 3.3: it may add attributes",
         &[Writing(|change| {
@@ -307,7 +307,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "display-name-made",
-        &["AMB-25"],
+        &["AMB-25", "AMB-29"],
         "A user that is created without displayName gets its userName for one.",
         "RFC 7644 section 3.3: the service provider may alter or add attributes of what is posted",
         &[Writing(|change| {
