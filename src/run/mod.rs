@@ -28,9 +28,10 @@ use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
+use crate::scim::names as urns;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
+use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
@@ -235,6 +236,13 @@ impl<'a> Shared<'a> {
                 || ("User".to_owned(), "/Users".to_owned()),
                 |kind| (kind.name.clone(), kind.endpoint.clone()),
             )
+    }
+
+    /// Whether the target keeps resources like this one: a group has no place where there are users only.
+    fn keeps(&self, resource: &Value) -> bool {
+        let schemas = resource.get("schemas").and_then(Value::as_array);
+        let is_group = schemas.into_iter().flatten().any(|urn| urn == urns::GROUP);
+        !is_group || self.probe.capabilities.check(&Requires::Capability(Capability::Groups)).is_ok()
     }
 
     /// The resource type that lives under an endpoint.

@@ -4,6 +4,7 @@
 use super::bulk::BulkLimits;
 use super::{Demands, ServerOptions};
 use crate::scim::patch::PatchOptions;
+use crate::scim::schema::SchemaSet;
 
 /// The choices of one server.
 #[derive(Debug, Clone)]
@@ -22,6 +23,10 @@ pub(crate) struct Behaviour {
     pub unknown_members: bool,
     /// How PATCH is read.
     pub patch: PatchOptions,
+    /// The finest difference between two times that the server tells.
+    pub clock_step: chrono::Duration,
+    /// What is changed in the core schemas and resource types before the server takes them for its own.
+    pub schemas: Vec<fn(&mut SchemaSet)>,
 }
 
 impl Behaviour {
@@ -35,6 +40,8 @@ impl Behaviour {
             missing_sorts_lowest: false,
             unknown_members: false,
             patch: PATCH_OPTIONS,
+            clock_step: chrono::Duration::milliseconds(1),
+            schemas: Vec::new(),
         };
         for variant in &options.variants {
             if let Some(settle) = variant.entry().settle {

@@ -21,8 +21,10 @@ pub(super) fn each_resource(
         return;
     }
     if let Some(body) = object(answer) {
+        let is_list = body.contains_key("totalResults");
         match body.get_mut("Resources") {
             Some(Value::Array(rows)) => rows.iter_mut().filter_map(Value::as_object_mut).for_each(change),
+            _ if is_list => {}
             _ => change(body),
         }
     }

@@ -86,9 +86,14 @@ impl Service {
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
         let behaviour = Behaviour::of(options);
-        let types = Types::new(options.schemas.as_ref(), &behaviour.demands)?;
-        let mut tenants: Vec<State> =
-            tokens.iter().map(|_| State::new(Store::new(types.unique().clone()))).collect();
+        let types = Types::new(options.schemas.as_ref(), &behaviour)?;
+        let mut tenants: Vec<State> = tokens
+            .iter()
+            .map(|_| {
+                let store = Store::new(types.unique().clone());
+                State::new(store.with_clock_step(behaviour.clock_step))
+            })
+            .collect();
         if let Some(first) = tenants.first_mut() {
             seed(&mut first.store, options.seed_users);
             first.me = options.me.as_deref().map(Subject::named).unwrap_or_default();
