@@ -22,7 +22,7 @@ async fn discovery_says_what_there_is() {
     for feature in ["patch", "filter", "sort", "etag", "changePassword"] {
         assert_eq!(config.body[feature]["supported"], true, "{feature}");
     }
-    assert_eq!(config.body["bulk"]["supported"], false);
+    assert_eq!(config.body["bulk"]["supported"], true);
     assert_eq!(config.body["authenticationSchemes"][0]["type"], "oauthbearertoken");
     assert!(config.body["meta"]["location"].as_str().unwrap().ends_with("/ServiceProviderConfig"));
 
@@ -208,7 +208,7 @@ async fn http_is_kept() {
     }
     bench.send(bench.request(Method::from_bytes(b"FOO").unwrap(), "/Users")).await.refused(501, None);
     bench.get("/Me").await.refused(501, None);
-    bench.post("/Bulk", json!({})).await.refused(501, None);
+    bench.post("/Bulk", json!({})).await.refused(400, Some("invalidSyntax"));
     bench.get("/Nowhere").await.refused(404, None);
     bench.get("/Users/a/b").await.refused(404, None);
     bench.get(&format!("/Groups/{}", ann.id())).await.refused(404, None);

@@ -1,6 +1,7 @@
 //! What the server does where the RFCs leave the choice. The stages ask here; which choice is taken is a matter of
 //! options and of [`variants`](super::variants). Every setting is legal: a setting that is not would be a fault.
 
+use super::bulk::BulkLimits;
 use super::{Demands, ServerOptions};
 use crate::scim::patch::PatchOptions;
 
@@ -11,6 +12,8 @@ pub(crate) struct Behaviour {
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
     pub max_results: usize,
+    /// The limits of a bulk job.
+    pub bulk: BulkLimits,
     /// How PATCH is read.
     pub patch: PatchOptions,
 }
@@ -21,6 +24,7 @@ impl Behaviour {
         let mut behaviour = Self {
             demands: options.demands.clone(),
             max_results: options.max_results.max(1),
+            bulk: options.bulk,
             patch: PATCH_OPTIONS,
         };
         for variant in &options.variants {
