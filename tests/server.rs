@@ -751,6 +751,7 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     let read = see!("read", bench.get(&path).await);
     let accept = bench.request(Method::GET, &path).header("accept", "application/scim+json");
     see!("accept", bench.send(accept).await);
+    see!("accept html", bench.send(bench.request(Method::GET, &path).header("accept", "text/html")).await);
     see!(
         "if-none-match",
         bench.send(bench.request(Method::GET, &path).header("if-none-match", read.header("etag"))).await
