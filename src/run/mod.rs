@@ -21,7 +21,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
 use crate::judge::rules::Definitions;
-use crate::judge::{Context, Handle, Judgement};
+use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
@@ -297,9 +297,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
     let definitions = Definitions::of(&shared.probe.schemas);
+    let history = History::of(exchanges.iter().map(AsRef::as_ref));
     let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &definitions, &mutes));
+        board.post(rule::judge(shared, job, &exchanges, &definitions, &history, &mutes));
     }
     board.close();
     clean_up

@@ -95,6 +95,7 @@ impl<'a> Trial<'a> {
         let generator = Generator::new(MARK, SEED, Patterns::default());
         let target = Target::new(TargetOptions {
             auth: Credentials::bearer(server.token()).expect("the server's own token"),
+            second: Some(Credentials::bearer(server.second_token()).expect("the server's own token")),
             limits: Limits {
                 request: Duration::from_secs(10),
                 repeats: 2,
