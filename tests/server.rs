@@ -599,6 +599,8 @@ fn the_catalogue_is_sound() {
     assert!(text.lines().zip(catalogue).all(|(line, entry)| line.split(' ').next() == Some(entry.name)));
 }
 
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
 /// What a walk through a server saw, as text without what differs between two runs of a sound server: tags and ids by
 /// their order of appearance, times by whether a resource was changed since it was created.
 struct Track {
@@ -933,6 +935,48 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     see!("search without it", bench.find(r#"userName eq "carl \"c%\"""#).await);
     let name = json!({"schemas": [USER], "userName": "carl \"c%\""});
     see!("again", bench.post("/Users", name).await);
+
+    let bulk = |operations: Value, fail_on_errors: Value| json!({"schemas": [BULK], "Operations": operations, "failOnErrors": fail_on_errors});
+    let made = |bulk_id: &str, name: &str| json!({"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": {"schemas": [USER], "userName": name}});
+    let grouped = |bulk_id: &str, members: &[&str]| {
+        let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
+        json!({"method": "POST", "path": "/Groups", "bulkId": bulk_id,
+            "data": {"schemas": [GROUP], "displayName": bulk_id, "members": members}})
+    };
+    let managed = json!({"method": "POST", "path": "/Users", "bulkId": "managed", "data": {"schemas": [USER, ENTERPRISE],
+        "userName": "managed", ENTERPRISE: {"manager": {"value": "bulkId:boss"}}}});
+    let named =
+        json!({"schemas": [PATCH_OP], "Operations": [{"op": "add", "path": "externalId", "value": "x"}]});
+    let good = json!([made("boss", "boss"), managed, grouped("g", &["bulkId:boss"]),
+        {"method": "PATCH", "path": "/Groups/bulkId:g", "data": named}]);
+    see!("bulk references", bench.post("/Bulk", bulk(good, Value::Null)).await);
+    let forward = json!([grouped("forward", &["bulkId:later"]), made("later", "later")]);
+    see!("bulk forward", bench.post("/Bulk", bulk(forward, Value::Null)).await);
+    let circle = json!([grouped("east", &["bulkId:west"]), grouped("west", &["bulkId:east"])]);
+    see!("bulk circle", bench.post("/Bulk", bulk(circle, Value::Null)).await);
+    let failing = json!([made("twin", "boss"), grouped("of-twin", &["bulkId:twin"]), made("other", "boss"),
+        {"method": "GET", "path": "/Users/x"}, {"method": "PUT", "path": "/Nowhere/x", "data": {}},
+        {"method": "POST", "path": "/Users", "data": {"schemas": [USER], "userName": "no bulkId"}},
+        {"method": "DELETE", "path": format!("/Users/{ann_id}"), "version": "W/\"stale\""},
+        {"method": "DELETE", "path": format!("/Users/{bob_id}")}]);
+    for limit in [1, 2] {
+        see!("bulk errors", bench.post("/Bulk", bulk(failing.clone(), json!(limit))).await);
+    }
+    see!("bulk all errors", bench.post("/Bulk", bulk(failing, Value::Null)).await);
+    let twice = json!([made("same", "one"), made("same", "two")]);
+    see!("bulkId twice", bench.post("/Bulk", bulk(twice, Value::Null)).await);
+    let nobody = json!({"method": "DELETE", "path": "/Users/nobody"});
+    let many: Vec<Value> = std::iter::repeat_n(nobody.clone(), 1001).collect();
+    let many = bench.post("/Bulk", bulk(Value::Array(many), Value::Null)).await;
+    // What 1001 operations come to is of no account here.
+    see!("bulk limit", Reply { text: many.text.chars().take(200).collect(), ..many });
+    let first = json!([made("late", "late"), grouped("padding", &[&" ".repeat(1 << 20)])]);
+    see!("bulk too large", bench.post("/Bulk", bulk(first, Value::Null)).await);
+    let request = raw(Method::POST, "/Bulk").header("content-type", "application/scim+json");
+    let body = bulk(json!([nobody]), Value::Null).to_string();
+    see!("bulk of nobody", bench.send(request.body(body)).await);
+    see!("groups after bulk", bench.get("/Groups").await);
+    see!("users after bulk", bench.get("/Users").await);
     track.lines
 }
 
