@@ -106,7 +106,10 @@ fn resources(criterion: &mut Criterion) {
     for (name, projection) in [
         ("default", Projection::Default),
         ("attributes", Projection::parse(Some("userName,emails.value"), None).expect("they are names")),
-        ("excludedAttributes", Projection::parse(None, Some("emails,name.givenName")).expect("they are names")),
+        (
+            "excludedAttributes",
+            Projection::parse(None, Some("emails,name.givenName")).expect("they are names"),
+        ),
     ] {
         group.bench_function(BenchmarkId::new("project", name), |bencher| {
             bencher.iter(|| projection.apply(black_box(&resource), &definition));
