@@ -201,7 +201,7 @@ pub fn design(definition: &ResourceDefinition, mark: &str, domain: &str, size: u
                         container.insert(attribute.name.clone(), value);
                     }
                 }
-                if extension.required || (!container.is_empty() && index % 2 == 0) {
+                if extension.required || (!container.is_empty() && index.is_multiple_of(2)) {
                     urns.push(extension.schema.id.as_str().into());
                     resource.insert(extension.schema.id.clone(), Value::Object(container));
                 }
@@ -300,11 +300,11 @@ impl Maker<'_> {
     fn single(&self, attribute: &Attribute, position: usize) -> Option<Value> {
         let number = self.index + position;
         Some(match attribute.kind {
-            AttributeType::Boolean => (number % 2 == 0).into(),
+            AttributeType::Boolean => number.is_multiple_of(2).into(),
             AttributeType::Integer => json!(number as i64 * 3 - 20),
             AttributeType::Decimal => json!(number as f64 / 4.0),
             AttributeType::DateTime => {
-                let zone = if number % 2 == 0 { "Z" } else { "+02:00" };
+                let zone = if number.is_multiple_of(2) { "Z" } else { "+02:00" };
                 format!("2024-{:02}-{:02}T08:30:00{zone}", number % 12 + 1, number % 28 + 1).into()
             }
             AttributeType::Reference => format!("https://{}/{}/Of-{number}", self.domain, self.mark).into(),
@@ -343,7 +343,7 @@ impl Maker<'_> {
     }
 
     fn address(&self, position: usize) -> String {
-        let name = if self.index % 2 == 0 { "Mail" } else { "mail" };
+        let name = if self.index.is_multiple_of(2) { "Mail" } else { "mail" };
         format!("{}.{name}.{}.{position}@{}", self.mark, self.index, self.domain)
     }
 
@@ -355,7 +355,7 @@ impl Maker<'_> {
         let pick = |all: &[&str]| all[number % all.len()].to_owned();
         match attribute.name.as_str() {
             "userName" => {
-                let name = if self.index % 2 == 0 { "User" } else { "user" };
+                let name = if self.index.is_multiple_of(2) { "User" } else { "user" };
                 format!("{}.{name}.{}@{}", self.mark, self.index, self.domain)
             }
             "locale" | "preferredLanguage" => pick(&["en-US", "de-DE", "fr-CA"]),

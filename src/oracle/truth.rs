@@ -812,14 +812,27 @@ impl Explanation {
 
     /// The node in words: `title eq "x" is false, since title is unassigned`.
     pub fn words(&self) -> String {
-        match (&self.because, self.operands.as_slice()) {
-            (Some(because), _) => format!("{}, since {because}", self.verdict()),
-            (None, []) => self.verdict(),
-            (None, operands) => {
-                let all: Vec<String> = operands.iter().map(Explanation::verdict).collect();
-                format!("{}, since {}", self.verdict(), all.join(" and "))
+        match self.grounds().as_slice() {
+            [] => self.verdict(),
+            grounds => format!("{}, since {}", self.verdict(), grounds.join("; ")),
+        }
+    }
+
+    /// What the attributes hold that decide, in words: of a node with operands what decides each of them.
+    pub fn grounds(&self) -> Vec<String> {
+        if let Some(because) = &self.because {
+            return vec![because.clone()];
+        }
+        let mut grounds: Vec<String> = Vec::new();
+        for operand in &self.operands {
+            let deciding = operand.deciding();
+            // An `and` or `or` below this one is said by its answer alone: grounds of grounds are no help.
+            let ground = deciding.because.clone().unwrap_or_else(|| deciding.verdict());
+            if !grounds.contains(&ground) {
+                grounds.push(ground);
             }
         }
+        grounds
     }
 
     /// The node with its answer: `title eq "x" is false`.

@@ -75,6 +75,9 @@ fn sighting(entry: &FaultEntry, ran: &Ran) -> Sighting {
     sighting
 }
 
+/// What a rule has to see beside the exchanges that break it: the case of a list that shows the population.
+const NEEDS: &[(&str, &str)] = &[("rules/filter-finds-all", "query/users")];
+
 fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
     let is_about_it = outcome
         .findings
@@ -86,11 +89,12 @@ fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
         let exchange = ran.exchanges.iter().find(|exchange| exchange.id == *id)?;
         exchange.origin.contains('/').then(|| exchange.origin.clone())
     });
+    let needed = NEEDS.iter().filter(|(rule, _)| *rule == outcome.id).map(|(_, case)| (*case).to_owned());
     Sight {
         verdict: outcome.verdict.word().to_owned(),
         level: outcome.level,
         is_about_it,
-        origins: origin.into_iter().collect(),
+        origins: origin.into_iter().chain(needed).collect(),
     }
 }
 

@@ -171,7 +171,13 @@ fn node(explanation: &Explanation) -> &'static str {
 fn why(explanation: &Explanation, with_values: bool) -> String {
     let path = explanation.deciding_path();
     let deciding = explanation.deciding();
-    let mut text = if with_values { deciding.words() } else { deciding.verdict() };
+    let grounds = deciding.grounds();
+    let mut text = match (with_values, path.len()) {
+        (false, _) => deciding.verdict(),
+        // The whole filter stands before this already.
+        (true, 1) if !grounds.is_empty() => grounds.join("; "),
+        (true, _) => deciding.words(),
+    };
     if let Some(not) = path.iter().rev().find(|node| node.kind == "not") {
         text = format!("{text}, so {}", not.verdict());
     }

@@ -113,7 +113,7 @@ fn an_explanation_shows_what_decides() {
     assert_eq!(words(r#"nickName pr or title sw "b""#), "title sw \"b\" is true, since title is \"Boss\"");
     assert_eq!(
         words(r#"nickName pr or emails.value ew "y""#),
-        "nickName pr or emails.value ew \"y\" is false, since nickName pr is false and emails.value ew \"y\" is false"
+        "nickName pr or emails.value ew \"y\" is false, since nickName is unassigned; emails.value is \"a@x\", \"b@x\""
     );
     assert_eq!(
         words(r#"emails[type eq "work"]"#),
