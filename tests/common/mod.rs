@@ -57,6 +57,8 @@ pub struct Trial<'a> {
     pub read_only: bool,
     /// How many cases run at a time.
     pub jobs: usize,
+    /// The most requests, clean-up included.
+    pub requests: Option<u64>,
     /// Told of every judgement.
     pub observer: Option<&'a Observer<'a>>,
 }
@@ -72,6 +74,7 @@ impl<'a> Trial<'a> {
             reading: Reading::Lenient,
             read_only: false,
             jobs: 4,
+            requests: None,
             observer: None,
         }
     }
@@ -104,6 +107,7 @@ impl<'a> Trial<'a> {
                 ..Limits::default()
             },
             read_only: self.read_only,
+            requests: self.requests,
             ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
         })
         .expect("the options are sound");
