@@ -103,16 +103,23 @@ impl Job<'_> {
             .chain(self.row.into_iter().flat_map(|row| &row.requires))
     }
 
-    /// About how many requests it makes: its own resources, and each step in each of its ways.
+    /// About how many requests it makes, rather too many than too few: its own resources, each step in each of its
+    /// ways, a read of whatever it compares with, and the deletion of what it creates.
     pub fn requests(&self) -> u64 {
         let own = self.case.given.iter().filter(|(name, _)| !self.pooled.contains_key(*name));
-        let givens: u64 = own.map(|(_, given)| given.times.map_or(1, |times| times as u64)).sum();
-        let of = |step: &Step| match step.action() {
-            Ok(Action::Query(query)) => ways(&query.by).len(),
-            Ok(Action::Unchanged(all)) => all.len(),
-            _ => 1,
-        };
-        givens + all_steps(self.case).map(of).sum::<usize>() as u64
+        let givens: u64 = own.map(|(_, given)| given.times.map_or(1, u64::from)).sum();
+        let mut compared: BTreeSet<String> = BTreeSet::new();
+        let mut asked = 0;
+        for step in all_steps(self.case) {
+            compared.extend(stands_on(step).into_iter().chain(step.unchanged.iter().cloned()));
+            asked += match step.action() {
+                Ok(Action::Query(query)) => ways(&query.by).len(),
+                Ok(Action::Unchanged(all)) => all.len(),
+                Ok(Action::Send { line, .. }) if line.starts_with("POST ") => 2,
+                _ => 1,
+            };
+        }
+        2 * givens + (asked + compared.len()) as u64
     }
 
     /// Every tag of the case.
