@@ -276,7 +276,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-41"],
         "A filter on a discovery endpoint is ignored.",
         "RFC 7644 section 4: query parameters are to be ignored there; the 403 is a SHOULD; a warning",
-        &[Before(|request| without_filter(request))],
+        &[Before(without_filter)],
     ),
     rewriting(
         "discovery-filter-applied",

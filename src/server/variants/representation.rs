@@ -40,7 +40,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             name(change, |uuid| {
                 let letter = |(at, digit): (usize, char)| {
                     let letter = char::from(b'a' + digit.to_digit(16).unwrap_or_default() as u8);
-                    if at % 3 == 0 { letter.to_ascii_uppercase() } else { letter }
+                    if at.is_multiple_of(3) { letter.to_ascii_uppercase() } else { letter }
                 };
                 uuid.simple().to_string().char_indices().map(letter).collect()
             });
