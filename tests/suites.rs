@@ -3,13 +3,14 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Ran, Trial, everything, library};
 use scimspec::outcome::{Reading, Verdict};
 
 /// The cases that cannot be judged on the reference server, with the reason that a report gives.
 const SKIPPED: &[(&str, &str)] = &[
+    ("method/bulk-not-supported", "needs no bulk: ServiceProviderConfig.bulk.supported = true"),
     ("method/patch-not-supported", "needs no patch: ServiceProviderConfig.patch.supported = true"),
     ("query/filter-not-supported", "needs no filter: ServiceProviderConfig.filter.supported = true"),
     (
@@ -84,6 +85,61 @@ fn a_read_only_run_only_reads() {
         .map(|(id, why)| ((*id).to_owned(), (*why).to_owned()))
         .collect();
     assert_eq!(reasons, expected);
+}
+
+/// The state after each write to a resource of ours is known: the case reads it itself, or the executor does.
+#[test]
+fn every_write_is_read_back() {
+    let cases = ["create/*", "replace/*", "patch*/*", "delete/*", "version/*"].map(str::to_owned).to_vec();
+    let ran = Trial { cases, ..Trial::of(everything()) }.run().expect("the server can be probed");
+    assert_conformant(&ran);
+    let mut alive: BTreeSet<String> = BTreeSet::new();
+    let (mut written, mut unasked) = (0, 0);
+    for (index, exchange) in ran.exchanges.iter().enumerate() {
+        let path = exchange.request.path.split('?').next().expect("a path").to_owned();
+        let succeeded = matches!(exchange.status(), Some(200..=299));
+        let reason = exchange.reason.as_deref().unwrap_or_default();
+        unasked += u32::from(reason.starts_with("read back after ") || reason.starts_with("read before P"));
+        if exchange.request.method == "POST" && succeeded {
+            let id = exchange.json().and_then(|body| body.get("id")?.as_str());
+            alive.extend(id.map(|id| format!("{path}/{id}")));
+        }
+        let is_case = exchange.origin.contains('/');
+        if !is_case || !alive.contains(&path) || exchange.request.method == "GET" {
+            continue;
+        }
+        if exchange.request.method == "DELETE" && succeeded {
+            alive.remove(&path);
+        }
+        written += 1;
+        let next = ran.exchanges[index + 1..].iter().find(|next| next.origin == exchange.origin);
+        let next = next.unwrap_or_else(|| {
+            panic!("{} {path} is the last of {}", exchange.request.method, exchange.origin)
+        });
+        let shown = format!("{} {} {}", next.id, next.request.method, next.request.path);
+        assert_eq!(
+            (next.request.method.as_str(), &next.request.path),
+            ("GET", &path),
+            "{} then {shown}",
+            exchange.id
+        );
+    }
+    assert!(written >= 100, "{written} writes");
+    let all = u32::try_from(ran.exchanges.len()).expect("not so many");
+    assert!(unasked >= 20 && unasked * 5 < all, "{unasked} of {all} requests are made unasked");
+}
+
+/// A budget that is short of some requests costs reads that no step asks for, and no case.
+#[test]
+fn unasked_reads_are_the_first_to_be_left_out() {
+    let cases = ["create/*", "replace/*", "patch*/*"].map(str::to_owned).to_vec();
+    let trial = Trial { cases, jobs: 1, ..Trial::of(everything()) };
+    let whole = trial.run().expect("the server can be probed").exchanges.len() as u64;
+    let ran = Trial { requests: Some(whole - 10), ..trial }.run().expect("the server can be probed");
+    assert_conformant(&ran);
+    assert!(ran.exchanges.len() as u64 <= whole - 10);
+    let skipped = skips(&ran);
+    assert!(!skipped.values().any(|why| why.contains("--requests")), "{skipped:#?}");
 }
 
 fn assert_conformant(ran: &Ran) {

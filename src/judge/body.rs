@@ -168,7 +168,7 @@ fn signature<'d>(
 }
 
 /// The path without what stands in brackets.
-fn without_indexes(path: &str) -> String {
+pub(super) fn without_indexes(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     let mut depth = 0_u32;
     for c in path.chars() {

@@ -36,6 +36,7 @@ pub fn raw(method: &str, path: &str, status: u16, headers: &[(&str, &str)], body
     Exchange {
         id: ExchangeId(1),
         origin: "test/case".to_owned(),
+        reason: None,
         request: Request {
             method: method.to_owned(),
             url: format!("http://127.0.0.1:8080/scim/v2{path}"),

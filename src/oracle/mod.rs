@@ -10,8 +10,14 @@
 //! | [`truth`] | whether a resource matches a filter, in one reading, and why |
 //! | [`calibrate`] | which readings a service provider has, learned from its answers |
 //! | [`population`] | resources designed to tell right from wrong, and what a list of them must hold |
+//! | [`written`] | what a resource may look like after a write |
+//! | [`patched`] | the states that a PATCH may lead to, one for each reading of its operations |
+//! | [`derived`] | what a service provider may add to a resource, or change in it, by itself |
 
 pub mod calibrate;
+pub mod derived;
+pub mod patched;
 pub mod population;
 pub mod truth;
 pub mod world;
+pub mod written;

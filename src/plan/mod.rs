@@ -15,7 +15,7 @@ use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
 use crate::suite::load::SuiteFile;
-use crate::suite::model::{By, Case, Permission, Requires, Row, Step};
+use crate::suite::model::{Action, By, Case, Permission, Requires, Row, Step};
 
 pub use pool::{is_write, mentions, stands_on};
 pub use selection::{PatternError, Selection};
@@ -101,6 +101,18 @@ impl Job<'_> {
             .iter()
             .chain(&self.case.requires)
             .chain(self.row.into_iter().flat_map(|row| &row.requires))
+    }
+
+    /// About how many requests it makes: its own resources, and each step in each of its ways.
+    pub fn requests(&self) -> u64 {
+        let own = self.case.given.iter().filter(|(name, _)| !self.pooled.contains_key(*name));
+        let givens: u64 = own.map(|(_, given)| given.times.map_or(1, |times| times as u64)).sum();
+        let of = |step: &Step| match step.action() {
+            Ok(Action::Query(query)) => ways(&query.by).len(),
+            Ok(Action::Unchanged(all)) => all.len(),
+            _ => 1,
+        };
+        givens + all_steps(self.case).map(of).sum::<usize>() as u64
     }
 
     /// Every tag of the case.

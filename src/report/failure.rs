@@ -266,7 +266,8 @@ impl Page {
                 AnswerRecord::Response(response) => response.status.to_string(),
                 AnswerRecord::None { .. } => "no answer".to_owned(),
             };
-            let said = format!("{} {} {} → {came}", step.id, step.request.method, step.request.path);
+            let why = step.reason.as_deref().map(|reason| format!(", {reason}")).unwrap_or_default();
+            let said = format!("{} {} {} → {came}{why}", step.id, step.request.method, step.request.path);
             let said = text::one_line(&said);
             let line = text::clip_columns(&said, self.look.room().saturating_sub(2)).into_owned();
             self.lines.push(format!("{before}{line}{here}"));

@@ -156,6 +156,9 @@ pub struct ExchangeRecord {
     pub id: ExchangeId,
     /// The case that made it, or `probe`, `population`, `clean-up`.
     pub origin: String,
+    /// Why it was made, where no step asked for it: `read back after POST /Users`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When the request was sent.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started: DateTime<Utc>,
@@ -527,6 +530,7 @@ fn record(exchange: &Exchange, masker: &mut Masker<'_>) -> ExchangeRecord {
     ExchangeRecord {
         id: exchange.id,
         origin: exchange.origin.clone(),
+        reason: exchange.reason.as_deref().map(|reason| text::clip(reason, BODY_LIMIT)),
         started: exchange.started,
         elapsed_ms: milliseconds(exchange.elapsed),
         request: RequestRecord {

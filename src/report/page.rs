@@ -161,11 +161,17 @@ impl Page {
             AnswerRecord::Response(_) => format!("answered in {}", text::duration(exchange.elapsed_ms)),
             AnswerRecord::None { .. } => format!("given up after {}", text::duration(exchange.elapsed_ms)),
         };
+        // What no step asked for says why it is there.
+        let why = exchange
+            .reason
+            .as_deref()
+            .map(|reason| format!(", {}", text::one_line(reason)))
+            .unwrap_or_default();
         self.lines.push(format!(
             "{}{} {}",
             self.look.label("exchange"),
             exchange.id,
-            self.look.paint(look::FAINT, &took)
+            self.look.paint(look::FAINT, &format!("{took}{why}"))
         ));
         let wanted = |header: &HeaderRecord| {
             TELLING_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(&header.name))

@@ -43,6 +43,7 @@ pub(crate) fn exchange(
     Arc::new(Exchange {
         id: ExchangeId(id),
         origin: "sample".to_owned(),
+        reason: None,
         request: Request {
             method: method.to_owned(),
             url: format!("{BASE}{path}"),

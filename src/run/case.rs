@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::given::{self, Pool};
 use super::names::CaseNames;
+use super::read_back::ReadBack;
 use super::{Shared, outcome};
 use crate::outcome::{ErrorCause, Finding, Outcome, Severity, SkipReason, Verdict};
 use crate::plan::{Job, mentions};
@@ -25,12 +26,14 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         parts: job.parts.iter().map(|_| PartRun::default()).collect(),
         current: 0,
         last: None,
+        reads: ReadBack::default(),
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
         Ok(()) => case.steps().await,
         Err(verdict) => case.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone())),
     }
+    case.read_back().await;
     case.finish()
 }
 
@@ -60,6 +63,7 @@ pub(super) struct CaseRun<'r> {
     pub(super) parts: Vec<PartRun>,
     pub(super) current: usize,
     pub(super) last: Option<Arc<Exchange>>,
+    pub(super) reads: ReadBack,
 }
 
 impl CaseRun<'_> {

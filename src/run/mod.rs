@@ -8,6 +8,8 @@ pub mod board;
 mod case;
 pub mod given;
 pub mod names;
+mod pages;
+mod read_back;
 pub mod request;
 mod rule;
 mod settle;
@@ -15,27 +17,29 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
-use crate::judge::rules::Definitions;
-use crate::judge::{Context, History, Judgement};
+use crate::judge::rules::{Definitions, Pairs};
+use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
+use crate::scim::names as urns;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
+use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
-use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target};
+use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
 use given::Pool;
-use names::CaseNames;
+use names::{CaseNames, Created};
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -69,6 +73,8 @@ pub struct Shared<'a> {
     /// Told of every judgement as it is made.
     pub observer: Option<&'a Observer<'a>>,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
+    /// About how many requests the cases that have not ended will make.
+    ahead: AtomicU64,
     trouble: Mutex<Trouble>,
 }
 
@@ -142,6 +148,7 @@ impl<'a> Shared<'a> {
             about_fixture,
             observer: None,
             mutes: Mutex::default(),
+            ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
         }
     }
@@ -168,6 +175,11 @@ impl<'a> Shared<'a> {
             trouble.gone = met;
         }
         Ok(sent)
+    }
+
+    /// Whether the request budget allows a request that no case needs.
+    fn can_spare(&self) -> bool {
+        self.target.can_spare(self.ahead.load(Ordering::Relaxed))
     }
 
     /// What the last of many requests without an answer met, once the target counts as gone.
@@ -226,6 +238,13 @@ impl<'a> Shared<'a> {
             )
     }
 
+    /// Whether the target keeps resources like this one: a group has no place where there are users only.
+    fn keeps(&self, resource: &Value) -> bool {
+        let schemas = resource.get("schemas").and_then(Value::as_array);
+        let is_group = schemas.into_iter().flatten().any(|urn| urn == urns::GROUP);
+        !is_group || self.probe.capabilities.check(&Requires::Capability(Capability::Groups)).is_ok()
+    }
+
     /// The resource type that lives under an endpoint.
     fn kind_at(&self, endpoint: &str) -> String {
         self.probe
@@ -234,6 +253,15 @@ impl<'a> Shared<'a> {
             .iter()
             .find(|kind| kind.endpoint.trim_end_matches('/').eq_ignore_ascii_case(endpoint))
             .map_or_else(|| "User".to_owned(), |kind| kind.name.clone())
+    }
+
+    /// The resource that a location leads to, if it lies at an endpoint that is known.
+    fn located(&self, location: &str) -> Option<Created> {
+        self.probe.schemas.resource_types.iter().find_map(|kind| {
+            let id = id_in(location, &kind.endpoint)?;
+            let handle = Handle { resource_type: kind.name.clone(), id: Some(id), state: None };
+            Some(Created { handle, endpoint: kind.endpoint.trim_end_matches('/').to_owned() })
+        })
     }
 
     /// The names of a job before anything is created: the run's mark, its row, its fresh values.
@@ -287,11 +315,15 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
-    let definitions = Definitions::of(&shared.probe.schemas);
-    let history = History::of(exchanges.iter().map(AsRef::as_ref));
-    let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let record = rule::Record {
+        exchanges: &exchanges,
+        definitions: Definitions::of(&shared.probe.schemas),
+        history: History::of(exchanges.iter().map(AsRef::as_ref)),
+        pairs: Pairs::of(exchanges.iter().map(AsRef::as_ref)),
+        mutes: shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+    };
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &definitions, &history, &mutes));
+        board.post(rule::judge(shared, job, &record));
     }
     board.close();
     clean_up
@@ -317,6 +349,7 @@ async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
             post_all(board, job, &Verdict::Errored { cause: ErrorCause::Harness { detail } });
         }
     }
+    shared.ahead.fetch_sub(job.requests(), Ordering::Relaxed);
     shared.target.clean_up_after(&job.id()).await;
 }
 

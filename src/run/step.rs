@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use super::case::{CaseRun, Flow, precondition};
 use super::names::CaseNames;
+use super::read_back::resource_at;
 use super::request::{self, Prepared, RequestError, Sources};
 use super::{Shared, busy};
 use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
 use crate::plan::{is_write, stands_on, ways};
 use crate::suite::model::{
-    Action, Auth, Becomes, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step,
+    Action, Auth, Becomes, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern,
+    StatusSet, Step,
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
@@ -108,9 +110,16 @@ impl CaseRun<'_> {
         for name in wanted {
             // A name that a later step will only make has nothing to read yet.
             let Some((endpoint, id)) = self.names.whereabouts(&name) else { continue };
+            if let Some(state) = self.reads.image(&endpoint, &id).cloned() {
+                self.names.observed(&name, state);
+                continue;
+            }
             // The step's own credentials and headers may be what it tests.
             let plan = match self.plan(&request::read(&endpoint, &id), &Step::default()) {
-                Ok(plan) => plan,
+                Ok(plan) => RequestPlan {
+                    reason: Some(format!("read before a step, to compare '{name}' with")),
+                    ..plan
+                },
                 Err(error) => return self.stop(error.is_lack(), error.to_string()),
             };
             match self.send(plan).await {
@@ -158,6 +167,10 @@ impl CaseRun<'_> {
         };
         loop {
             let sent = match self.send(plan.clone()).await {
+                Ok(sent) => self.all_pages(step, &prepared, sent).await,
+                Err(verdict) => Err(verdict),
+            };
+            let sent = match sent {
                 Ok(sent) => sent,
                 Err(verdict) => {
                     self.part().trouble = Some(verdict);
@@ -200,7 +213,7 @@ impl CaseRun<'_> {
     }
 
     /// The request with credentials and headers: the suite's, and over them the step's.
-    fn plan(&self, prepared: &Prepared, step: &Step) -> Result<RequestPlan, TemplateError> {
+    pub(super) fn plan(&self, prepared: &Prepared, step: &Step) -> Result<RequestPlan, TemplateError> {
         let defaults = &self.job.file.suite.defaults;
         let mut headers: Vec<(String, Option<String>)> = defaults
             .headers
@@ -218,16 +231,22 @@ impl CaseRun<'_> {
         plan.headers = headers;
         plan.auth = auth;
         plan.body.clone_from(&prepared.body);
+        // The guard judges each operation of a bulk job by itself.
+        plan.permissions.bulk = true;
         // A case that says it may disturb, and was allowed to, may also send what a good server has to refuse.
         plan.permissions.collection = self.job.case.allow.contains(&Permission::Disruptive);
         Ok(plan)
     }
 
     /// Sends a request and files the exchange; the verdict where none came of it.
-    async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
-        let sent = self.shared.send(plan).await.map_err(|refusal| Verdict::Errored {
+    pub(super) async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
+        self.read_before(&plan).await;
+        let was_ours =
+            resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
+        let sent = self.shared.send(plan.clone()).await.map_err(|refusal| Verdict::Errored {
             cause: ErrorCause::Guard { detail: refusal.to_string() },
         })?;
+        self.note_exchange(&plan, &sent, was_ours);
         let also = sent.also.iter().map(|exchange| exchange.id);
         self.part().exchanges.extend(also.chain([sent.exchange.id]));
         self.last = Some(Arc::clone(&sent.exchange));
@@ -291,9 +310,20 @@ impl Sources for CaseSources<'_> {
     fn fill(&self, resource: Value) -> Value {
         self.shared.fill(resource, &self.names.generator)
     }
+
+    fn limit(&self, limit: BulkLimit) -> Option<u64> {
+        // Asked for in spite of its size, a limit like that would be a burden to both sides.
+        let capabilities = &self.shared.probe.capabilities;
+        let (capability, most) = match limit {
+            BulkLimit::MaxOperations => (Capability::BulkMaxOperations, capabilities.max_operations),
+            BulkLimit::MaxPayloadSize => (Capability::BulkMaxPayloadSize, capabilities.max_payload_size),
+        };
+        most.filter(|_| capabilities.claim(capability).is_some_and(|claim| claim.supported))
+    }
 }
 
-fn resource_of(exchange: &Exchange, id: &str) -> Option<Value> {
+/// The resource of that id in an answer, if that is what it is.
+pub(super) fn resource_of(exchange: &Exchange, id: &str) -> Option<Value> {
     let json = exchange.json().filter(|_| exchange.status() == Some(200))?;
     let shown = json.get("id").and_then(Value::as_str)?;
     judge::same_id(shown, id).then(|| json.clone())

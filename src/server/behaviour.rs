@@ -1,18 +1,32 @@
 //! What the server does where the RFCs leave the choice. The stages ask here; which choice is taken is a matter of
 //! options and of [`variants`](super::variants). Every setting is legal: a setting that is not would be a fault.
 
+use super::bulk::BulkLimits;
 use super::{Demands, ServerOptions};
 use crate::scim::patch::PatchOptions;
+use crate::scim::schema::SchemaSet;
 
 /// The choices of one server.
 #[derive(Debug, Clone)]
 pub(crate) struct Behaviour {
     /// What it insists on beyond the RFC.
     pub demands: Demands,
-    /// The most resources in one page, and the size of a page where the client does not say.
+    /// The most resources in one page.
     pub max_results: usize,
+    /// The limits of a bulk job.
+    pub bulk: BulkLimits,
+    /// The size of a page where the client does not say; none for as many as there may be.
+    pub default_page: Option<usize>,
+    /// Whether resources without a value for `sortBy` come first in ascending order, instead of last.
+    pub missing_sorts_lowest: bool,
+    /// Whether a group may list members that do not exist.
+    pub unknown_members: bool,
     /// How PATCH is read.
     pub patch: PatchOptions,
+    /// The finest difference between two times that the server tells.
+    pub clock_step: chrono::Duration,
+    /// What is changed in the core schemas and resource types before the server takes them for its own.
+    pub schemas: Vec<fn(&mut SchemaSet)>,
 }
 
 impl Behaviour {
@@ -21,7 +35,13 @@ impl Behaviour {
         let mut behaviour = Self {
             demands: options.demands.clone(),
             max_results: options.max_results.max(1),
+            bulk: options.bulk,
+            default_page: None,
+            missing_sorts_lowest: false,
+            unknown_members: false,
             patch: PATCH_OPTIONS,
+            clock_step: chrono::Duration::milliseconds(1),
+            schemas: Vec::new(),
         };
         for variant in &options.variants {
             if let Some(settle) = variant.entry().settle {

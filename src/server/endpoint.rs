@@ -76,7 +76,7 @@ impl Endpoint {
     /// same answer, whatever it is: nothing is there, or the feature is not implemented.
     pub(crate) fn methods(&self) -> Option<&'static [Method]> {
         const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
-        const SEARCH: &[Method] = &[Method::POST, Method::OPTIONS];
+        const POST_ONLY: &[Method] = &[Method::POST, Method::OPTIONS];
         const COLLECTION: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
         const RESOURCE: &[Method] =
             &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
@@ -87,10 +87,10 @@ impl Endpoint {
             | Self::ResourceType(_)
             | Self::Schemas
             | Self::Schema(_) => Some(READ),
-            Self::RootSearch | Self::Search(_) => Some(SEARCH),
+            Self::RootSearch | Self::Search(_) | Self::Bulk => Some(POST_ONLY),
             Self::Resources(_) => Some(COLLECTION),
             Self::Resource(..) => Some(RESOURCE),
-            Self::Me | Self::Bulk | Self::Unknown => None,
+            Self::Me | Self::Unknown => None,
         }
     }
 

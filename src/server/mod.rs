@@ -15,6 +15,7 @@
 
 mod auth;
 mod behaviour;
+mod bulk;
 mod config_file;
 mod discovery;
 mod endpoint;
@@ -32,6 +33,7 @@ mod rate;
 mod read;
 mod represent;
 mod retain;
+mod rewrite;
 mod schema_file;
 mod seed;
 mod serve;
@@ -53,6 +55,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use bulk::BulkLimits;
 pub use config_file::ConfigFileError;
 pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
 pub use log::Log;
@@ -83,6 +86,8 @@ pub struct ServerOptions {
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
     pub max_results: usize,
+    /// The limits of bulk jobs.
+    pub bulk: BulkLimits,
     /// Resource types and extensions beside the core ones.
     pub schemas: Option<SchemaFile>,
     /// The name of the user that the token belongs to, who need not exist yet; `/Me` stands for this user. Without
@@ -109,6 +114,7 @@ impl Default for ServerOptions {
             variants: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
+            bulk: BulkLimits::default(),
             schemas: None,
             me: None,
             seed_users: 0,
@@ -129,6 +135,7 @@ impl fmt::Debug for ServerOptions {
             .field("variants", &self.variants)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
+            .field("bulk", &self.bulk)
             .field("seed_users", &self.seed_users)
             .field("rate_limit", &self.rate_limit)
             .field("write_config", &self.write_config)

@@ -18,7 +18,7 @@ use crate::scim::filter::{CompareOperator, Filter, FilterValue, matches};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
-use crate::scim::sort;
+use crate::scim::sort::{self, SortKey};
 
 impl Service {
     /// GET of one resource.
@@ -96,7 +96,8 @@ impl Service {
             self.sort(&mut rows, sort_by, query.descending)?;
         }
         let total = rows.len();
-        let count = query.count.unwrap_or(self.behaviour.max_results).min(self.behaviour.max_results);
+        let most = self.behaviour.max_results;
+        let count = query.count.or(self.behaviour.default_page).unwrap_or(most).min(most);
         let mut page: Vec<Value> =
             rows.into_iter().skip(query.start_index.saturating_sub(1)).take(count).collect();
         for row in &mut page {
@@ -141,7 +142,10 @@ impl Service {
         let path = AttributePath::parse(sort_by)
             .map_err(|error| ScimError::invalid_value(format!("sortBy is no attribute: {error}")))?;
         rows.sort_by(|left, right| {
-            let order = sort::compare(left, right, &path, self.definition(self.kind_of(left)));
+            let key = |row: &Value| sort::key(row, &path, self.definition(self.kind_of(row)));
+            let (left, right) = (key(left), key(right));
+            let is_lowest = |key: &SortKey| self.behaviour.missing_sorts_lowest && *key == SortKey::Missing;
+            let order = is_lowest(&right).cmp(&is_lowest(&left)).then_with(|| left.order(&right));
             if descending { order.reverse() } else { order }
         });
         Ok(())

@@ -4,12 +4,32 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::endpoint::Kind;
 use super::store::{Record, Store};
 use crate::scim::names;
+
+/// What cannot stand for itself in a segment of a path (RFC 3986 §3.3).
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Represents the records of one store under one base URL.
 #[derive(Clone, Copy)]
@@ -173,7 +193,7 @@ fn schemas(record: &Record) -> Vec<String> {
 }
 
 fn location(base: &str, record: &Record) -> String {
-    format!("{base}/{}/{}", record.kind.segment(), record.id)
+    format!("{base}/{}/{}", record.kind.segment(), utf8_percent_encode(&record.id, SEGMENT))
 }
 
 /// What a resource is called where another one refers to it.

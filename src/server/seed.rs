@@ -142,7 +142,7 @@ fn user(index: usize, team: usize, manager: Option<&str>, random: &mut Random) -
     let number = index + 1;
     let address = format!("{given_ascii}.{family_ascii}.{number}@example.com");
     let display = format!("{given} {family}");
-    let has_enterprise = number % 6 != 0;
+    let has_enterprise = !number.is_multiple_of(6);
     let mut schemas = vec![names::USER];
     if has_enterprise {
         schemas.push(names::ENTERPRISE_USER);
@@ -154,11 +154,11 @@ fn user(index: usize, team: usize, manager: Option<&str>, random: &mut Random) -
         "name": { "formatted": display, "familyName": family, "givenName": given },
         "displayName": display,
         "title": random.one_of(&TITLES),
-        "userType": if number % 9 == 0 { "Contractor" } else { "Employee" },
+        "userType": if number.is_multiple_of(9) { "Contractor" } else { "Employee" },
         "preferredLanguage": language,
         "locale": locale,
         "timezone": timezone,
-        "active": number % 25 != 0,
+        "active": !number.is_multiple_of(25),
         "emails": [{ "value": address, "type": "work", "primary": true }],
         "phoneNumbers": [{ "value": format!("tel:+1-202-555-01{:02}", number % 100), "type": "work" }],
     });

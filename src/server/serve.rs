@@ -18,6 +18,8 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
     let planted: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
     let config = options.write_config.clone();
     let chosen_variants: Vec<&str> = options.variants.iter().map(|variant| variant.name()).collect();
+    // Whoever reads the address may stop the server at once, and has to be heard.
+    let mut signals = Signals::listen()?;
     let server = start(options).await?;
     writeln!(out, "{}", server.base_url())?;
     if chosen {
@@ -38,7 +40,7 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
         writeln!(out, "Planted: {}", planted.join(", "))?;
     }
     out.flush()?;
-    interrupted().await?;
+    signals.next().await?;
     server.shutdown().await;
     Ok(())
 }
@@ -48,17 +50,41 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
 /// # Errors
 /// If signals cannot be awaited.
 pub async fn interrupted() -> std::io::Result<()> {
+    Signals::listen()?.next().await
+}
+
+/// The signals that end a server. They are heard from the moment when this is made.
+struct Signals {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> std::io::Result<()> {
         tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
+            _ = self.interrupt.recv() => Ok(()),
+            _ = self.terminate.recv() => Ok(()),
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }
 
 /// The catalogue of faults as text: of each its name first, then what a client sees, who is hurt, and where it comes

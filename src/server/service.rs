@@ -86,9 +86,14 @@ impl Service {
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
         let behaviour = Behaviour::of(options);
-        let types = Types::new(options.schemas.as_ref(), &behaviour.demands)?;
-        let mut tenants: Vec<State> =
-            tokens.iter().map(|_| State::new(Store::new(types.unique().clone()))).collect();
+        let types = Types::new(options.schemas.as_ref(), &behaviour)?;
+        let mut tenants: Vec<State> = tokens
+            .iter()
+            .map(|_| {
+                let store = Store::new(types.unique().clone());
+                State::new(store.with_clock_step(behaviour.clock_step))
+            })
+            .collect();
         if let Some(first) = tenants.first_mut() {
             seed(&mut first.store, options.seed_users);
             first.me = options.me.as_deref().map(Subject::named).unwrap_or_default();
@@ -149,13 +154,18 @@ impl Service {
         if request.credentials == Credentials::Valid {
             self.admit(state)?;
         }
+        self.perform(state, call)
+    }
+
+    /// What a request comes to that was let in: a single one, or one operation of a bulk job.
+    pub(super) fn perform(&self, state: &mut State, call: &Call) -> Result<Answer, Refusal> {
+        let request = &call.request;
         if !KNOWN_METHODS.contains(&request.method) {
             return Err(ScimError::new(501, format!("{} is no method of HTTP", request.method)).into());
         }
         let Some(methods) = call.endpoint.methods() else {
             return Err(match call.endpoint {
                 Endpoint::Me => me::unsupported(request),
-                Endpoint::Bulk => ScimError::new(501, "bulk operations are not supported"),
                 _ => ScimError::not_found(format!("there is no endpoint {}", request.path)),
             }
             .into());
@@ -167,6 +177,9 @@ impl Service {
             return Err(Refusal::method_not_allowed(&request.method, methods));
         }
         acceptable(request)?;
+        if call.endpoint == Endpoint::Bulk {
+            return self.bulk(state, call);
+        }
         if request.body.len() > MAX_BODY {
             return Err(too_large().into());
         }
@@ -194,6 +207,14 @@ impl Service {
         })
     }
 
+    /// The refusal of a body that is not even read.
+    pub(crate) fn too_large(&self, path: &str) -> ScimError {
+        match Endpoint::of(path, self.types.kinds()) {
+            Endpoint::Bulk => self.behaviour.bulk.payload_error(),
+            _ => too_large(),
+        }
+    }
+
     fn discover(&self, call: &Call) -> Result<Answer, Refusal> {
         if call.request.parameter("filter").is_some() {
             return Err(ScimError::new(403, "discovery endpoints take no filter (RFC 7644 section 4)").into());
@@ -202,6 +223,7 @@ impl Service {
             schemas: self.types.schemas(),
             base: &call.base,
             max_results: self.behaviour.max_results,
+            bulk: self.behaviour.bulk,
             since: self.since,
         };
         let document = match &call.endpoint {
@@ -245,6 +267,6 @@ pub(crate) fn refuse(refusal: Refusal) -> Answer {
     answer
 }
 
-pub(crate) fn too_large() -> ScimError {
+fn too_large() -> ScimError {
     ScimError::new(413, format!("the body is larger than {MAX_BODY} bytes"))
 }

@@ -56,6 +56,8 @@ pub(crate) struct Store {
     unique: UniqueIndex,
     unique_attributes: Arc<UniqueAttributes>,
     next: u64,
+    /// The finest difference that the clock tells.
+    clock_step: Duration,
     clock: DateTime<Utc>,
     salt: [u8; 16],
 }
@@ -70,11 +72,15 @@ impl Default for Store {
             unique: UniqueIndex::default(),
             unique_attributes: Arc::default(),
             next: 0,
+            clock_step: FINEST,
             clock: DateTime::UNIX_EPOCH,
             salt: *Uuid::new_v4().as_bytes(),
         }
     }
 }
+
+/// The clock's usual step.
+const FINEST: Duration = Duration::milliseconds(1);
 
 /// How user names compare: without regard to case (RFC 7643 §4.1.1).
 fn fold(user_name: &str) -> String {
@@ -104,10 +110,16 @@ impl Store {
         self.unique_attributes.values(record.kind, &record.attributes)
     }
 
-    /// The time, in milliseconds, never earlier than any time given before.
+    /// This store with a coarser clock.
+    pub(crate) fn with_clock_step(mut self, step: Duration) -> Self {
+        self.clock_step = step;
+        self
+    }
+
+    /// The time, in steps of the clock, never earlier than any time given before.
     fn now(&mut self) -> DateTime<Utc> {
         let now = Utc::now();
-        let now = now.duration_trunc(Duration::milliseconds(1)).unwrap_or(now);
+        let now = now.duration_trunc(self.clock_step).unwrap_or(now);
         self.clock = self.clock.max(now);
         self.clock
     }
@@ -160,7 +172,7 @@ impl Store {
         self.places.insert(id, place);
     }
 
-    /// Writes a resource anew. Its time of change grows strictly, if it is to change at all.
+    /// Writes a resource anew. Its time of change grows, if it is to change at all.
     pub(crate) fn update(
         &mut self,
         id: &str,
@@ -175,7 +187,9 @@ impl Store {
         record.attributes = attributes;
         record.password = password;
         if touch {
-            record.last_modified = now.max(record.last_modified + Duration::milliseconds(1));
+            // A coarse clock shows two changes at one time, as those of databases do; a fine one has time to spare.
+            let grows = if self.clock_step == FINEST { FINEST } else { Duration::zero() };
+            record.last_modified = now.max(record.last_modified + grows);
             self.clock = self.clock.max(record.last_modified);
         }
         self.index(place, &record);

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use super::ServerError;
+use super::behaviour::Behaviour;
 use super::kind::Kind;
 use super::schema_file::SchemaFile;
 use super::unique::UniqueAttributes;
-use super::{Demands, ServerError};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
@@ -22,18 +23,21 @@ pub(crate) struct Types {
 }
 
 impl Types {
-    /// The core types, with what a schema file adds and what the server demands.
+    /// The core types, as the server chooses to have them, with what a schema file adds and what the server demands.
     ///
     /// # Errors
     /// If a demand names an attribute that User does not have.
-    pub(crate) fn new(file: Option<&SchemaFile>, demands: &Demands) -> Result<Self, ServerError> {
+    pub(crate) fn new(file: Option<&SchemaFile>, behaviour: &Behaviour) -> Result<Self, ServerError> {
         let mut schemas = SchemaSet::core().clone();
+        for change in &behaviour.schemas {
+            change(&mut schemas);
+        }
         let mut kinds = Kind::CORE.to_vec();
         if let Some(file) = file {
             file.add_to(&mut schemas);
             kinds.extend(file.kinds());
         }
-        for name in &demands.required {
+        for name in &behaviour.demands.required {
             require(&mut schemas, name)?;
         }
         let definitions: Vec<ResourceDefinition> = kinds

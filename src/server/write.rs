@@ -1,8 +1,11 @@
 //! POST, PUT, PATCH and DELETE of one resource (RFC 7644 §3.3, §3.5, §3.6), and the rules that need the store:
 //! unique names, members that exist. Each write is judged whole before anything is stored.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -177,7 +180,9 @@ impl Service {
         let mut kept = normalize(sent, self.definition(kind), purpose)?;
         match kind {
             Kind::User => self.judge_user(state, call, record, &kept)?,
-            Kind::Group => judge_members(&state.store, record, &mut kept)?,
+            Kind::Group => {
+                judge_members(&state.store, record, &mut kept, self.behaviour.unknown_members)?;
+            }
             Kind::Custom(_) => {}
         }
         let own = record.map(|record| record.id.as_str());
@@ -315,29 +320,32 @@ fn draft(store: &Store, record: Option<&Record>, kind: Kind, after: Value) -> Dr
     Draft { attributes, password }
 }
 
-/// Checks that each member exists and is there once. A member may be given by its `$ref` alone.
+/// Checks that each member exists, where that is asked for, and is there once. A member may be given by its `$ref` alone.
 fn judge_members(
     store: &Store,
     record: Option<&Record>,
     kept: &mut Map<String, Value>,
+    unknown_members: bool,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
     let mut ids: Vec<String> = Vec::new();
     for member in &*members {
         let reference = member.get("$ref").and_then(Value::as_str);
         let id = match (member.get("value").and_then(Value::as_str), reference) {
-            (Some(id), _) => id,
-            (None, Some(reference)) => reference.rsplit('/').next().unwrap_or_default(),
+            (Some(id), _) => Cow::Borrowed(id),
+            (None, Some(reference)) => {
+                percent_decode_str(reference.rsplit('/').next().unwrap_or_default()).decode_utf8_lossy()
+            }
             (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
         };
-        if store.get(id).is_none_or(|record| !record.kind.is_core()) {
+        if !unknown_members && store.get(&id).is_none_or(|record| !record.kind.is_core()) {
             return Err(ScimError::invalid_value(format!("members: there is no User or Group {id:?}")));
         }
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));
         }
-        if !ids.iter().any(|known| known == id) {
-            ids.push(id.to_owned());
+        if !ids.iter().any(|known| *known == id) {
+            ids.push(id.into_owned());
         }
     }
     *members = ids.into_iter().map(|id| serde_json::json!({ "value": id })).collect();

@@ -231,7 +231,8 @@ impl Target {
         origin: &str,
         purpose: Purpose,
     ) -> Option<Arc<Exchange>> {
-        let plan = RequestPlan::get(resource_path(endpoint, id), origin);
+        let mut plan = RequestPlan::get(resource_path(endpoint, id), origin);
+        plan.reason = Some("read to see whose it is".to_owned());
         let wire = self.prepare(&plan).ok()?;
         let (exchange, _) = self.converse(wire, plan.permissions, purpose).await;
         Some(exchange)

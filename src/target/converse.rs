@@ -110,6 +110,7 @@ impl Target {
         let exchange = Arc::new(Exchange {
             id,
             origin: wire.origin.clone(),
+            reason: wire.reason.clone(),
             request: Request {
                 method: wire.method.as_str().to_owned(),
                 url: self.masks.text(wire.url.as_str()),
@@ -162,6 +163,14 @@ impl Target {
             state.made += 1;
         }
         Ok(())
+    }
+
+    /// Whether the budget would allow one more request, and after it as many as are still `needed`.
+    pub fn can_spare(&self, needed: u64) -> bool {
+        let touched = self.touched().len();
+        let state = self.state();
+        let kept = state.register.alive().count() + state.intents.len() + touched;
+        self.requests.is_none_or(|most| state.made.saturating_add(1 + kept as u64 + needed) <= most)
     }
 
     async fn perform(&self, wire: &Wire) -> Result<Response, TransportFailure> {

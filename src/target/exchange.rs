@@ -32,6 +32,8 @@ pub struct Exchange {
     pub id: ExchangeId,
     /// The case that made it, such as `create/minimal-user`; `probe`, `population`, `clean-up` otherwise.
     pub origin: String,
+    /// Why it was made, where no step asked for it: `read back after POST /Users`.
+    pub reason: Option<String>,
     /// What was sent, credentials masked.
     pub request: Request,
     /// What came back, or why nothing did.

@@ -34,6 +34,8 @@ pub struct RequestPlan {
     pub body: Option<Bytes>,
     /// Who asks: a case's id, `probe`, `population`.
     pub origin: String,
+    /// Why it is made, where no step asks for it.
+    pub reason: Option<String>,
     /// What it may do beyond the ownership rule.
     pub permissions: Permissions,
     /// Whether 429 and 503 are given back at once instead of being waited out; for cases about them.
@@ -51,6 +53,7 @@ impl RequestPlan {
             auth: Auth::Good,
             body: None,
             origin: origin.into(),
+            reason: None,
             permissions: Permissions::default(),
             impatient: false,
         }

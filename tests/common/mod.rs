@@ -13,7 +13,7 @@ use scimspec::run::{self, Observer, Shared, Templates};
 use scimspec::server::{self, Fault, ServerOptions, Variant};
 use scimspec::suite::fresh::{Generator, Patterns};
 use scimspec::suite::load::Library;
-use scimspec::suite::model::Permission;
+use scimspec::suite::model::{Capability, Permission, Requires};
 use scimspec::target::exchange::Exchange;
 use scimspec::target::probe::{Probe, ProbeError, probe};
 use scimspec::target::{CleanUp, Credentials, Limits, Target, TargetOptions};
@@ -57,6 +57,8 @@ pub struct Trial<'a> {
     pub read_only: bool,
     /// How many cases run at a time.
     pub jobs: usize,
+    /// The most requests, clean-up included.
+    pub requests: Option<u64>,
     /// Told of every judgement.
     pub observer: Option<&'a Observer<'a>>,
 }
@@ -72,6 +74,7 @@ impl<'a> Trial<'a> {
             reading: Reading::Lenient,
             read_only: false,
             jobs: 4,
+            requests: None,
             observer: None,
         }
     }
@@ -95,6 +98,7 @@ impl<'a> Trial<'a> {
         let generator = Generator::new(MARK, SEED, Patterns::default());
         let target = Target::new(TargetOptions {
             auth: Credentials::bearer(server.token()).expect("the server's own token"),
+            second: Some(Credentials::bearer(server.second_token()).expect("the server's own token")),
             limits: Limits {
                 request: Duration::from_secs(10),
                 repeats: 2,
@@ -103,6 +107,7 @@ impl<'a> Trial<'a> {
                 ..Limits::default()
             },
             read_only: self.read_only,
+            requests: self.requests,
             ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
         })
         .expect("the options are sound");
@@ -124,7 +129,8 @@ impl<'a> Trial<'a> {
             .map(|(_, part)| board.wait(&part.id).unwrap_or_else(|| panic!("{} has no outcome", part.id)))
             .collect();
         let mut remaining = Ok(Vec::new());
-        for endpoint in ["Users", "Groups"] {
+        let has_groups = probe.capabilities.check(&Requires::Capability(Capability::Groups)).is_ok();
+        for endpoint in ["Users", "Groups"].into_iter().take(1 + usize::from(has_groups)) {
             let listed = resources(&format!("{}/{endpoint}", server.base_url()), server.token()).await;
             remaining = remaining.and_then(|all| Ok([all, listed?].concat()));
         }

@@ -26,7 +26,7 @@ use std::sync::{LazyLock, Mutex};
 use common::{Ran, Trial, everything};
 use faults::{Killers, Sighting};
 use scimspec::judge::History;
-use scimspec::judge::rules::{Definitions, RULES, RuleContext};
+use scimspec::judge::rules::{Definitions, Pairs, RULES, RuleContext};
 use scimspec::outcome::{Level, Reading, Verdict};
 use scimspec::run::Observed;
 use scimspec::server;
@@ -76,6 +76,7 @@ fn alter_all(reading: Reading) -> Altered {
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);
     let history = History::of(ran.exchanges.iter().map(AsRef::as_ref));
+    let pairs = Pairs::of(ran.exchanges.iter().map(AsRef::as_ref));
     let context = RuleContext {
         level: Level::Must,
         spec: &[],
@@ -85,6 +86,7 @@ fn alter_all(reading: Reading) -> Altered {
         capabilities: &ran.probe.capabilities,
         reading,
         mutes: &mutes,
+        pairs: &pairs,
     };
     let rules =
         RULES.iter().map(|rule| (rule.name, rules::try_rule(rule.name, &ran.exchanges, &context))).collect();

@@ -44,7 +44,9 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
         for (what, alter) in alterations(name) {
             let Some(altered) = alter(exchange) else { continue };
             match (rule.judge)(&altered, &view) {
-                RuleVerdict::Broke(_) => *tried.killed.entry(what).or_default() += 1,
+                RuleVerdict::Broke(_) | RuleVerdict::BrokeBeside { .. } => {
+                    *tried.killed.entry(what).or_default() += 1
+                }
                 RuleVerdict::NotEligible if !is_eligible => {}
                 silent => tried.survivors.push(format!(
                     "{name}: {what}: {} {} {}: {silent:?}",
@@ -313,6 +315,36 @@ fn alterations(rule: &str) -> &'static [Named] {
                 }
             })
         })],
+        "written-is-read" => &[
+            ("another userName or displayName", |it| {
+                let name = if it.request.path.starts_with("/Groups") { "displayName" } else { "userName" };
+                set(it, name, json!("altered"))
+            }),
+            ("one more email", more_emails),
+        ],
+        "refused-changes-nothing" => &[
+            ("another userName or displayName", |it| {
+                let name = if it.request.path.starts_with("/Groups") { "displayName" } else { "userName" };
+                set(it, name, json!("altered"))
+            }),
+            ("a title", |it| {
+                it.request.path.starts_with("/Users").then(|| set(it, "title", json!("altered"))).flatten()
+            }),
+            ("gone", |it| it.reason.is_some().then(|| alter::status(it, 404))),
+        ],
+        "write-answer-is-read" => &[
+            ("another userName or displayName", |it| {
+                let name = if it.request.path.starts_with("/Groups") { "displayName" } else { "userName" };
+                set(it, name, json!("altered"))
+            }),
+            ("another version", |it| {
+                each_meta(it, |meta| set_member(meta, "version", json!("W/\"altered\"")))
+            }),
+        ],
+        "created-stays" => &[("another time", |it| {
+            each_meta(it, |meta| set_member(meta, "created", json!("2001-02-03T04:05:06.789Z")))
+        })],
+        "deleted-is-gone" => &[("still there", |it| Some(alter::status(it, 200)))],
         "attributes-declared" => {
             &[("a stranger", |it| each(it, |resource| set_member(resource, "altered", json!("altered"))))]
         }
@@ -350,6 +382,16 @@ fn each_meta(exchange: &Exchange, change: impl Fn(&mut Map<String, Value>)) -> O
     each(exchange, |resource| {
         if let Some(meta) = resource.get_mut("meta").and_then(Value::as_object_mut) {
             change(meta);
+        }
+    })
+}
+
+/// One more value in a list that is there; a list that was not sent may hold defaults.
+fn more_emails(exchange: &Exchange) -> Option<Exchange> {
+    exchange.json()?.get("emails")?.as_array().filter(|list| !list.is_empty())?;
+    alter::object(exchange, |body| {
+        if let Some(Value::Array(list)) = body.get_mut("emails") {
+            list.push(json!({"value": "altered@example.com", "type": "other"}));
         }
     })
 }

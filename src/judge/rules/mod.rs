@@ -12,15 +12,20 @@
 //! | `filter` | ListResponses against the filter that was asked for |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
+//! | `written` | reads against the writes before them |
+//!
+//! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
 mod error;
 mod filter;
 mod http;
 mod list;
+mod pairs;
 mod resource;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +42,8 @@ use crate::target::exchange::{Exchange, ExchangeId, Response};
 
 use super::context::Claims;
 use super::history::History;
+
+pub use pairs::Pairs;
 
 /// What [`judge_all`] has to know beside the exchanges.
 pub struct RuleContext<'a> {
@@ -56,6 +63,8 @@ pub struct RuleContext<'a> {
     pub reading: Reading,
     /// Exchanges that a rule does not judge, by the rule's name (`mutes` in a suite).
     pub mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
+    /// The exchanges of the run by resource, for rules that hold one against another.
+    pub pairs: &'a Pairs<'a>,
 }
 
 /// What a rule sees beside the exchange.
@@ -64,6 +73,8 @@ pub struct View<'a> {
     reading: Reading,
     definitions: &'a Definitions,
     history: &'a History<'a>,
+    pairs: &'a Pairs<'a>,
+    mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
 }
 
 impl View<'_> {
@@ -74,7 +85,14 @@ impl View<'_> {
             reading: context.reading,
             definitions: context.definitions,
             history: context.history,
+            pairs: context.pairs,
+            mutes: context.mutes,
         }
+    }
+
+    /// Whether a rule is not to judge that exchange.
+    fn mutes(&self, rule: &str, exchange: ExchangeId) -> bool {
+        self.mutes.get(rule).is_some_and(|muted| muted.contains(&exchange))
     }
 
     fn claims(&self, capability: Capability) -> bool {
@@ -130,6 +148,13 @@ pub enum RuleVerdict {
     Held,
     /// The rule is broken.
     Broke(Vec<Finding>),
+    /// The rule is broken, by the exchange held against others.
+    BrokeBeside {
+        /// What is wrong with the exchange.
+        findings: Vec<Finding>,
+        /// The exchanges that it was held against, in order.
+        beside: Vec<ExchangeId>,
+    },
 }
 
 /// A statement about every exchange it is eligible for.
@@ -149,6 +174,8 @@ pub struct RuleFinding {
     pub finding: Finding,
     /// All exchanges that show it, in order.
     pub exchanges: Vec<ExchangeId>,
+    /// The exchanges that the first of them was held against, in order.
+    pub beside: Vec<ExchangeId>,
 }
 
 /// What a rule came to over a run.
@@ -199,6 +226,11 @@ pub static RULES: &[Rule] = &[
     schema::NEVER_RETURNED,
     schema::REQUIRED_PRESENT,
     schema::ATTRIBUTES_DECLARED,
+    written::WRITTEN_IS_READ,
+    written::REFUSED_CHANGES_NOTHING,
+    written::WRITE_ANSWER_IS_READ,
+    written::CREATED_STAYS,
+    written::DELETED_IS_GONE,
 ];
 
 /// The rule of that name.
@@ -220,15 +252,15 @@ pub fn judge_all<'e>(
         if muted.is_some_and(|muted| muted.contains(&exchange.id)) {
             continue;
         }
-        match (rule.judge)(exchange, &view) {
-            RuleVerdict::NotEligible => {}
-            RuleVerdict::Held => outcome.eligible += 1,
-            RuleVerdict::Broke(findings) => {
-                outcome.eligible += 1;
-                for finding in findings {
-                    add(&mut outcome.findings, in_case(finding, context), exchange.id);
-                }
-            }
+        let (findings, beside) = match (rule.judge)(exchange, &view) {
+            RuleVerdict::NotEligible => continue,
+            RuleVerdict::Held => (Vec::new(), Vec::new()),
+            RuleVerdict::Broke(findings) => (findings, Vec::new()),
+            RuleVerdict::BrokeBeside { findings, beside } => (findings, beside),
+        };
+        outcome.eligible += 1;
+        for finding in findings {
+            add(&mut outcome.findings, in_case(finding, context), exchange.id, &beside);
         }
     }
     outcome.findings.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
@@ -249,14 +281,14 @@ fn in_case(finding: Finding, context: &RuleContext<'_>) -> Finding {
     }
 }
 
-fn add(known: &mut Vec<RuleFinding>, finding: Finding, exchange: ExchangeId) {
+fn add(known: &mut Vec<RuleFinding>, finding: Finding, exchange: ExchangeId, beside: &[ExchangeId]) {
     let same = known.iter_mut().find(|known| {
         known.finding.signature == finding.signature && known.finding.severity == finding.severity
     });
     match same {
         Some(known) if known.exchanges.last() == Some(&exchange) => {}
         Some(known) => known.exchanges.push(exchange),
-        None => known.push(RuleFinding { finding, exchanges: vec![exchange] }),
+        None => known.push(RuleFinding { finding, exchanges: vec![exchange], beside: beside.to_vec() }),
     }
 }
 

@@ -4,6 +4,7 @@
 use serde_json::Value;
 use url::Url;
 
+use super::pairs::id_in_path;
 use super::{Fault, Found, Rule, RuleVerdict, View, found, success, verdict};
 use crate::judge::check::is_etag;
 use crate::judge::{kind, same_id, words};
@@ -159,22 +160,11 @@ fn id_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     })
 }
 
-/// The id in the path of a single resource, decoded: `42` of `/Users/42?attributes=userName`.
-fn id_in_path(request: &Request) -> Option<String> {
-    let path = request.path.split(['?', '#']).next()?;
-    let mut segments = path.trim_matches('/').split('/');
-    let (_, id) = (segments.next()?, segments.next()?);
-    if segments.next().is_some() || id.is_empty() || id == ".search" {
-        return None;
-    }
-    Some(percent_encoding::percent_decode_str(id).decode_utf8().ok()?.into_owned())
-}
-
 fn id_stable(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     if !matches!(exchange.request.method.as_str(), "GET" | "PUT" | "PATCH") {
         return RuleVerdict::NotEligible;
     }
-    let Some(asked) = id_in_path(&exchange.request) else { return RuleVerdict::NotEligible };
+    let Some(asked) = id_in_path(&exchange.request.path) else { return RuleVerdict::NotEligible };
     let Some(found) = single(exchange, context).filter(|found| !found.is_discovery) else {
         return RuleVerdict::NotEligible;
     };

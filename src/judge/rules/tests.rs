@@ -21,7 +21,7 @@ enum Say {
 }
 
 fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>) {
-    say_after(name, exchange, reading, &History::default())
+    say_with(name, exchange, reading, &History::default(), &Pairs::of([exchange]))
 }
 
 /// What a rule says with what the run showed besides.
@@ -30,6 +30,22 @@ fn say_after(
     exchange: &Exchange,
     reading: Reading,
     history: &History<'_>,
+) -> (Say, Vec<Finding>) {
+    say_with(name, exchange, reading, history, &Pairs::of([exchange]))
+}
+
+/// What a rule says of the last of several exchanges.
+fn say_last(name: &str, earlier: &[Exchange], exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>) {
+    let pairs = Pairs::of(earlier.iter().chain([exchange]));
+    say_with(name, exchange, reading, &History::default(), &pairs)
+}
+
+fn say_with(
+    name: &str,
+    exchange: &Exchange,
+    reading: Reading,
+    history: &History<'_>,
+    pairs: &Pairs<'_>,
 ) -> (Say, Vec<Finding>) {
     static DEFINITIONS: std::sync::LazyLock<Definitions> =
         std::sync::LazyLock::new(|| Definitions::of(SchemaSet::core()));
@@ -43,13 +59,14 @@ fn say_after(
         capabilities: &AllBut(&[]),
         reading,
         mutes: &mutes,
+        pairs,
     };
     let view = View::of(&context);
     let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
     match (rule.judge)(exchange, &view) {
         RuleVerdict::NotEligible => (Say::Silent, Vec::new()),
         RuleVerdict::Held => (Say::Held, Vec::new()),
-        RuleVerdict::Broke(findings) => {
+        RuleVerdict::Broke(findings) | RuleVerdict::BrokeBeside { findings, .. } => {
             let worst = findings.iter().map(|finding| finding.severity).max();
             (if worst == Some(Severity::Failure) { Say::Fails } else { Say::Warns }, findings)
         }
@@ -840,6 +857,7 @@ fn equal_findings_are_one_with_several_exchanges() {
         capabilities: &AllBut(&[]),
         reading: Reading::Lenient,
         mutes: &mutes,
+        pairs: &Pairs::default(),
     };
     let outcome = judge_all(rule, &broken, &context);
     assert_eq!(outcome.eligible, 5);
@@ -856,6 +874,226 @@ fn equal_findings_are_one_with_several_exchanges() {
         })
         .collect();
     assert_eq!(shown, [("/Users/{id}", vec![1, 2, 3]), ("/Users", vec![5])]);
+}
+
+/// A read after other exchanges of the same case, numbered in order, with what the rule should say of it.
+fn check_after(rule: &str, rows: Vec<(&str, Vec<Exchange>, Say)>) {
+    let says: BTreeSet<String> = rows.iter().map(|(_, _, say)| format!("{say:?}")).collect();
+    assert!(says.contains("Held") && says.contains("Fails"), "{rule} needs a green and a red example");
+    for (what, mut exchanges, expected) in rows {
+        for (index, exchange) in exchanges.iter_mut().enumerate() {
+            if exchange.id == ExchangeId(1) {
+                exchange.id = ExchangeId(index as u64 + 1);
+            }
+            exchange.started += chrono::TimeDelta::seconds(index as i64);
+        }
+        let last = exchanges.pop().expect("a read");
+        let (said, findings) = say_last(rule, &exchanges, &last, Reading::Lenient);
+        assert_eq!(said, expected, "{rule}: {what}: {findings:#?}");
+        for finding in findings {
+            assert_eq!(finding.check, rule);
+            assert!(!finding.signature.expected.is_empty() && !finding.signature.actual.is_empty());
+        }
+    }
+}
+
+/// A write of `/Users/1`.
+fn write(method: &str, status: u16, sent: &Value, answer: Value) -> Exchange {
+    let path = if method == "POST" { "/Users" } else { "/Users/1" };
+    with_request(exchange(method, path, status, answer), sent)
+}
+
+fn titled(title: &str) -> Value {
+    with(user("1"), "/title", json!(title))
+}
+
+fn patch_title(title: &str) -> Value {
+    json!({"schemas": [names::PATCH_OP], "Operations": [{"op": "replace", "path": "title", "value": title}]})
+}
+
+/// Of another case.
+fn foreign(exchange: Exchange) -> Exchange {
+    Exchange { origin: "test/other".to_owned(), ..exchange }
+}
+
+fn read_back(exchange: Exchange) -> Exchange {
+    Exchange { reason: Some("read back".to_owned()), ..exchange }
+}
+
+#[test]
+fn written_is_read() {
+    let gone = || exchange("GET", "/Users/1", 404, error(404, None));
+    let made = |sent: Value| write("POST", 201, &sent, user("1"));
+    let put = |title: &str| write("PUT", 200, &titled(title), titled(title));
+    let patch = |title: &str| write("PATCH", 204, &patch_title(title), Value::Null);
+    let other_write = || with_request(exchange("PUT", "/Groups/7", 200, json!({})), &json!({}));
+    let late = |mut exchange: Exchange| {
+        exchange.id = ExchangeId(9);
+        exchange
+    };
+    let slow = |mut exchange: Exchange| {
+        exchange.elapsed = std::time::Duration::from_secs(60);
+        exchange
+    };
+    check_after(
+        "written-is-read",
+        vec![
+            ("made", vec![made(user("1")), get_user()], Say::Held),
+            ("made otherwise", vec![made(titled("A")), get_user()], Say::Fails),
+            ("made, and not there", vec![made(user("1")), read_back(gone())], Say::Fails),
+            ("a 404 that a step asked for", vec![made(user("1")), gone()], Say::Silent),
+            ("replaced", vec![put("A"), get(titled("A"))], Say::Held),
+            ("replaced otherwise", vec![put("A"), get(titled("B"))], Say::Fails),
+            (
+                "kept",
+                vec![get(titled("A")), write("PUT", 200, &user("1"), Value::Null), get(titled("A"))],
+                Say::Warns,
+            ),
+            ("patched", vec![get_user(), patch("A"), get(titled("A"))], Say::Held),
+            ("patched in vain", vec![get_user(), patch("A"), get_user()], Say::Fails),
+            ("patched from the unknown", vec![patch("A"), get_user()], Say::Silent),
+            ("patched after a write", vec![get_user(), put("B"), patch("A"), get(titled("B"))], Say::Silent),
+            (
+                "refused",
+                vec![get_user(), write("PATCH", 400, &patch_title("A"), error(400, None)), get_user()],
+                Say::Silent,
+            ),
+            (
+                "broken",
+                vec![get_user(), write("PATCH", 500, &patch_title("A"), error(500, None)), get_user()],
+                Say::Silent,
+            ),
+            ("by another case", vec![foreign(put("A")), get(titled("B"))], Say::Silent),
+            ("read by another case", vec![put("A"), foreign(get(titled("B")))], Say::Silent),
+            ("projected", vec![put("A"), query("/Users/1?attributes=title", titled("B"))], Say::Silent),
+            (
+                "another resource written since",
+                vec![get_user(), patch("A"), other_write(), get_user()],
+                Say::Silent,
+            ),
+            ("an exchange that the log lost", vec![put("A"), late(get(titled("B")))], Say::Silent),
+            ("read while it was written", vec![slow(put("A")), get(titled("B"))], Say::Silent),
+            ("nothing written", vec![get_user(), get(titled("B"))], Say::Silent),
+        ],
+    );
+    // Of several reads the last one counts, so that a slow server may be asked again.
+    let earlier = [put("A"), get(titled("B")), get(titled("A"))].into_iter().enumerate().map(
+        |(index, mut exchange)| {
+            exchange.id = ExchangeId(index as u64 + 1);
+            exchange.started += chrono::TimeDelta::seconds(index as i64);
+            exchange
+        },
+    );
+    let all: Vec<Exchange> = earlier.collect();
+    let pairs = Pairs::of(&all);
+    assert!(pairs.pair(&all[1]).is_none());
+    assert!(pairs.pair(&all[2]).is_some());
+}
+
+#[test]
+fn refused_changes_nothing() {
+    let refused = |method: &str| write(method, 400, &patch_title("A"), error(400, None));
+    check_after(
+        "refused-changes-nothing",
+        vec![
+            ("as it was", vec![get_user(), refused("PATCH"), get_user()], Say::Held),
+            ("changed by a PATCH", vec![get_user(), refused("PATCH"), get(titled("A"))], Say::Fails),
+            ("changed by a PUT", vec![get_user(), refused("PUT"), get(titled("A"))], Say::Fails),
+            (
+                "gone by a DELETE",
+                vec![
+                    get_user(),
+                    refused("DELETE"),
+                    read_back(exchange("GET", "/Users/1", 404, error(404, None))),
+                ],
+                Say::Fails,
+            ),
+            ("never read before", vec![refused("PATCH"), get(titled("A"))], Say::Silent),
+            (
+                "too many requests",
+                vec![get_user(), write("PATCH", 429, &patch_title("A"), error(429, None)), get(titled("A"))],
+                Say::Silent,
+            ),
+            (
+                "carried out",
+                vec![get_user(), write("PATCH", 204, &patch_title("A"), Value::Null), get(titled("A"))],
+                Say::Silent,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn write_answer_is_read() {
+    let put = |answer: Value| write("PUT", 200, &titled("A"), answer);
+    check_after(
+        "write-answer-is-read",
+        vec![
+            ("the same", vec![put(titled("A")), get(titled("A"))], Say::Held),
+            ("another value", vec![put(titled("B")), get(titled("A"))], Say::Fails),
+            ("something left out", vec![put(user("1")), get(titled("A"))], Say::Fails),
+            (
+                "left out of a create",
+                vec![write("POST", 201, &titled("A"), user("1")), get(titled("A"))],
+                Say::Warns,
+            ),
+            ("no answer", vec![write("PUT", 204, &titled("A"), Value::Null), get(titled("A"))], Say::Silent),
+            (
+                "another version",
+                vec![put(with(titled("A"), "/meta/version", json!("W/\"0\""))), get(titled("A"))],
+                Say::Warns,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn created_stays_and_deleted_is_gone() {
+    let at = |time: &str| get(with(user("1"), "/meta/created", json!(time)));
+    check_after(
+        "created-stays",
+        vec![
+            ("the same", vec![get_user(), get_user()], Say::Held),
+            ("in another zone", vec![get_user(), at("2026-11-22T11:00:00+01:00")], Say::Held),
+            ("later", vec![get_user(), at("2026-11-22T10:00:01Z")], Say::Fails),
+            (
+                "more digits in the answer to a write",
+                vec![
+                    write(
+                        "POST",
+                        201,
+                        &user("1"),
+                        with(user("1"), "/meta/created", json!("2026-11-22T10:00:00.789Z")),
+                    ),
+                    get_user(),
+                ],
+                Say::Held,
+            ),
+            (
+                "milliseconds later",
+                vec![at("2026-11-22T10:00:00.001Z"), at("2026-11-22T10:00:00.002Z")],
+                Say::Fails,
+            ),
+            ("seen once", vec![get_user()], Say::Silent),
+            ("in another case", vec![foreign(get_user()), at("2026-11-22T10:00:01Z")], Say::Silent),
+        ],
+    );
+    let deleted = || exchange("DELETE", "/Users/1", 204, Value::Null);
+    let answers = |status: u16| exchange("GET", "/Users/1", status, error(status, None));
+    check_after(
+        "deleted-is-gone",
+        vec![
+            ("gone", vec![deleted(), answers(404)], Say::Held),
+            ("410", vec![deleted(), answers(410)], Say::Warns),
+            ("still there", vec![deleted(), get_user()], Say::Fails),
+            ("no access", vec![deleted(), answers(401)], Say::Silent),
+            (
+                "not deleted",
+                vec![exchange("DELETE", "/Users/1", 403, error(403, None)), get_user()],
+                Say::Silent,
+            ),
+        ],
+    );
 }
 
 fn json_value() -> impl Strategy<Value = Value> {

@@ -1,0 +1,195 @@
+//! What a run did to each resource, in order: for rules that hold one exchange against another.
+//!
+//! A pair counts only where nothing else can explain a difference: one case alone wrote to the resource, one request
+//! after the other, and the log holds every exchange between the two. Anything else is silence.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use crate::judge::{kind, same_id};
+use crate::scim::resource::{get, schemas};
+use crate::target::exchange::{Exchange, ExchangeId};
+
+/// The clock that stamps a request and the one that measures it may disagree by this much.
+const CLOCKS: TimeDelta = TimeDelta::milliseconds(5);
+
+/// The exchanges of a run, in order, and those of each resource.
+#[derive(Debug, Default)]
+pub struct Pairs<'a> {
+    all: Vec<&'a Exchange>,
+    by_resource: BTreeMap<Resource, Vec<usize>>,
+}
+
+/// A resource: the last part of its endpoint, and its id.
+type Resource = (String, String);
+
+/// A read, and the write whose effect it is the last to show.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// The write.
+    pub write: &'a Exchange,
+    /// The last whole read of the resource before the write, where nothing was written between the two.
+    pub before: Option<&'a Exchange>,
+}
+
+impl<'a> Pairs<'a> {
+    /// The pairs among exchanges, which come in the order in which they were made.
+    pub fn of(exchanges: impl IntoIterator<Item = &'a Exchange>) -> Pairs<'a> {
+        let mut pairs = Pairs { all: exchanges.into_iter().collect(), by_resource: BTreeMap::new() };
+        for (index, exchange) in pairs.all.iter().enumerate() {
+            if let Some(resource) = resource_of(exchange) {
+                pairs.by_resource.entry(resource).or_default().push(index);
+            }
+        }
+        pairs
+    }
+
+    /// The write that a read is the last to show the effect of, if the pair counts. The read may be an altered copy
+    /// of the one in the pairs.
+    pub fn pair(&self, read: &Exchange) -> Option<Pair<'a>> {
+        if !is_plain_get(read) {
+            return None;
+        }
+        let at = self.index(read.id)?;
+        let about = self.by_resource.get(&resource_of(read)?)?;
+        let here = about.iter().position(|index| *index == at)?;
+        let of_writes = |indexes: &[usize]| -> Vec<usize> {
+            indexes.iter().copied().filter(|index| is_write(self.all[*index])).collect()
+        };
+        let earlier = of_writes(&about[..here]);
+        let write = *earlier.last()?;
+        // Somebody else wrote to it: whose change it is that the read shows cannot be told.
+        if earlier.iter().any(|index| self.all[*index].origin != read.origin) {
+            return None;
+        }
+        // Of several reads, as of one that is repeated until the effect shows, the last one counts.
+        let is_shown_later = about[here + 1..]
+            .iter()
+            .map(|index| self.all[*index])
+            .take_while(|later| !is_write(later))
+            .any(|later| later.origin == read.origin && is_plain_get(later));
+        let overtakes = self.overlaps(write, at)
+            || earlier.iter().rev().nth(1).is_some_and(|previous| self.overlaps(*previous, write));
+        if is_shown_later || overtakes || !self.is_undisturbed(write, at) {
+            return None;
+        }
+        let since = earlier.iter().rev().nth(1).copied();
+        let before = about[..here]
+            .iter()
+            .rev()
+            .copied()
+            .filter(|index| *index < write && since.is_none_or(|since| *index > since))
+            .find(|index| self.all[*index].origin == read.origin && shown(self.all[*index]).is_some())
+            .filter(|before| self.is_undisturbed(*before, at));
+        Some(Pair { write: self.all[write], before: before.map(|index| self.all[index]) })
+    }
+
+    /// The first exchange of the same case that showed the resource, before this one: a read, if there was one.
+    pub fn first_shown(&self, exchange: &Exchange) -> Option<&'a Exchange> {
+        let about = self.by_resource.get(&resource_of(exchange)?)?;
+        let earlier = || {
+            about
+                .iter()
+                .map(|index| self.all[*index])
+                .take_while(|earlier| earlier.id < exchange.id)
+                .filter(|earlier| earlier.origin == exchange.origin)
+        };
+        earlier()
+            .find(|earlier| shown(earlier).is_some())
+            .or_else(|| earlier().find(|earlier| represented(earlier).is_some()))
+    }
+
+    fn index(&self, id: ExchangeId) -> Option<usize> {
+        self.all.binary_search_by_key(&id, |exchange| exchange.id).ok()
+    }
+
+    /// Whether one request was sent before another was answered.
+    fn overlaps(&self, first: usize, second: usize) -> bool {
+        let (first, second) = (self.all[first], self.all[second]);
+        let took = TimeDelta::from_std(first.elapsed).unwrap_or(TimeDelta::MAX);
+        first.started.checked_add_signed(took).is_none_or(|end| second.started + CLOCKS < end)
+    }
+
+    /// Whether the log holds everything between two exchanges, and the case that made them did nothing to another
+    /// resource in the meantime that could show in this one: groups show in users, and members in groups.
+    fn is_undisturbed(&self, first: usize, second: usize) -> bool {
+        let (from, to) = (self.all[first], self.all[second]);
+        let is_whole = to.id.0.checked_sub(from.id.0) == Some((second - first) as u64);
+        let resource = resource_of(from);
+        is_whole
+            && !self.all[first + 1..second].iter().any(|other| {
+                let is_create = other.request.method == "POST" && resource_of(other).is_some();
+                other.origin == from.origin
+                    && is_write(other)
+                    && !is_create
+                    && resource_of(other) != resource
+                    && !other.status().is_some_and(|status| (400..500).contains(&status))
+            })
+    }
+}
+
+/// Whether an exchange may have changed something.
+pub(super) fn is_write(exchange: &Exchange) -> bool {
+    !matches!(exchange.request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        && !kind::is_search(&exchange.request)
+}
+
+/// Whether a resource was asked for as it is.
+fn is_plain_get(exchange: &Exchange) -> bool {
+    exchange.request.method == "GET" && !exchange.request.path.contains('?')
+}
+
+/// The resource in a whole read of it.
+pub(super) fn shown(exchange: &Exchange) -> Option<&Value> {
+    represented(exchange).filter(|_| is_plain_get(exchange))
+}
+
+/// The whole resource in an answer that shows one under its own id.
+pub(super) fn represented(exchange: &Exchange) -> Option<&Value> {
+    if kind::is_projected(&exchange.request) || !matches!(exchange.status(), Some(200 | 201)) {
+        return None;
+    }
+    let body = exchange.json().filter(|body| body.is_object() && !schemas(body).is_empty())?;
+    let (_, asked) = resource_of(exchange)?;
+    let id = get(body, "id").and_then(Value::as_str)?;
+    (id == asked || same_id(id, &asked)).then_some(body)
+}
+
+/// The resource that an exchange is about: the one in its path, or the one that it made.
+fn resource_of(exchange: &Exchange) -> Option<Resource> {
+    let endpoint = kind::first_segment(&exchange.request).to_owned();
+    if endpoint.is_empty() || kind::discovery_type(&exchange.request).is_some() {
+        return None;
+    }
+    if let Some(id) = id_in_path(&exchange.request.path) {
+        return Some((endpoint, id));
+    }
+    let is_create = exchange.request.method == "POST"
+        && !kind::is_search(&exchange.request)
+        && matches!(exchange.status(), Some(200..=299));
+    if !is_create {
+        return None;
+    }
+    let response = exchange.response()?;
+    let in_body = exchange.json().and_then(|body| get(body, "id")).and_then(Value::as_str).map(str::to_owned);
+    let in_location = || {
+        let location = response.header("location")?;
+        let path = location.split(['?', '#']).next()?.trim_end_matches('/');
+        let id = path.rsplit('/').next()?;
+        Some(percent_encoding::percent_decode_str(id).decode_utf8().ok()?.into_owned())
+    };
+    Some((endpoint, in_body.or_else(in_location)?))
+}
+
+/// The id in the path of a single resource, decoded: `42` of `/Users/42?attributes=userName`.
+pub(super) fn id_in_path(path: &str) -> Option<String> {
+    let path = path.split(['?', '#']).next()?;
+    let mut segments = path.trim_matches('/').split('/');
+    let (_, id) = (segments.next()?, segments.next()?);
+    if segments.next().is_some() || id.is_empty() || id == ".search" {
+        return None;
+    }
+    Some(percent_encoding::percent_decode_str(id).decode_utf8().ok()?.into_owned())
+}

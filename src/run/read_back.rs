@@ -1,0 +1,200 @@
+//! Reads that no step asks for: what a write has made of a resource, and what it was before.
+//!
+//! After each write to a resource of ours, successful or refused, the resource is read once, unless the next request
+//! of the case is that very read; before a PUT or PATCH it is read if nothing has shown it since the last write. What
+//! these reads show is for the rules (`written-is-read` and its neighbours) and saves the executor reads that it
+//! would make anyway. They change no handle, so that `becomes` and `unchanged` mean what they always did, and trouble
+//! on their way is nobody's verdict. They are the first to be left out where the request budget is short.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::case::CaseRun;
+use super::step::resource_of;
+use crate::suite::model::Auth;
+use crate::target::exchange::Exchange;
+use crate::target::{Created, RequestPlan, Sent, resource_path};
+
+/// Where a resource lives: its endpoint and its id.
+type Whereabouts = (String, String);
+
+/// A read that is due after a write.
+#[derive(Debug)]
+struct Due {
+    at: Whereabouts,
+    reason: String,
+    /// The part of the case that wrote.
+    part: usize,
+}
+
+/// What one case has to read beside its steps, and what is known of its resources.
+#[derive(Debug, Default)]
+pub(super) struct ReadBack {
+    due: Option<Due>,
+    /// Resources as a read showed them, with no write since that could have changed them.
+    images: BTreeMap<Whereabouts, Value>,
+}
+
+impl ReadBack {
+    /// The resource as it is now, where a read has shown it and nothing was written since.
+    pub(super) fn image(&self, endpoint: &str, id: &str) -> Option<&Value> {
+        self.images.get(&(endpoint.to_owned(), id.to_owned()))
+    }
+}
+
+impl CaseRun<'_> {
+    /// The reads that have to come before a request: of what the last write made, and of what this one will change.
+    pub(super) async fn read_before(&mut self, plan: &RequestPlan) {
+        let at = resource_at(&plan.path);
+        if self.reads.due.as_ref().is_some_and(|due| is_read_of(plan, &due.at)) {
+            self.reads.due = None;
+        }
+        self.read_back().await;
+        let Some(at) = at.filter(|(endpoint, id)| {
+            matches!(plan.method.as_str(), "PUT" | "PATCH") && self.shared.target.owns(endpoint, id)
+        }) else {
+            return;
+        };
+        if !self.reads.images.contains_key(&at) {
+            let reason = format!("read before {}", words(plan));
+            self.read_unasked(Due { at, reason, part: self.current }).await;
+        }
+    }
+
+    /// Makes the read that is due, if any.
+    pub(super) async fn read_back(&mut self) {
+        if let Some(due) = self.reads.due.take() {
+            self.read_unasked(due).await;
+        }
+    }
+
+    /// Takes note of an exchange: what it shows, what it may have changed, and what is to be read now.
+    pub(super) fn note_exchange(&mut self, plan: &RequestPlan, sent: &Sent, was_ours: bool) {
+        let exchange = &sent.exchange;
+        let method = plan.method.as_str();
+        let is_search = plan.path.split('?').next().is_some_and(|path| path.ends_with("/.search"));
+        if matches!(method, "GET" | "HEAD" | "OPTIONS") || is_search {
+            return self.note_read(exchange);
+        }
+        let status = exchange.status();
+        let succeeded = status.is_some_and(|status| (200..300).contains(&status));
+        // 429 says nothing about the resource; without an answer, or after a 5xx, anything may be.
+        let is_refused = status.is_some_and(|status| (400..500).contains(&status) && status != 429);
+        let at = match &sent.created {
+            Some(Created::Owned { id, .. }) => {
+                let collection = plan.path.split('?').next().unwrap_or_default().trim_end_matches('/');
+                Some((collection.to_owned(), id.clone()))
+            }
+            Some(_) => None,
+            None => resource_at(&plan.path).filter(|_| was_ours),
+        };
+        // A create leaves other resources as they are; whatever else was done to one may show in another.
+        match &at {
+            Some(at) if is_refused => drop(self.reads.images.remove(at)),
+            _ if method == "POST" && resource_at(&plan.path).is_none() && !is_bulk(&plan.path) => {}
+            _ => self.reads.images.clear(),
+        }
+        for also in &sent.also {
+            self.note_read(also);
+        }
+        let Some(at) = at.filter(|at| (succeeded || is_refused) && !self.reads.images.contains_key(at))
+        else {
+            return;
+        };
+        let reason = format!("read back after {}", words(plan));
+        self.reads.due = Some(Due { at, reason, part: self.current });
+    }
+
+    fn note_read(&mut self, exchange: &Exchange) {
+        if exchange.request.method != "GET" || exchange.request.path.contains('?') {
+            return;
+        }
+        if let Some(at) = resource_at(&exchange.request.path)
+            && let Some(state) = resource_of(exchange, &at.1)
+        {
+            self.reads.images.insert(at, state);
+        }
+    }
+
+    async fn read_unasked(&mut self, due: Due) {
+        let target = self.shared.target;
+        if target.interrupted() || self.shared.gone().is_some() || !self.shared.can_spare() {
+            return;
+        }
+        let mut plan = RequestPlan::get(resource_path(&due.at.0, &due.at.1), &self.origin);
+        plan.reason = Some(due.reason);
+        let part = &mut self.parts[due.part];
+        match target.send(plan).await {
+            Ok(sent) => {
+                part.exchanges.extend(sent.also.iter().map(|also| also.id).chain([sent.exchange.id]));
+                self.note_read(&sent.exchange);
+            }
+            Err(refusal) => part.notes.push(format!("a resource was not read back: {refusal}")),
+        }
+    }
+}
+
+/// Whether a request reads that resource whole, as its owner: nothing left out, no condition, no other tenant.
+fn is_read_of(plan: &RequestPlan, at: &Whereabouts) -> bool {
+    plan.method == "GET"
+        && plan.auth == Auth::Good
+        && !plan.path.contains('?')
+        && resource_at(&plan.path).as_ref() == Some(at)
+        && !plan.headers.iter().any(|(name, _)| {
+            ["accept", "if-none-match", "if-match"].iter().any(|it| name.eq_ignore_ascii_case(it))
+        })
+}
+
+fn is_bulk(path: &str) -> bool {
+    path.trim_matches('/').eq_ignore_ascii_case("Bulk")
+}
+
+/// Method and path without the id, for people.
+fn words(plan: &RequestPlan) -> String {
+    format!("{} {}", plan.method, super::request::endpoint_of(&plan.path))
+}
+
+/// The resource that a path below the base URL names: `/Users/42?attributes=userName`.
+pub(super) fn resource_at(path: &str) -> Option<Whereabouts> {
+    let path = path.split(['?', '#']).next()?;
+    let mut segments = path.strip_prefix('/')?.split('/');
+    let (endpoint, id) = (segments.next()?, segments.next()?);
+    if segments.next().is_some() || endpoint.is_empty() || id.is_empty() || id == ".search" {
+        return None;
+    }
+    let id = percent_decode_str(id).decode_utf8().ok()?.into_owned();
+    Some((format!("/{endpoint}"), id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_resource_or_none() {
+        let at = |path: &str| resource_at(path).map(|(endpoint, id)| format!("{endpoint} {id}"));
+        assert_eq!(at("/Users/42?attributes=userName").as_deref(), Some("/Users 42"));
+        assert_eq!(at("/Users/a%2Fb").as_deref(), Some("/Users a/b"));
+        for path in ["/Users", "/Users/", "/Users/.search", "/Users/1/2", "/", "", "//1", "Users/1"] {
+            assert_eq!(at(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_read_by_the_owner_saves_one() {
+        let at = ("/Users".to_owned(), "4 2".to_owned());
+        let plan = RequestPlan::get("/Users/4%202", "test");
+        assert!(is_read_of(&plan, &at));
+        for other in [
+            RequestPlan::get("/Users/42", "test"),
+            RequestPlan::get("/Users/4%202?attributes=id", "test"),
+            RequestPlan::new("DELETE", "/Users/4%202", "test"),
+            RequestPlan { auth: Auth::None, ..plan.clone() },
+            RequestPlan { headers: vec![("If-None-Match".into(), Some("*".into()))], ..plan.clone() },
+        ] {
+            assert!(!is_read_of(&other, &at), "{other:?}");
+        }
+    }
+}
