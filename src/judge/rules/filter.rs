@@ -66,7 +66,13 @@ fn filter_rows_match(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
         let id = get(row, "id").and_then(Value::as_str);
         id.is_none_or(|id| view.history.is_unchanged(id, exchange))
     });
-    let judged = judge(exchange, view, &filter, &view.history.known_to(exchange), &list);
+    // Rows are judged by what they show themselves, but for those of a projection.
+    let population = if kind::is_projected(&exchange.request) {
+        view.history.known_to(exchange)
+    } else {
+        Population::new()
+    };
+    let judged = judge(exchange, view, &filter, &population, &list);
     if judged.decided == 0 {
         return RuleVerdict::NotEligible;
     }
