@@ -1,146 +1,16 @@
 //! The reference server over HTTP: what RFC 7643 and RFC 7644 demand of each endpoint.
 
+mod client;
+
 use std::collections::HashMap;
 
+use client::{Bench, ENTERPRISE, GROUP, LIST, PATCH_OP, Reply, SEARCH, USER};
 use futures_util::{StreamExt, stream};
 use regex::{Captures, Regex};
 use reqwest::{Method, StatusCode};
 use scimspec::requirement::Catalogue;
-use scimspec::server::{Demands, Fault, RunningServer, ServerOptions, faults, list_faults, serve, start};
+use scimspec::server::{Demands, Fault, ServerOptions, faults, list_faults, serve, start};
 use serde_json::{Value, json};
-
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
-const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
-const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
-
-/// A server with a client for it.
-struct Bench {
-    server: RunningServer,
-    client: reqwest::Client,
-}
-
-struct Reply {
-    status: u16,
-    headers: reqwest::header::HeaderMap,
-    text: String,
-    body: Value,
-}
-
-impl Reply {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
-    }
-
-    /// Asserts a SCIM error.
-    #[track_caller]
-    fn refused(&self, status: u16, scim_type: Option<&str>) {
-        assert_eq!(self.status, status, "{}", self.text);
-        assert_eq!(self.header("content-type"), "application/scim+json");
-        assert_eq!(self.body["schemas"], json!([ERROR]));
-        assert_eq!(self.body["status"], status.to_string());
-        assert_eq!(self.body.get("scimType").and_then(Value::as_str), scim_type, "{}", self.text);
-        assert!(self.body["detail"].is_string());
-    }
-
-    fn id(&self) -> String {
-        self.body["id"].as_str().unwrap().to_owned()
-    }
-
-    /// The userNames of a list, in its order.
-    fn names(&self) -> Vec<&str> {
-        let rows = self.body["Resources"].as_array().unwrap();
-        rows.iter().map(|row| row["userName"].as_str().unwrap_or_default()).collect()
-    }
-}
-
-impl Bench {
-    async fn new(options: ServerOptions) -> Self {
-        Self::with_client(options, reqwest::Client::new()).await
-    }
-
-    async fn with_client(options: ServerOptions, client: reqwest::Client) -> Self {
-        Self { server: start(options).await.unwrap(), client }
-    }
-
-    async fn plain() -> Self {
-        Self::new(ServerOptions::default()).await
-    }
-
-    async fn with_fault(name: &str) -> Self {
-        let faults = vec![Fault::from_name(name).unwrap()];
-        Self::new(ServerOptions { faults, ..ServerOptions::default() }).await
-    }
-
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}{path}", self.server.base_url());
-        self.client.request(method, url).bearer_auth(self.server.token())
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Reply { status, headers, text, body }
-    }
-
-    async fn get(&self, path: &str) -> Reply {
-        self.send(self.request(Method::GET, path)).await
-    }
-
-    async fn delete(&self, path: &str) -> Reply {
-        self.send(self.request(Method::DELETE, path)).await
-    }
-
-    async fn write(&self, method: Method, path: &str, body: Value) -> Reply {
-        let request = self.request(method, path).header("content-type", "application/scim+json");
-        self.send(request.body(body.to_string())).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Reply {
-        self.write(Method::POST, path, body).await
-    }
-
-    async fn put(&self, path: &str, body: Value) -> Reply {
-        self.write(Method::PUT, path, body).await
-    }
-
-    async fn patch(&self, path: &str, operations: Value) -> Reply {
-        self.write(Method::PATCH, path, json!({ "schemas": [PATCH_OP], "Operations": operations })).await
-    }
-
-    async fn user(&self, name: &str, more: Value) -> Reply {
-        let mut body = json!({ "schemas": [USER], "userName": name });
-        for (name, value) in more.as_object().unwrap() {
-            body[name] = value.clone();
-        }
-        let reply = self.post("/Users", body).await;
-        assert_eq!(reply.status, 201, "{}", reply.text);
-        reply
-    }
-
-    async fn group(&self, name: &str, members: &[&str]) -> Reply {
-        let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
-        let body = json!({ "schemas": [GROUP], "displayName": name, "members": members });
-        let reply = self.post("/Groups", body).await;
-        assert_eq!(reply.status, 201, "{}", reply.text);
-        reply
-    }
-
-    async fn find(&self, filter: &str) -> Reply {
-        self.find_in("/Users", filter).await
-    }
-
-    async fn find_in(&self, path: &str, filter: &str) -> Reply {
-        let query =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).finish();
-        self.get(&format!("{path}?{query}")).await
-    }
-}
 
 #[tokio::test]
 async fn discovery_says_what_there_is() {
@@ -152,7 +22,7 @@ async fn discovery_says_what_there_is() {
     for feature in ["patch", "filter", "sort", "etag", "changePassword"] {
         assert_eq!(config.body[feature]["supported"], true, "{feature}");
     }
-    assert_eq!(config.body["bulk"]["supported"], false);
+    assert_eq!(config.body["bulk"]["supported"], true);
     assert_eq!(config.body["authenticationSchemes"][0]["type"], "oauthbearertoken");
     assert!(config.body["meta"]["location"].as_str().unwrap().ends_with("/ServiceProviderConfig"));
 
@@ -338,7 +208,7 @@ async fn http_is_kept() {
     }
     bench.send(bench.request(Method::from_bytes(b"FOO").unwrap(), "/Users")).await.refused(501, None);
     bench.get("/Me").await.refused(501, None);
-    bench.post("/Bulk", json!({})).await.refused(501, None);
+    bench.post("/Bulk", json!({})).await.refused(400, Some("invalidSyntax"));
     bench.get("/Nowhere").await.refused(404, None);
     bench.get("/Users/a/b").await.refused(404, None);
     bench.get(&format!("/Groups/{}", ann.id())).await.refused(404, None);
@@ -356,7 +226,7 @@ async fn http_is_kept() {
         assert_eq!(reply.status, expected, "{media_type}");
         assert_eq!(reply.header("content-type"), "application/scim+json");
     }
-    for accept in ["application/scim+json", "application/json", "*/*", "text/html"] {
+    for accept in ["application/scim+json", "application/json", "*/*"] {
         let reply = bench.send(bench.request(Method::GET, &path).header("accept", accept)).await;
         assert_eq!((reply.status, reply.header("content-type")), (200, "application/scim+json"));
     }
@@ -729,6 +599,8 @@ fn the_catalogue_is_sound() {
     assert!(text.lines().zip(catalogue).all(|(line, entry)| line.split(' ').next() == Some(entry.name)));
 }
 
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
 /// What a walk through a server saw, as text without what differs between two runs of a sound server: tags and ids by
 /// their order of appearance, times by whether a resource was changed since it was created.
 struct Track {
@@ -817,7 +689,6 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     ] {
         see!(path, bench.get(path).await);
     }
-    see!("bulk", bench.post("/Bulk", json!({})).await);
     see!("post schemas", bench.post("/Schemas", json!({})).await);
     see!("delete all", bench.delete("/Users").await);
     see!("delete nobody", bench.delete("/Users/nobody").await);
@@ -881,6 +752,7 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     let read = see!("read", bench.get(&path).await);
     let accept = bench.request(Method::GET, &path).header("accept", "application/scim+json");
     see!("accept", bench.send(accept).await);
+    see!("accept html", bench.send(bench.request(Method::GET, &path).header("accept", "text/html")).await);
     see!(
         "if-none-match",
         bench.send(bench.request(Method::GET, &path).header("if-none-match", read.header("etag"))).await
@@ -1062,6 +934,49 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     see!("search without it", bench.find(r#"userName eq "carl \"c%\"""#).await);
     let name = json!({"schemas": [USER], "userName": "carl \"c%\""});
     see!("again", bench.post("/Users", name).await);
+
+    let bulk = |operations: Value, fail_on_errors: Value| json!({"schemas": [BULK], "Operations": operations, "failOnErrors": fail_on_errors});
+    let made = |bulk_id: &str, name: &str| json!({"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": {"schemas": [USER], "userName": name}});
+    let grouped = |bulk_id: &str, members: &[&str]| {
+        let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
+        json!({"method": "POST", "path": "/Groups", "bulkId": bulk_id,
+            "data": {"schemas": [GROUP], "displayName": bulk_id, "members": members}})
+    };
+    let managed = json!({"method": "POST", "path": "/Users", "bulkId": "managed", "data": {"schemas": [USER, ENTERPRISE],
+        "userName": "managed", ENTERPRISE: {"manager": {"value": "bulkId:boss"}}}});
+    let named =
+        json!({"schemas": [PATCH_OP], "Operations": [{"op": "add", "path": "externalId", "value": "x"}]});
+    let good = json!([made("boss", "boss"), managed, grouped("g", &["bulkId:boss"]),
+        {"method": "PATCH", "path": "/Groups/bulkId:g", "data": named}]);
+    see!("bulk without operations", bench.post("/Bulk", json!({})).await);
+    see!("bulk references", bench.post("/Bulk", bulk(good, Value::Null)).await);
+    let forward = json!([grouped("forward", &["bulkId:later"]), made("later", "later")]);
+    see!("bulk forward", bench.post("/Bulk", bulk(forward, Value::Null)).await);
+    let circle = json!([grouped("east", &["bulkId:west"]), grouped("west", &["bulkId:east"])]);
+    see!("bulk circle", bench.post("/Bulk", bulk(circle, Value::Null)).await);
+    let failing = json!([made("twin", "boss"), grouped("of-twin", &["bulkId:twin"]), made("other", "boss"),
+        {"method": "GET", "path": "/Users/x"}, {"method": "PUT", "path": "/Nowhere/x", "data": {}},
+        {"method": "POST", "path": "/Users", "data": {"schemas": [USER], "userName": "no bulkId"}},
+        {"method": "DELETE", "path": format!("/Users/{ann_id}"), "version": "W/\"stale\""},
+        {"method": "DELETE", "path": format!("/Users/{bob_id}")}]);
+    for limit in [1, 2] {
+        see!("bulk errors", bench.post("/Bulk", bulk(failing.clone(), json!(limit))).await);
+    }
+    see!("bulk all errors", bench.post("/Bulk", bulk(failing, Value::Null)).await);
+    let twice = json!([made("same", "one"), made("same", "two")]);
+    see!("bulkId twice", bench.post("/Bulk", bulk(twice, Value::Null)).await);
+    let nobody = json!({"method": "DELETE", "path": "/Users/nobody"});
+    let many: Vec<Value> = std::iter::repeat_n(nobody.clone(), 1001).collect();
+    let many = bench.post("/Bulk", bulk(Value::Array(many), Value::Null)).await;
+    // What 1001 operations come to is of no account here.
+    see!("bulk limit", Reply { text: many.text.chars().take(200).collect(), ..many });
+    let first = json!([made("late", "late"), grouped("padding", &[&" ".repeat(1 << 20)])]);
+    see!("bulk too large", bench.post("/Bulk", bulk(first, Value::Null)).await);
+    let request = raw(Method::POST, "/Bulk").header("content-type", "application/scim+json");
+    let body = bulk(json!([nobody]), Value::Null).to_string();
+    see!("bulk of nobody", bench.send(request.body(body)).await);
+    see!("groups after bulk", bench.get("/Groups").await);
+    see!("users after bulk", bench.get("/Users").await);
     track.lines
 }
 

@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
-use crate::server::{ServerError, UnknownFault};
+use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
@@ -27,6 +27,18 @@ pub enum AppError {
     /// A fault of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-faults' names them all\n")]
     Fault(#[from] UnknownFault),
+    /// The resource types and extensions of the reference server.
+    #[error(
+        "error: {0}\n  = help: what /Schemas and /ResourceTypes of a service provider print can stand there as it is:\n          \
+         {{\"schemas\": …, \"resourceTypes\": …}}\n"
+    )]
+    Schemas(#[from] SchemaFileError),
+    /// The limit on requests of the reference server.
+    #[error("error: {0}\n")]
+    RateLimit(#[from] RateLimitError),
+    /// A variant of the reference server.
+    #[error("error: {0}\n  = help: 'scimspec serve --list-variants' names them all\n")]
+    Variant(#[from] UnknownVariant),
     /// The operator has not consented to writes on somebody else's host.
     #[error(
         "error: {host} is not this machine, and a run creates, changes and deletes resources there\n  \
@@ -104,12 +116,16 @@ impl AppError {
             | AppError::Suites(_)
             | AppError::Profile(_)
             | AppError::Fault(_)
+            | AppError::Schemas(_)
+            | AppError::RateLimit(_)
+            | AppError::Variant(_)
             | AppError::Consent { .. }
             | AppError::Target(_)
             | AppError::NoUrl { .. }
             | AppError::Export(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
+            AppError::Server(ServerError::SameToken | ServerError::Config(_)) => Exit::Usage,
             AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
                 Exit::Unreachable
             }

@@ -192,6 +192,10 @@ impl Pool {
         let mut names = CaseNames::new(shared.generator.for_trial(name));
         let mut made = BTreeMap::new();
         for (member, given) in &population.members {
+            // Cases that need a group say so; the others are not to suffer where there is no place for it.
+            if given.inline.as_ref().is_some_and(|resource| !shared.keeps(resource)) {
+                continue;
+            }
             let created = create(shared, given, &names, "population").await.map_err(|mut trouble| {
                 trouble.detail = format!("population {name}, {member}: {}", trouble.detail);
                 trouble

@@ -8,6 +8,7 @@ pub mod board;
 mod case;
 pub mod given;
 pub mod names;
+mod pages;
 mod read_back;
 pub mod request;
 mod rule;
@@ -22,22 +23,23 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
-use crate::judge::rules::{Definitions, History};
-use crate::judge::{Context, Judgement};
+use crate::judge::rules::{Definitions, Pairs};
+use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
+use crate::scim::names as urns;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
+use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
-use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target};
+use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
 use given::Pool;
-use names::CaseNames;
+use names::{CaseNames, Created};
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -236,6 +238,13 @@ impl<'a> Shared<'a> {
             )
     }
 
+    /// Whether the target keeps resources like this one: a group has no place where there are users only.
+    fn keeps(&self, resource: &Value) -> bool {
+        let schemas = resource.get("schemas").and_then(Value::as_array);
+        let is_group = schemas.into_iter().flatten().any(|urn| urn == urns::GROUP);
+        !is_group || self.probe.capabilities.check(&Requires::Capability(Capability::Groups)).is_ok()
+    }
+
     /// The resource type that lives under an endpoint.
     fn kind_at(&self, endpoint: &str) -> String {
         self.probe
@@ -244,6 +253,15 @@ impl<'a> Shared<'a> {
             .iter()
             .find(|kind| kind.endpoint.trim_end_matches('/').eq_ignore_ascii_case(endpoint))
             .map_or_else(|| "User".to_owned(), |kind| kind.name.clone())
+    }
+
+    /// The resource that a location leads to, if it lies at an endpoint that is known.
+    fn located(&self, location: &str) -> Option<Created> {
+        self.probe.schemas.resource_types.iter().find_map(|kind| {
+            let id = id_in(location, &kind.endpoint)?;
+            let handle = Handle { resource_type: kind.name.clone(), id: Some(id), state: None };
+            Some(Created { handle, endpoint: kind.endpoint.trim_end_matches('/').to_owned() })
+        })
     }
 
     /// The names of a job before anything is created: the run's mark, its row, its fresh values.
@@ -297,11 +315,15 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
-    let definitions = Definitions::of(&shared.probe.schemas);
-    let history = History::of(exchanges.iter().map(AsRef::as_ref));
-    let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let record = rule::Record {
+        exchanges: &exchanges,
+        definitions: Definitions::of(&shared.probe.schemas),
+        history: History::of(exchanges.iter().map(AsRef::as_ref)),
+        pairs: Pairs::of(exchanges.iter().map(AsRef::as_ref)),
+        mutes: shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+    };
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &definitions, &mutes, &history));
+        board.post(rule::judge(shared, job, &record));
     }
     board.close();
     clean_up

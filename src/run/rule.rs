@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Shared, outcome};
-use crate::judge::rules::{self, Definitions, History, RuleContext};
+use crate::judge::History;
+use crate::judge::rules::{self, Definitions, Pairs, RuleContext};
 use crate::outcome::{ErrorCause, Outcome, SkipReason, Verdict};
 use crate::plan::Job;
 use crate::target::exchange::{Exchange, ExchangeId};
@@ -12,15 +13,22 @@ use crate::target::exchange::{Exchange, ExchangeId};
 /// How many exchanges of one finding a report lists.
 const LISTED: usize = 20;
 
+/// What a run leaves for the rules.
+pub struct Record<'e> {
+    /// Everything that was exchanged, in order.
+    pub exchanges: &'e [Arc<Exchange>],
+    /// The service provider's resource types.
+    pub definitions: Definitions,
+    /// What the exchanges show of the resources that the run created.
+    pub history: History<'e>,
+    /// The exchanges by resource.
+    pub pairs: Pairs<'e>,
+    /// Exchanges that a rule does not judge, by the rule's name.
+    pub mutes: BTreeMap<String, BTreeSet<ExchangeId>>,
+}
+
 /// Judges a rule over the exchanges of a run.
-pub fn judge(
-    shared: &Shared<'_>,
-    job: &Job<'_>,
-    exchanges: &[Arc<Exchange>],
-    definitions: &Definitions,
-    mutes: &BTreeMap<String, BTreeSet<ExchangeId>>,
-    history: &History<'_>,
-) -> Outcome {
+pub fn judge(shared: &Shared<'_>, job: &Job<'_>, record: &Record<'_>) -> Outcome {
     let mut result = outcome(job, &job.parts[0], Verdict::Passed);
     let name = job.case.rule.as_deref().unwrap_or_default();
     let Some(rule) = rules::by_name(name) else {
@@ -32,13 +40,14 @@ pub fn judge(
         level: result.level,
         spec: &result.spec,
         place: Some(&result.place),
-        definitions,
+        definitions: &record.definitions,
+        history: &record.history,
+        pairs: &record.pairs,
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
-        mutes,
-        history,
+        mutes: &record.mutes,
     };
-    let judged = rules::judge_all(rule, exchanges.iter().map(AsRef::as_ref), &context);
+    let judged = rules::judge_all(rule, record.exchanges.iter().map(AsRef::as_ref), &context);
     if judged.eligible == 0 {
         let what = rule.subject.to_owned();
         result.verdict = Verdict::Skipped { reason: SkipReason::NothingEligible { what } };

@@ -86,7 +86,8 @@ impl CaseRun<'_> {
             let handle = Handle {
                 resource_type: self.shared.kind_at(&collection),
                 id: Some(id.to_owned()),
-                state: json.cloned(),
+                // Where the answer does not show it, what was sent says what it is called.
+                state: json.or(prepared.json.as_ref()).cloned(),
             };
             let read = prepared.method == "GET";
             self.names.resource(name, &Created { handle, endpoint: collection }, read);
@@ -115,6 +116,17 @@ impl CaseRun<'_> {
                     Err(error) => return self.suite_error(format!("capture {name}: {error}")),
                 },
                 (None, None) => return self.suite_error(format!("capture {name} needs path or header")),
+            };
+            if capture.resource
+                && let Some(location) = value.as_ref().and_then(Value::as_str)
+                && let Some(created) = self.shared.located(location)
+            {
+                self.names.resource(name, &created, false);
+                continue;
+            }
+            let (value, what) = match value {
+                Some(_) if capture.resource => (None, format!("location of a resource at {what}")),
+                value => (value, what),
             };
             match value {
                 Some(value) => self.names.value(name, value),

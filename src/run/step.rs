@@ -15,7 +15,8 @@ use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
 use crate::plan::{is_write, stands_on, ways};
 use crate::suite::model::{
-    Action, Auth, Becomes, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step,
+    Action, Auth, Becomes, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern,
+    StatusSet, Step,
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
@@ -166,6 +167,10 @@ impl CaseRun<'_> {
         };
         loop {
             let sent = match self.send(plan.clone()).await {
+                Ok(sent) => self.all_pages(step, &prepared, sent).await,
+                Err(verdict) => Err(verdict),
+            };
+            let sent = match sent {
                 Ok(sent) => sent,
                 Err(verdict) => {
                     self.part().trouble = Some(verdict);
@@ -208,7 +213,7 @@ impl CaseRun<'_> {
     }
 
     /// The request with credentials and headers: the suite's, and over them the step's.
-    fn plan(&self, prepared: &Prepared, step: &Step) -> Result<RequestPlan, TemplateError> {
+    pub(super) fn plan(&self, prepared: &Prepared, step: &Step) -> Result<RequestPlan, TemplateError> {
         let defaults = &self.job.file.suite.defaults;
         let mut headers: Vec<(String, Option<String>)> = defaults
             .headers
@@ -226,13 +231,15 @@ impl CaseRun<'_> {
         plan.headers = headers;
         plan.auth = auth;
         plan.body.clone_from(&prepared.body);
+        // The guard judges each operation of a bulk job by itself.
+        plan.permissions.bulk = true;
         // A case that says it may disturb, and was allowed to, may also send what a good server has to refuse.
         plan.permissions.collection = self.job.case.allow.contains(&Permission::Disruptive);
         Ok(plan)
     }
 
     /// Sends a request and files the exchange; the verdict where none came of it.
-    async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
+    pub(super) async fn send(&mut self, plan: RequestPlan) -> Result<Sent, Verdict> {
         self.read_before(&plan).await;
         let was_ours =
             resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
@@ -302,6 +309,16 @@ impl Sources for CaseSources<'_> {
 
     fn fill(&self, resource: Value) -> Value {
         self.shared.fill(resource, &self.names.generator)
+    }
+
+    fn limit(&self, limit: BulkLimit) -> Option<u64> {
+        // Asked for in spite of its size, a limit like that would be a burden to both sides.
+        let capabilities = &self.shared.probe.capabilities;
+        let (capability, most) = match limit {
+            BulkLimit::MaxOperations => (Capability::BulkMaxOperations, capabilities.max_operations),
+            BulkLimit::MaxPayloadSize => (Capability::BulkMaxPayloadSize, capabilities.max_payload_size),
+        };
+        most.filter(|_| capabilities.claim(capability).is_some_and(|claim| claim.supported))
     }
 }
 

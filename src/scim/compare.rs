@@ -43,7 +43,7 @@ pub struct CompareOptions {
     ///
     /// Left aside altogether: `meta` and whatever else is readOnly (but a changed `id` is a difference),
     /// and `name.formatted`. Left aside where nothing is expected: `id`, `active: true`, `displayName`, and
-    /// `$ref`, `display` and `type` of values that refer to resources. In `schemas`, an extension counts
+    /// `$ref` and `type` of values that refer to resources, and any value's `display`. In `schemas`, an extension counts
     /// only if its container is expected. To insist that one of these is gone, expect `null`.
     pub ignore_server_derived: bool,
     /// Attributes that are left aside, in attribute notation without indexes: `externalId`, `emails.display`.
@@ -287,8 +287,13 @@ impl Comparison<'_> {
             "active" => return *value == Value::Bool(true),
             _ => {}
         }
-        let refers = matches!(scope, Scope::Complex(parent) if parent.sub_attribute("$ref").is_some());
-        refers && attribute.is_some_and(|it| ["$ref", "display", "type"].contains(&it.name.as_str()))
+        let (Scope::Complex(parent), Some(attribute)) = (scope, attribute) else { return false };
+        match attribute.name.as_str() {
+            "$ref" | "type" => parent.sub_attribute("$ref").is_some(),
+            // It is for people, and the schemas describe it as read-only (RFC 7643 §2.4, §8.7.1).
+            "display" => parent.multi_valued || parent.sub_attribute("$ref").is_some(),
+            _ => false,
+        }
     }
 
     /// `schemas`, where a server may list an extension without container, or not.

@@ -1,13 +1,14 @@
-//! Who may come in: one bearer token (RFC 6750), kept as a digest. Refuses to know what the request is for.
+//! Who may come in, and to which tenant: bearer tokens (RFC 6750), kept as digests. Refuses to know what the request
+//! is for.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 
-/// The token that the server accepts.
+/// The tokens that the server accepts: one of each tenant.
 #[derive(Clone)]
 pub(crate) struct Authenticator {
-    digest: [u8; 32],
+    digests: Vec<[u8; 32]>,
 }
 
 /// What the credentials of a request are worth.
@@ -32,26 +33,26 @@ impl Credentials {
 }
 
 impl Authenticator {
-    pub(crate) fn new(token: &str) -> Self {
-        Self { digest: Sha256::digest(token.as_bytes()).into() }
+    /// The tokens of the tenants, in their order.
+    pub(crate) fn new(tokens: &[&str]) -> Self {
+        Self { digests: tokens.iter().map(|token| Sha256::digest(token.as_bytes()).into()).collect() }
     }
 
-    /// Judges the `Authorization` header. Digests are compared, so that the time taken tells nothing about how
-    /// much of a token was right.
-    pub(crate) fn judge(&self, headers: &HeaderMap) -> Credentials {
+    /// Judges the `Authorization` header, and says whose tenant it opens; the first where it opens none. Digests are
+    /// compared, so that the time taken tells nothing about how much of a token was right.
+    pub(crate) fn judge(&self, headers: &HeaderMap) -> (Credentials, usize) {
         let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else { return Credentials::Absent };
+        let Some(value) = values.next() else { return (Credentials::Absent, 0) };
         if values.next().is_some() {
-            return Credentials::Invalid;
+            return (Credentials::Invalid, 0);
         }
         let Some((scheme, token)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
-            return Credentials::Invalid;
+            return (Credentials::Invalid, 0);
         };
         let digest: [u8; 32] = Sha256::digest(token.trim_matches(' ').as_bytes()).into();
-        if scheme.eq_ignore_ascii_case("bearer") && digest == self.digest {
-            Credentials::Valid
-        } else {
-            Credentials::Invalid
+        match self.digests.iter().position(|known| *known == digest) {
+            Some(tenant) if scheme.eq_ignore_ascii_case("bearer") => (Credentials::Valid, tenant),
+            _ => (Credentials::Invalid, 0),
         }
     }
 }
@@ -65,21 +66,22 @@ pub(crate) fn random_token() -> String {
 mod tests {
     use super::*;
 
-    fn judge(value: Option<&str>) -> Credentials {
+    fn judge(value: Option<&str>) -> (Credentials, usize) {
         let mut headers = HeaderMap::new();
         if let Some(value) = value {
             headers.insert(AUTHORIZATION, value.parse().unwrap());
         }
-        Authenticator::new("right").judge(&headers)
+        Authenticator::new(&["right", "other"]).judge(&headers)
     }
 
     #[test]
-    fn only_the_right_bearer_token_is_valid() {
-        assert_eq!(judge(Some("Bearer right")), Credentials::Valid);
-        assert_eq!(judge(Some("bearer  right")), Credentials::Valid);
-        assert_eq!(judge(None), Credentials::Absent);
+    fn only_the_right_bearer_tokens_are_valid() {
+        assert_eq!(judge(Some("Bearer right")), (Credentials::Valid, 0));
+        assert_eq!(judge(Some("bearer  right")), (Credentials::Valid, 0));
+        assert_eq!(judge(Some("Bearer other")), (Credentials::Valid, 1));
+        assert_eq!(judge(None), (Credentials::Absent, 0));
         for wrong in ["Bearer", "Bearer ", "Bearer Right", "Bearer righ", "Basic right", "right", ""] {
-            assert_eq!(judge(Some(wrong)), Credentials::Invalid, "{wrong}");
+            assert_eq!(judge(Some(wrong)), (Credentials::Invalid, 0), "{wrong}");
         }
     }
 }

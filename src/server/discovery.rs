@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::bulk::BulkLimits;
 use super::represent::date_time;
 use crate::scim::list::ListResponse;
 use crate::scim::names;
-use crate::scim::schema::SchemaSet;
+use crate::scim::schema::{ResourceType, SchemaSet};
 use chrono::{DateTime, Utc};
 
 /// Writes the discovery documents of one server under one base URL.
@@ -14,6 +15,8 @@ pub(crate) struct Discovery<'a> {
     pub base: &'a str,
     /// The most resources that one page holds.
     pub max_results: usize,
+    /// The limits of a bulk job.
+    pub bulk: BulkLimits,
     /// When the server started: none of these documents changes afterwards.
     pub since: DateTime<Utc>,
 }
@@ -24,7 +27,11 @@ impl Discovery<'_> {
         json!({
             "schemas": [names::SERVICE_PROVIDER_CONFIG],
             "patch": { "supported": true },
-            "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+            "bulk": {
+                "supported": true,
+                "maxOperations": self.bulk.max_operations,
+                "maxPayloadSize": self.bulk.max_payload_size,
+            },
             "filter": { "supported": true, "maxResults": self.max_results },
             "changePassword": { "supported": true },
             "sort": { "supported": true },
@@ -50,19 +57,15 @@ impl Discovery<'_> {
     /// `/ResourceTypes`.
     pub(crate) fn resource_types(&self) -> Value {
         let types = self.schemas.resource_types.iter().map(|resource_type| {
-            self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", &resource_type.name)
+            self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", id_of(resource_type))
         });
         ListResponse::complete(types.collect()).to_json()
     }
 
-    /// `/ResourceTypes/{id}`; the id is the name.
+    /// `/ResourceTypes/{id}`.
     pub(crate) fn resource_type(&self, id: &str) -> Option<Value> {
-        let resource_type = self
-            .schemas
-            .resource_types
-            .iter()
-            .find(|resource_type| resource_type.id.as_deref().unwrap_or(&resource_type.name) == id)?;
-        Some(self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", &resource_type.name))
+        let resource_type = self.schemas.resource_types.iter().find(|it| id_of(it) == id)?;
+        Some(self.document(resource_type.to_json(), "ResourceType", "ResourceTypes", id))
     }
 
     /// `/Schemas`.
@@ -96,4 +99,9 @@ impl Discovery<'_> {
             "location": format!("{}/{path}", self.base),
         })
     }
+}
+
+/// What a resource type's address ends in: its id, or where it has none, its name.
+fn id_of(resource_type: &ResourceType) -> &str {
+    resource_type.id.as_deref().unwrap_or(&resource_type.name)
 }

@@ -3,40 +3,10 @@
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
+pub(crate) use super::kind::Kind;
+
 /// The path under which the server stands.
 pub(crate) const BASE_PATH: &str = "/scim/v2";
-
-/// The resource types that can be created here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
-    User,
-    Group,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Kind; 2] = [Kind::User, Kind::Group];
-
-    /// The name of the resource type, as in `meta.resourceType`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Kind::User => "User",
-            Kind::Group => "Group",
-        }
-    }
-
-    /// The last segment of the type's endpoint.
-    pub(crate) fn segment(self) -> &'static str {
-        match self {
-            Kind::User => "Users",
-            Kind::Group => "Groups",
-        }
-    }
-
-    /// The type with this name, compared exactly (`name` is case-exact, RFC 7643 §6).
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,15 +23,16 @@ pub(crate) enum Endpoint {
     ResourceType(String),
     Schemas,
     Schema(String),
-    /// `/Me` and whatever is below it.
+    /// The alias of the authenticated subject (RFC 7644 §3.11).
     Me,
     Bulk,
     Unknown,
 }
 
 impl Endpoint {
-    /// Reads a percent-encoded path. One trailing slash is of no account.
-    pub(crate) fn of(path: &str) -> Self {
+    /// Reads a percent-encoded path, on a server that has resources of these types. One trailing slash is of no
+    /// account.
+    pub(crate) fn of(path: &str, kinds: &[Kind]) -> Self {
         let Some(rest) = path.strip_prefix(BASE_PATH) else { return Self::Unknown };
         if !(rest.is_empty() || rest.starts_with('/')) {
             return Self::Unknown;
@@ -84,10 +55,10 @@ impl Endpoint {
             ["ResourceTypes", id] => Self::ResourceType((*id).to_owned()),
             ["Schemas"] => Self::Schemas,
             ["Schemas", id] => Self::Schema((*id).to_owned()),
-            ["Me", ..] => Self::Me,
+            ["Me"] => Self::Me,
             ["Bulk"] => Self::Bulk,
             [segment, rest @ ..] => {
-                let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.segment() == *segment) else {
+                let Some(kind) = kinds.iter().copied().find(|kind| kind.segment() == *segment) else {
                     return Self::Unknown;
                 };
                 match rest {
@@ -105,7 +76,7 @@ impl Endpoint {
     /// same answer, whatever it is: nothing is there, or the feature is not implemented.
     pub(crate) fn methods(&self) -> Option<&'static [Method]> {
         const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
-        const SEARCH: &[Method] = &[Method::POST, Method::OPTIONS];
+        const POST_ONLY: &[Method] = &[Method::POST, Method::OPTIONS];
         const COLLECTION: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
         const RESOURCE: &[Method] =
             &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
@@ -116,10 +87,10 @@ impl Endpoint {
             | Self::ResourceType(_)
             | Self::Schemas
             | Self::Schema(_) => Some(READ),
-            Self::RootSearch | Self::Search(_) => Some(SEARCH),
+            Self::RootSearch | Self::Search(_) | Self::Bulk => Some(POST_ONLY),
             Self::Resources(_) => Some(COLLECTION),
             Self::Resource(..) => Some(RESOURCE),
-            Self::Me | Self::Bulk | Self::Unknown => None,
+            Self::Me | Self::Unknown => None,
         }
     }
 
@@ -156,6 +127,8 @@ mod tests {
 
     #[test]
     fn paths_name_endpoints() {
+        let device = Kind::custom("Device", "Devices", "urn:x:Device");
+        let kinds = [Kind::User, Kind::Group, device];
         let cases = [
             ("/scim/v2", Endpoint::Root),
             ("/scim/v2/", Endpoint::Root),
@@ -166,7 +139,11 @@ mod tests {
             ("/scim/v2/Groups/a%2Fb", Endpoint::Resource(Kind::Group, "a/b".to_owned())),
             ("/scim/v2/Groups/a+b", Endpoint::Resource(Kind::Group, "a+b".to_owned())),
             ("/scim/v2/Schemas/urn:a:b", Endpoint::Schema("urn:a:b".to_owned())),
+            ("/scim/v2/Devices/.search", Endpoint::Search(device)),
+            ("/scim/v2/Devices/7", Endpoint::Resource(device, "7".to_owned())),
+            ("/scim/v2/Robots", Endpoint::Unknown),
             ("/scim/v2/Me", Endpoint::Me),
+            ("/scim/v2/Me/x", Endpoint::Unknown),
             ("/scim/v2/Users/1/2", Endpoint::Unknown),
             ("/scim/v2/users", Endpoint::Unknown),
             ("/scim/v2x/Users", Endpoint::Unknown),
@@ -175,7 +152,7 @@ mod tests {
             ("/scim/v2/Users/%ff", Endpoint::Unknown),
         ];
         for (path, expected) in cases {
-            assert_eq!(Endpoint::of(path), expected, "{path}");
+            assert_eq!(Endpoint::of(path, &kinds), expected, "{path}");
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub body: Bytes,
     /// What the credentials in the headers are worth.
     pub credentials: Credentials,
+    /// Whose resources it is about: the place of the token among those of the tenants.
+    pub tenant: usize,
 }
 
 impl Request {
@@ -45,7 +47,7 @@ pub(crate) enum Content {
     Empty,
     /// A SCIM message or resource.
     Json(Value),
-    /// Anything else. A correct server never sends it: only faults do.
+    /// Anything else. The server never sends it by itself: only faults do, and what stands for a front end.
     Raw(Bytes),
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub content: Content,
+    /// How a JSON body is written out as text. All ways mean the same.
+    pub write: fn(&Value) -> String,
     /// How long to wait before sending. A correct server never waits: only faults do.
     pub delay: Option<Duration>,
 }
@@ -62,7 +66,13 @@ pub(crate) struct Answer {
 impl Answer {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), content: Content::Empty, delay: None }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            content: Content::Empty,
+            write: Value::to_string,
+            delay: None,
+        }
     }
 
     /// An answer with a SCIM body.
@@ -108,7 +118,7 @@ impl Answer {
     pub(crate) fn into_response(self, to: &Method) -> axum::response::Response {
         let bytes = match self.content {
             Content::Empty => Bytes::new(),
-            Content::Json(value) => Bytes::from(value.to_string()),
+            Content::Json(value) => Bytes::from((self.write)(&value)),
             Content::Raw(bytes) => bytes,
         };
         let mut headers = self.headers;

@@ -18,7 +18,7 @@ use crate::scim::filter::{CompareOperator, Filter, FilterValue, matches};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
-use crate::scim::sort;
+use crate::scim::sort::{self, SortKey};
 
 impl Service {
     /// GET of one resource.
@@ -56,12 +56,15 @@ impl Service {
             Query::of(&call.request)?
         };
         self.faults.query(&mut query);
-        let kinds: Vec<Kind> = call.endpoint.kind().map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+        let kinds: Vec<Kind> = match call.endpoint.kind() {
+            Some(kind) => vec![kind],
+            None => self.types.kinds().to_vec(),
+        };
         let filter = self.filter(query.filter.as_deref(), &kinds, call)?;
 
         let representer = Representer { store: &state.store, base: &call.base };
         let mut rows = Vec::new();
-        for record in candidates(&state.store, filter.as_ref()) {
+        for record in candidates(&state.store, filter.as_ref(), &kinds) {
             if !kinds.contains(&record.kind) {
                 continue;
             }
@@ -93,11 +96,12 @@ impl Service {
             self.sort(&mut rows, sort_by, query.descending)?;
         }
         let total = rows.len();
-        let count = query.count.unwrap_or(self.max_results).min(self.max_results);
+        let most = self.behaviour.max_results;
+        let count = query.count.or(self.behaviour.default_page).unwrap_or(most).min(most);
         let mut page: Vec<Value> =
             rows.into_iter().skip(query.start_index.saturating_sub(1)).take(count).collect();
         for row in &mut page {
-            let kind = kind_of(row);
+            let kind = self.kind_of(row);
             complete(row, &representer);
             *row = query.projection.apply(row, self.definition(kind));
         }
@@ -138,10 +142,19 @@ impl Service {
         let path = AttributePath::parse(sort_by)
             .map_err(|error| ScimError::invalid_value(format!("sortBy is no attribute: {error}")))?;
         rows.sort_by(|left, right| {
-            let order = sort::compare(left, right, &path, self.definition(kind_of(left)));
+            let key = |row: &Value| sort::key(row, &path, self.definition(self.kind_of(row)));
+            let (left, right) = (key(left), key(right));
+            let is_lowest = |key: &SortKey| self.behaviour.missing_sorts_lowest && *key == SortKey::Missing;
+            let order = is_lowest(&right).cmp(&is_lowest(&left)).then_with(|| left.order(&right));
             if descending { order.reverse() } else { order }
         });
         Ok(())
+    }
+
+    /// The type of a row, by what it says itself.
+    fn kind_of(&self, row: &Value) -> Kind {
+        let name = row.pointer("/meta/resourceType").and_then(Value::as_str);
+        name.and_then(|name| self.types.named(name)).unwrap_or(Kind::User)
     }
 }
 
@@ -169,14 +182,10 @@ fn complete(row: &mut Value, representer: &Representer<'_>) {
     }
 }
 
-/// The type of a row, by what it says itself.
-fn kind_of(row: &Value) -> Kind {
-    row.pointer("/meta/resourceType").and_then(Value::as_str).and_then(Kind::named).unwrap_or(Kind::User)
-}
-
-/// The records that a filter can match: all, or those that an index finds.
-fn candidates<'a>(store: &'a Store, filter: Option<&Filter>) -> Vec<&'a Record> {
-    match filter.and_then(|filter| indexed(store, filter)) {
+/// The records that a filter can match: all, or those that an index finds. The indexes know the core types only.
+fn candidates<'a>(store: &'a Store, filter: Option<&Filter>, kinds: &[Kind]) -> Vec<&'a Record> {
+    let are_indexed = kinds.iter().all(|kind| kind.is_core());
+    match filter.filter(|_| are_indexed).and_then(|filter| indexed(store, filter)) {
         Some(records) => records,
         None => store.all().collect(),
     }

@@ -4,12 +4,32 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::endpoint::Kind;
 use super::store::{Record, Store};
 use crate::scim::names;
+
+/// What cannot stand for itself in a segment of a path (RFC 3986 §3.3).
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Represents the records of one store under one base URL.
 #[derive(Clone, Copy)]
@@ -157,11 +177,7 @@ impl Representer<'_> {
 
 /// The URNs of a resource: its base schema, the extensions that it declares, and those that it has.
 fn schemas(record: &Record) -> Vec<String> {
-    let base = match record.kind {
-        Kind::User => names::USER,
-        Kind::Group => names::GROUP,
-    };
-    let mut schemas = vec![base.to_owned()];
+    let mut schemas = vec![record.kind.schema().to_owned()];
     let declared = record.attributes.get("schemas").and_then(Value::as_array);
     for urn in declared.into_iter().flatten().filter_map(Value::as_str) {
         if !schemas.iter().any(|known| known.eq_ignore_ascii_case(urn)) {
@@ -177,7 +193,7 @@ fn schemas(record: &Record) -> Vec<String> {
 }
 
 fn location(base: &str, record: &Record) -> String {
-    format!("{base}/{}/{}", record.kind.segment(), record.id)
+    format!("{base}/{}/{}", record.kind.segment(), utf8_percent_encode(&record.id, SEGMENT))
 }
 
 /// What a resource is called where another one refers to it.

@@ -2,18 +2,24 @@
 
 use std::io::Write;
 
-use super::{ServerError, ServerOptions, faults, start};
+use super::{ServerError, ServerOptions, faults, start, variants};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
-/// The first line written is the base URL, alone; the second says how to authenticate; a third names the faults, if
-/// any are planted. A token that the caller chose is not repeated.
+/// The first line written is the base URL, alone; the second says how to authenticate; then one each speaks of the
+/// second tenant, if its token was chosen, of the configuration, if one was written, and of the variants and the
+/// faults, if there are any. A token that the caller chose is not repeated.
 ///
 /// # Errors
 /// If the server cannot start, `out` cannot be written, or signals cannot be awaited.
 pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), ServerError> {
     let chosen = options.token.is_some();
+    let is_second_chosen = options.second_token.is_some();
     let planted: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
+    let config = options.write_config.clone();
+    let chosen_variants: Vec<&str> = options.variants.iter().map(|variant| variant.name()).collect();
+    // Whoever reads the address may stop the server at once, and has to be heard.
+    let mut signals = Signals::listen()?;
     let server = start(options).await?;
     writeln!(out, "{}", server.base_url())?;
     if chosen {
@@ -21,11 +27,20 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
     } else {
         writeln!(out, "Authorization: Bearer {}", server.token())?;
     }
+    if is_second_chosen {
+        writeln!(out, "Second tenant: Bearer (the second token you chose)")?;
+    }
+    if let Some(path) = config {
+        writeln!(out, "Configuration: {}", path.display())?;
+    }
+    if !chosen_variants.is_empty() {
+        writeln!(out, "Variants: {}", chosen_variants.join(", "))?;
+    }
     if !planted.is_empty() {
         writeln!(out, "Planted: {}", planted.join(", "))?;
     }
     out.flush()?;
-    interrupted().await?;
+    signals.next().await?;
     server.shutdown().await;
     Ok(())
 }
@@ -35,17 +50,41 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
 /// # Errors
 /// If signals cannot be awaited.
 pub async fn interrupted() -> std::io::Result<()> {
+    Signals::listen()?.next().await
+}
+
+/// The signals that end a server. They are heard from the moment when this is made.
+struct Signals {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> std::io::Result<()> {
         tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
+            _ = self.interrupt.recv() => Ok(()),
+            _ = self.terminate.recv() => Ok(()),
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }
 
 /// The catalogue of faults as text: of each its name first, then what a client sees, who is hurt, and where it comes
@@ -64,6 +103,22 @@ pub fn list_faults() -> String {
             entry.seam(),
             entry.hurts,
             origin.join(", "),
+        ));
+    }
+    text
+}
+
+/// The catalogue of variants as text: of each its name first, then what a client sees, and what makes it legal.
+pub fn list_variants() -> String {
+    let catalogue = variants::catalogue();
+    let width = catalogue.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in catalogue {
+        let disputes = entry.disputes.join(", ");
+        let disputes = if disputes.is_empty() { disputes } else { format!(" ({disputes})") };
+        text.push_str(&format!(
+            "{:width$}  {} [{}]{disputes}\n",
+            entry.name, entry.client_sees, entry.allowed_by
         ));
     }
     text

@@ -1,33 +1,31 @@
 //! The way of a request through the server: who asks, what for, which stage answers. Everything but the wire is a
-//! plain function from a [`Request`] to an [`Answer`], under one lock: each request sees the store as the one before
-//! left it.
+//! plain function from a [`Request`] to an [`Answer`], under the lock of its tenant: each request sees the store as the
+//! one before left it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::State as Shared;
-use axum::http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HOST, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, StatusCode};
-use axum::response::Response;
 use chrono::{DateTime, Utc};
-use url::form_urlencoded;
 
 use super::auth::{Authenticator, Credentials};
+use super::behaviour::Behaviour;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
+use super::me::{self, Subject};
 use super::message::{Answer, Request};
-use super::negotiate::{MAX_BODY, Refusal, allow};
+use super::negotiate::{MAX_BODY, Refusal, acceptable, allow};
+use super::rate::{RateLimit, Window};
 use super::read::is_query;
+use super::seed::seed;
 use super::store::Store;
-use super::{Demands, ServerError, ServerOptions};
+use super::types::Types;
+use super::{ServerError, ServerOptions};
 use crate::scim::definition::ResourceDefinition;
-use crate::scim::error::{ScimError, ScimType};
-use crate::scim::path::AttributePath;
-use crate::scim::schema::{Attribute, Schema, SchemaSet};
+use crate::scim::error::ScimError;
 
 /// The methods of HTTP itself (RFC 9110 §9, RFC 5789). What is none of them is not implemented.
 const KNOWN_METHODS: [Method; 9] = [
@@ -44,24 +42,32 @@ const KNOWN_METHODS: [Method; 9] = [
 
 /// One server.
 pub(crate) struct Service {
-    schemas: SchemaSet,
-    user: ResourceDefinition,
-    group: ResourceDefinition,
+    pub(crate) types: Types,
     authenticator: Authenticator,
     pub(crate) faults: Planted,
-    pub(crate) demands: Demands,
-    pub(crate) max_results: usize,
+    pub(crate) behaviour: Behaviour,
     base_url: String,
     since: DateTime<Utc>,
-    log: bool,
-    state: Mutex<State>,
+    rate_limit: Option<RateLimit>,
+    /// Of each tenant, in the order of their tokens.
+    tenants: Vec<Mutex<State>>,
 }
 
-/// What changes while the server runs.
+/// What changes while the server runs: what one tenant has, of which no other ever sees anything.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub store: Store,
     pub memory: Memory,
+    /// Whom the tenant's token belongs to.
+    pub me: Subject,
+    /// The requests of the tenant's token that count towards the limit.
+    pub window: Window,
+}
+
+impl State {
+    fn new(store: Store) -> Self {
+        Self { store, ..Self::default() }
+    }
 }
 
 /// One request with what is known about it.
@@ -73,32 +79,34 @@ pub(crate) struct Call {
 }
 
 impl Service {
+    /// A service with one tenant for each token.
     pub(crate) fn new(
         options: &ServerOptions,
-        token: &str,
+        tokens: &[&str],
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
-        let mut schemas = SchemaSet::core().clone();
-        for name in &options.demands.required {
-            require(&mut schemas, name)?;
-        }
-        let definition = |kind: Kind| {
-            schemas.definition(kind.name()).unwrap_or_else(|| {
-                unreachable!("the core schemas define {}", kind.name());
+        let behaviour = Behaviour::of(options);
+        let types = Types::new(options.schemas.as_ref(), &behaviour)?;
+        let mut tenants: Vec<State> = tokens
+            .iter()
+            .map(|_| {
+                let store = Store::new(types.unique().clone());
+                State::new(store.with_clock_step(behaviour.clock_step))
             })
-        };
+            .collect();
+        if let Some(first) = tenants.first_mut() {
+            seed(&mut first.store, options.seed_users);
+            first.me = options.me.as_deref().map(Subject::named).unwrap_or_default();
+        }
         Ok(Self {
-            user: definition(Kind::User),
-            group: definition(Kind::Group),
-            schemas,
-            authenticator: Authenticator::new(token),
-            faults: Planted::new(&options.faults),
-            demands: options.demands.clone(),
-            max_results: options.max_results.max(1),
+            rate_limit: options.rate_limit,
+            tenants: tenants.into_iter().map(Mutex::new).collect(),
+            types,
+            authenticator: Authenticator::new(tokens),
+            faults: Planted::new(&options.faults, &options.variants),
+            behaviour,
             base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
-            log: options.log,
-            state: Mutex::new(State::default()),
         })
     }
 
@@ -109,21 +117,19 @@ impl Service {
 
     /// The definition of a resource type.
     pub(crate) fn definition(&self, kind: Kind) -> &ResourceDefinition {
-        match kind {
-            Kind::User => &self.user,
-            Kind::Group => &self.group,
-        }
+        self.types.definition(kind)
     }
 
     /// Answers a request.
     pub(crate) fn answer(&self, mut request: Request) -> Answer {
-        request.credentials = self.authenticator.judge(&request.headers);
+        (request.credentials, request.tenant) = self.authenticator.judge(&request.headers);
         self.faults.request(&mut request);
-        let endpoint = Endpoint::of(&request.path);
+        let tenant = &self.tenants[request.tenant.min(self.tenants.len() - 1)];
+        let mut state = tenant.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoint = state.resolve(Endpoint::of(&request.path, self.types.kinds()));
         let call = Call { base: self.base_of(&request), endpoint, request };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut answer = self.dispatch(&mut state, &call).unwrap_or_else(refuse);
-        let State { store, memory } = &mut *state;
+        let State { store, memory, .. } = &mut *state;
         let mut seen =
             Seen { request: &call.request, endpoint: &call.endpoint, store, base: &call.base, memory };
         self.faults.answer(&mut seen, &mut answer);
@@ -145,13 +151,21 @@ impl Service {
                 return Err(refusal);
             }
         }
+        if request.credentials == Credentials::Valid {
+            self.admit(state)?;
+        }
+        self.perform(state, call)
+    }
+
+    /// What a request comes to that was let in: a single one, or one operation of a bulk job.
+    pub(super) fn perform(&self, state: &mut State, call: &Call) -> Result<Answer, Refusal> {
+        let request = &call.request;
         if !KNOWN_METHODS.contains(&request.method) {
             return Err(ScimError::new(501, format!("{} is no method of HTTP", request.method)).into());
         }
         let Some(methods) = call.endpoint.methods() else {
             return Err(match call.endpoint {
-                Endpoint::Me => ScimError::new(501, "/Me is not supported: the token belongs to no user"),
-                Endpoint::Bulk => ScimError::new(501, "bulk operations are not supported"),
+                Endpoint::Me => me::unsupported(request),
                 _ => ScimError::not_found(format!("there is no endpoint {}", request.path)),
             }
             .into());
@@ -161,6 +175,10 @@ impl Service {
         }
         if !methods.contains(&request.method) {
             return Err(Refusal::method_not_allowed(&request.method, methods));
+        }
+        acceptable(request)?;
+        if call.endpoint == Endpoint::Bulk {
+            return self.bulk(state, call);
         }
         if request.body.len() > MAX_BODY {
             return Err(too_large().into());
@@ -178,14 +196,34 @@ impl Service {
         }
     }
 
+    /// Counts a request with a token, and refuses it with 429 if it is one too many (RFC 6585 §4).
+    fn admit(&self, state: &mut State) -> Result<(), Refusal> {
+        let Some(limit) = self.rate_limit else { return Ok(()) };
+        state.window.admit(limit, Instant::now()).map_err(|seconds| {
+            let mut refusal =
+                Refusal::from(ScimError::new(429, format!("too many requests; go on in {seconds} s")));
+            refusal.headers.push((RETRY_AFTER, seconds.to_string()));
+            refusal
+        })
+    }
+
+    /// The refusal of a body that is not even read.
+    pub(crate) fn too_large(&self, path: &str) -> ScimError {
+        match Endpoint::of(path, self.types.kinds()) {
+            Endpoint::Bulk => self.behaviour.bulk.payload_error(),
+            _ => too_large(),
+        }
+    }
+
     fn discover(&self, call: &Call) -> Result<Answer, Refusal> {
         if call.request.parameter("filter").is_some() {
             return Err(ScimError::new(403, "discovery endpoints take no filter (RFC 7644 section 4)").into());
         }
         let discovery = Discovery {
-            schemas: &self.schemas,
+            schemas: self.types.schemas(),
             base: &call.base,
-            max_results: self.max_results,
+            max_results: self.behaviour.max_results,
+            bulk: self.behaviour.bulk,
             since: self.since,
         };
         let document = match &call.endpoint {
@@ -219,7 +257,8 @@ fn is_loopback(host: &str) -> bool {
     names_us && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn refuse(refusal: Refusal) -> Answer {
+/// The answer that a refusal makes.
+pub(crate) fn refuse(refusal: Refusal) -> Answer {
     let status = StatusCode::from_u16(refusal.error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = Answer::json(status, refusal.error.to_json());
     for (name, value) in refusal.headers {
@@ -230,70 +269,4 @@ fn refuse(refusal: Refusal) -> Answer {
 
 fn too_large() -> ScimError {
     ScimError::new(413, format!("the body is larger than {MAX_BODY} bytes"))
-}
-
-/// Declares an attribute of User required, with its parent.
-fn require(schemas: &mut SchemaSet, name: &str) -> Result<(), ServerError> {
-    let unknown = || ServerError::UnknownAttribute { name: name.to_owned() };
-    let path = AttributePath::parse(name).map_err(|_| unknown())?;
-    let urn = path.urn.as_deref().unwrap_or(crate::scim::names::USER);
-    let schema: &mut Schema =
-        schemas.schemas.iter_mut().find(|schema| schema.id.eq_ignore_ascii_case(urn)).ok_or_else(unknown)?;
-    let named = |attributes: &mut Vec<Attribute>, name: &str| {
-        attributes.iter().position(|attribute| attribute.name.eq_ignore_ascii_case(name))
-    };
-    let at = named(&mut schema.attributes, &path.name).ok_or_else(unknown)?;
-    let attribute = &mut schema.attributes[at];
-    attribute.required = true;
-    if let Some(sub) = &path.sub {
-        let at = named(&mut attribute.sub_attributes, sub).ok_or_else(unknown)?;
-        attribute.sub_attributes[at].required = true;
-    }
-    Ok(())
-}
-
-/// The HTTP side of a service.
-pub(crate) fn router(service: Arc<Service>) -> Router {
-    Router::new().fallback(handle).with_state(service)
-}
-
-async fn handle(Shared(service): Shared<Arc<Service>>, request: axum::http::Request<Body>) -> Response {
-    let started = Instant::now();
-    let (parts, body) = request.into_parts();
-    let line = service.log.then(|| format!("{} {}", parts.method, parts.uri));
-    let method = parts.method.clone();
-    let declared: Option<usize> =
-        parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let body = match declared {
-        Some(length) if length > MAX_BODY => Err(too_large()),
-        _ => axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| {
-            // The limit, or a client that stopped in the middle.
-            use std::error::Error;
-            match error.source().map(ToString::to_string) {
-                Some(reason) if reason.contains("limit") => too_large(),
-                _ => ScimError::with_type(400, ScimType::InvalidSyntax, "the body ended early"),
-            }
-        }),
-    };
-    let answer = match body {
-        Ok(body) => service.answer(Request {
-            path: parts.uri.path().to_owned(),
-            query: form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-                .into_owned()
-                .collect(),
-            credentials: Credentials::Absent,
-            method: parts.method,
-            headers: parts.headers,
-            body,
-        }),
-        // The rest of the body is on its way: the connection cannot be used again.
-        Err(error) => refuse(error.into()).with_header(CONNECTION, "close"),
-    };
-    if let Some(delay) = answer.delay {
-        tokio::time::sleep(delay).await;
-    }
-    if let Some(line) = line {
-        eprintln!("{line} {} {} ms", answer.status.as_u16(), started.elapsed().as_millis());
-    }
-    answer.into_response(&method)
 }

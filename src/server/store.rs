@@ -1,8 +1,9 @@
-//! The resources in memory, in the order of their creation, with the indexes that keep reads short: by id, by
-//! user name, and by membership. It holds what clients wrote; what the server adds to a representation is
+//! The resources of one tenant in memory, in the order of their creation, with the indexes that keep reads short: by
+//! id, by user name, by membership, and by whatever else is unique. It holds what clients wrote; what the server adds to a representation is
 //! [`represent`](super::represent)'s. Refuses to know HTTP and to judge values.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, DurationRound, Utc};
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::endpoint::Kind;
+use super::unique::{UniqueAttributes, UniqueIndex, UniqueValue};
 use crate::scim::text::fold_case;
 
 /// One stored resource.
@@ -36,7 +38,7 @@ impl Record {
     pub(crate) fn member_ids(&self) -> impl Iterator<Item = &str> {
         let members = match self.kind {
             Kind::Group => self.attributes.get("members").and_then(Value::as_array),
-            Kind::User => None,
+            Kind::User | Kind::Custom(_) => None,
         };
         members.into_iter().flatten().filter_map(|member| member.get("value").and_then(Value::as_str))
     }
@@ -51,7 +53,11 @@ pub(crate) struct Store {
     user_names: HashMap<String, BTreeSet<u64>>,
     /// From the id of a member to the places of the groups that list it.
     memberships: HashMap<String, BTreeSet<u64>>,
+    unique: UniqueIndex,
+    unique_attributes: Arc<UniqueAttributes>,
     next: u64,
+    /// The finest difference that the clock tells.
+    clock_step: Duration,
     clock: DateTime<Utc>,
     salt: [u8; 16],
 }
@@ -63,12 +69,18 @@ impl Default for Store {
             places: HashMap::new(),
             user_names: HashMap::new(),
             memberships: HashMap::new(),
+            unique: UniqueIndex::default(),
+            unique_attributes: Arc::default(),
             next: 0,
+            clock_step: FINEST,
             clock: DateTime::UNIX_EPOCH,
             salt: *Uuid::new_v4().as_bytes(),
         }
     }
 }
+
+/// The clock's usual step.
+const FINEST: Duration = Duration::milliseconds(1);
 
 /// How user names compare: without regard to case (RFC 7643 §4.1.1).
 fn fold(user_name: &str) -> String {
@@ -76,10 +88,38 @@ fn fold(user_name: &str) -> String {
 }
 
 impl Store {
-    /// The time, in milliseconds, never earlier than any time given before.
+    /// A store for types that have these unique attributes.
+    pub(crate) fn new(unique_attributes: Arc<UniqueAttributes>) -> Self {
+        Self { unique_attributes, ..Self::default() }
+    }
+
+    /// The first attribute, in attribute notation, with a unique value that another resource of the type has.
+    pub(crate) fn conflict(
+        &self,
+        kind: Kind,
+        attributes: &Map<String, Value>,
+        own_id: Option<&str>,
+    ) -> Option<String> {
+        let own = own_id.and_then(|id| self.places.get(id)).copied();
+        let values = self.unique_attributes.values(kind, attributes);
+        let taken = values.iter().find(|value| self.unique.is_taken(value, own));
+        taken.map(|value| self.unique_attributes.label(value))
+    }
+
+    fn unique_values(&self, record: &Record) -> Vec<UniqueValue> {
+        self.unique_attributes.values(record.kind, &record.attributes)
+    }
+
+    /// This store with a coarser clock.
+    pub(crate) fn with_clock_step(mut self, step: Duration) -> Self {
+        self.clock_step = step;
+        self
+    }
+
+    /// The time, in steps of the clock, never earlier than any time given before.
     fn now(&mut self) -> DateTime<Utc> {
         let now = Utc::now();
-        let now = now.duration_trunc(Duration::milliseconds(1)).unwrap_or(now);
+        let now = now.duration_trunc(self.clock_step).unwrap_or(now);
         self.clock = self.clock.max(now);
         self.clock
     }
@@ -132,7 +172,7 @@ impl Store {
         self.places.insert(id, place);
     }
 
-    /// Writes a resource anew. Its time of change grows strictly, if it is to change at all.
+    /// Writes a resource anew. Its time of change grows, if it is to change at all.
     pub(crate) fn update(
         &mut self,
         id: &str,
@@ -147,7 +187,9 @@ impl Store {
         record.attributes = attributes;
         record.password = password;
         if touch {
-            record.last_modified = now.max(record.last_modified + Duration::milliseconds(1));
+            // A coarse clock shows two changes at one time, as those of databases do; a fine one has time to spare.
+            let grows = if self.clock_step == FINEST { FINEST } else { Duration::zero() };
+            record.last_modified = now.max(record.last_modified + grows);
             self.clock = self.clock.max(record.last_modified);
         }
         self.index(place, &record);
@@ -190,6 +232,7 @@ impl Store {
         for member in record.member_ids() {
             self.memberships.entry(member.to_owned()).or_default().insert(place);
         }
+        self.unique.add(self.unique_values(record), place);
     }
 
     fn unindex(&mut self, place: u64, record: &Record) {
@@ -199,6 +242,7 @@ impl Store {
         for member in record.member_ids() {
             take_out(&mut self.memberships, member, place);
         }
+        self.unique.take_out(&self.unique_values(record), place);
     }
 }
 

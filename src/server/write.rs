@@ -1,8 +1,11 @@
 //! POST, PUT, PATCH and DELETE of one resource (RFC 7644 §3.3, §3.5, §3.6), and the rules that need the store:
 //! unique names, members that exist. Each write is judged whole before anything is stored.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -14,28 +17,14 @@ use super::normalize::{declares, normalize};
 use super::query::projection_of;
 use super::read::{find, precondition_failed};
 use super::represent::Representer;
+use super::retain::retain;
 use super::service::{Call, Service, State};
 use super::store::{Record, Store};
 use crate::scim::error::ScimError;
 use crate::scim::names;
-use crate::scim::patch::{PatchOperation, PatchOptions, PatchRequest, apply};
+use crate::scim::patch::{PatchOperation, PatchRequest, apply};
 use crate::scim::project::Projection;
 use crate::scim::validate::ValidationPurpose;
-
-/// How PATCH is read. Where the RFC leaves a choice, the one that identity providers rely on: they write `Replace`,
-/// name paths in the keys of a value, repeat the `id` there, and select an element that they expect to be made.
-const PATCH_OPTIONS: PatchOptions = PatchOptions {
-    lower_case_op_only: false,
-    boolean_strings: false,
-    add_creates_from_filter: true,
-    replace_creates_from_filter: false,
-    remove_listed_values: false,
-    path_keys: true,
-    extension_paths: true,
-    ignore_read_only_members: true,
-    ignore_unknown: false,
-    max_operations: Some(1000),
-};
 
 /// A write that passed, ready for the store.
 struct Draft {
@@ -50,7 +39,7 @@ impl Service {
         let projection = projection_of(&call.request)?;
         let (after, refusal) =
             outcome(self.judge(state, call, kind, None, &sent, ValidationPurpose::CreateRequest));
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -88,7 +77,9 @@ impl Service {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let sent = read_object(&call.request)?;
         let projection = projection_of(&call.request)?;
-        let result = self.judge(state, call, kind, Some(&record), &sent, ValidationPurpose::ReplaceRequest);
+        let result = retain(&sent, &record.attributes, self.definition(kind)).and_then(|whole| {
+            self.judge(state, call, kind, Some(&record), &whole, ValidationPurpose::ReplaceRequest)
+        });
         let result = result.map(|mut kept| {
             // A write-only attribute that the client leaves out is not asserted: it never saw it.
             if let (false, Some(digest)) = (kept.contains_key("password"), &record.password) {
@@ -112,13 +103,13 @@ impl Service {
         let sent = Value::Object(read_object(&call.request)?);
         let projection = projection_of(&call.request)?;
         let before = before(&state.store, call, &record);
-        let list = PatchRequest::parse(&sent, PATCH_OPTIONS)?;
+        let list = PatchRequest::parse(&sent, self.behaviour.patch)?;
         let definition = self.definition(kind);
         let mut operations =
             PatchOperations { list, definition, id, before: &before, memory: &mut state.memory };
         self.faults.operations(&mut operations);
         let operations = operations.list;
-        let result = apply(&operations, &before, definition, PATCH_OPTIONS).and_then(|after| {
+        let result = apply(&operations, &before, definition, self.behaviour.patch).and_then(|after| {
             let Value::Object(mut after) = after else {
                 return Err(ScimError::invalid_value("the resource would no longer be an object"));
             };
@@ -140,7 +131,7 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let before = before(&state.store, call, &record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -189,9 +180,16 @@ impl Service {
         let mut kept = normalize(sent, self.definition(kind), purpose)?;
         match kind {
             Kind::User => self.judge_user(state, call, record, &kept)?,
-            Kind::Group => judge_members(&state.store, record, &mut kept)?,
+            Kind::Group => {
+                judge_members(&state.store, record, &mut kept, self.behaviour.unknown_members)?;
+            }
+            Kind::Custom(_) => {}
         }
-        Ok(kept)
+        let own = record.map(|record| record.id.as_str());
+        match state.store.conflict(kind, &kept, own) {
+            None => Ok(kept),
+            Some(attribute) => Err(ScimError::uniqueness(format!("{attribute}: the value is in use"))),
+        }
     }
 
     fn judge_user(
@@ -205,10 +203,10 @@ impl Service {
         if user_name.trim().is_empty() {
             return Err(ScimError::invalid_value("userName: must not be empty (RFC 7643 section 4.1.1)"));
         }
-        if self.demands.email_user_name && !is_email(user_name) {
+        if self.behaviour.demands.email_user_name && !is_email(user_name) {
             return Err(ScimError::invalid_value("userName: this server takes e-mail addresses only"));
         }
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let others = store.users_named(user_name).map(|other| other.id.clone());
         let ids = others.filter(|id| record.is_none_or(|record| record.id != *id)).collect();
         let mut conflicts = Conflicts { method: &call.request.method, user_name, store, ids, memory };
@@ -231,7 +229,7 @@ impl Service {
         result: Result<Map<String, Value>, ScimError>,
     ) -> Result<(), Refusal> {
         let before = before(&state.store, call, record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let (after, refusal) = outcome(result);
         let mut change = Change {
             method: &call.request.method,
@@ -322,29 +320,32 @@ fn draft(store: &Store, record: Option<&Record>, kind: Kind, after: Value) -> Dr
     Draft { attributes, password }
 }
 
-/// Checks that each member exists and is there once. A member may be given by its `$ref` alone.
+/// Checks that each member exists, where that is asked for, and is there once. A member may be given by its `$ref` alone.
 fn judge_members(
     store: &Store,
     record: Option<&Record>,
     kept: &mut Map<String, Value>,
+    unknown_members: bool,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
     let mut ids: Vec<String> = Vec::new();
     for member in &*members {
         let reference = member.get("$ref").and_then(Value::as_str);
         let id = match (member.get("value").and_then(Value::as_str), reference) {
-            (Some(id), _) => id,
-            (None, Some(reference)) => reference.rsplit('/').next().unwrap_or_default(),
+            (Some(id), _) => Cow::Borrowed(id),
+            (None, Some(reference)) => {
+                percent_decode_str(reference.rsplit('/').next().unwrap_or_default()).decode_utf8_lossy()
+            }
             (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
         };
-        if store.get(id).is_none() {
-            return Err(ScimError::invalid_value(format!("members: there is no resource {id:?}")));
+        if !unknown_members && store.get(&id).is_none_or(|record| !record.kind.is_core()) {
+            return Err(ScimError::invalid_value(format!("members: there is no User or Group {id:?}")));
         }
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));
         }
-        if !ids.iter().any(|known| known == id) {
-            ids.push(id.to_owned());
+        if !ids.iter().any(|known| *known == id) {
+            ids.push(id.into_owned());
         }
     }
     *members = ids.into_iter().map(|id| serde_json::json!({ "value": id })).collect();

@@ -26,6 +26,7 @@ pub(super) struct Wire {
     pub(super) origin: String,
     pub(super) reason: Option<String>,
     pub(super) endpoint: String,
+    pub(super) auth: Auth,
     pub(super) impatient: bool,
 }
 
@@ -118,6 +119,7 @@ impl Target {
             origin: plan.origin.clone(),
             reason: plan.reason.clone(),
             endpoint,
+            auth: if overridden { Auth::None } else { plan.auth },
             impatient: plan.impatient,
         })
     }

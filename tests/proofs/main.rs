@@ -25,7 +25,8 @@ use std::sync::{LazyLock, Mutex};
 
 use common::{Ran, Trial, everything};
 use faults::{Killers, Sighting};
-use scimspec::judge::rules::{Definitions, History, RULES, RuleContext};
+use scimspec::judge::History;
+use scimspec::judge::rules::{Definitions, Pairs, RULES, RuleContext};
 use scimspec::outcome::{Level, Reading, Verdict};
 use scimspec::run::Observed;
 use scimspec::server;
@@ -75,15 +76,17 @@ fn alter_all(reading: Reading) -> Altered {
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);
     let history = History::of(ran.exchanges.iter().map(AsRef::as_ref));
+    let pairs = Pairs::of(ran.exchanges.iter().map(AsRef::as_ref));
     let context = RuleContext {
         level: Level::Must,
         spec: &[],
         place: None,
         definitions: &definitions,
+        history: &history,
         capabilities: &ran.probe.capabilities,
         reading,
         mutes: &mutes,
-        history: &history,
+        pairs: &pairs,
     };
     let rules =
         RULES.iter().map(|rule| (rule.name, rules::try_rule(rule.name, &ran.exchanges, &context))).collect();

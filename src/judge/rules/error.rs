@@ -71,7 +71,8 @@ fn error_shape(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         }
     };
     let is_search_refused = kind::is_search(&exchange.request) && matches!(response.status, 404 | 405 | 501);
-    let is_elsewhere = !is_known_endpoint(exchange, context) || is_search_refused;
+    // Who gets a 406 has said that it cannot read what errors are written in.
+    let is_elsewhere = !is_known_endpoint(exchange, context) || is_search_refused || response.status == 406;
     let fault = if may_come_from_gateway(response.status) || is_elsewhere { fault.warning() } else { fault };
     verdict("error-shape", exchange, vec![fault])
 }

@@ -9,16 +9,18 @@
 //! | `http` | status, headers, media type, whether there is a body |
 //! | `error` | SCIM errors |
 //! | `list` | ListResponses |
+//! | `filter` | ListResponses against the filter that was asked for |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
 //! | `written` | reads against the writes before them |
 //!
-//! Rules of the last kind hold an exchange against earlier ones, which [`History`] keeps.
+//! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
 mod error;
-mod history;
+mod filter;
 mod http;
 mod list;
+mod pairs;
 mod resource;
 mod schema;
 #[cfg(test)]
@@ -39,8 +41,9 @@ use crate::suite::model::{Capability, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, Response};
 
 use super::context::Claims;
+use super::history::History;
 
-pub use history::History;
+pub use pairs::Pairs;
 
 /// What [`judge_all`] has to know beside the exchanges.
 pub struct RuleContext<'a> {
@@ -52,14 +55,16 @@ pub struct RuleContext<'a> {
     pub place: Option<&'a Place>,
     /// The service provider's resource types, with the core ones where it shows none.
     pub definitions: &'a Definitions,
+    /// What the run showed of the resources that it created.
+    pub history: &'a History<'a>,
     /// What the service provider claims.
     pub capabilities: &'a dyn Claims,
     /// Which reading of the RFCs applies.
     pub reading: Reading,
     /// Exchanges that a rule does not judge, by the rule's name (`mutes` in a suite).
     pub mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
-    /// The exchanges of the run, for rules that hold one against another.
-    pub history: &'a History<'a>,
+    /// The exchanges of the run by resource, for rules that hold one against another.
+    pub pairs: &'a Pairs<'a>,
 }
 
 /// What a rule sees beside the exchange.
@@ -68,6 +73,7 @@ pub struct View<'a> {
     reading: Reading,
     definitions: &'a Definitions,
     history: &'a History<'a>,
+    pairs: &'a Pairs<'a>,
     mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
 }
 
@@ -79,6 +85,7 @@ impl View<'_> {
             reading: context.reading,
             definitions: context.definitions,
             history: context.history,
+            pairs: context.pairs,
             mutes: context.mutes,
         }
     }
@@ -198,6 +205,8 @@ pub static RULES: &[Rule] = &[
     list::LIST_SHAPE,
     list::LIST_ARITHMETIC,
     list::LIST_NO_REPEATS,
+    filter::FILTER_ROWS_MATCH,
+    filter::FILTER_FINDS_ALL,
     resource::SCHEMAS_PRESENT,
     resource::ID_PRESENT,
     resource::ID_STABLE,

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::history::id_in_path;
+use super::pairs::id_in_path;
 use super::{Fault, Found, Rule, RuleVerdict, View, found, success, verdict};
 use crate::judge::check::is_etag;
 use crate::judge::{kind, same_id, words};

@@ -2,11 +2,11 @@
 //! nothing, what a write answered is true, and what a resource never loses.
 //!
 //! What a write has to lead to is for the oracle to say ([`oracle::written`](crate::oracle::written)), and which
-//! exchanges make a pair for the history; here a departure becomes a finding.
+//! exchanges make a pair; here a departure becomes a finding.
 
 use serde_json::Value;
 
-use super::history::{Pair, represented, shown};
+use super::pairs::{Pair, represented, shown};
 use super::{Fault, Rule, RuleVerdict, View, success, verdict};
 use crate::judge::body::without_indexes;
 use crate::judge::{kind, words};
@@ -44,7 +44,7 @@ struct Seen<'a> {
 }
 
 fn seen<'a>(rule: &str, read: &Exchange, view: &View<'a>) -> Option<Seen<'a>> {
-    let pair = view.history.pair(read)?;
+    let pair = view.pairs.pair(read)?;
     if view.mutes(rule, pair.write.id) || kind::discovery_type(&read.request).is_some() {
         return None;
     }
@@ -138,7 +138,7 @@ fn created_stays(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
         Some((datetime::parse(&text)?.utc, text))
     };
     let Some((now, now_text)) = created(exchange) else { return RuleVerdict::NotEligible };
-    let Some(first) = view.history.first_shown(exchange) else { return RuleVerdict::NotEligible };
+    let Some(first) = view.pairs.first_shown(exchange) else { return RuleVerdict::NotEligible };
     let Some((then, then_text)) = created(first) else { return RuleVerdict::NotEligible };
     // The answer to a write may print other digits of a second than a read; two reads print the same.
     let are_reads = shown(exchange).is_some() && shown(first).is_some() && now_text.len() == then_text.len();

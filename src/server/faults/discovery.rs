@@ -4,8 +4,11 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::super::endpoint::Endpoint;
-use super::super::fault::{FaultEntry, Rewrite, Seen};
+use super::super::fault::{FaultEntry, Rewrite};
 use super::super::message::Answer;
+use super::super::rewrite::{
+    count_rows, each_attribute, each_resource_type, each_schema, list, service_config, without,
+};
 use super::{fault, object, refuse};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
@@ -135,6 +138,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     "bulk".to_owned(),
                     json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576 }),
                 );
+            }
+            if *seen.endpoint == Endpoint::Bulk {
+                refuse(answer, StatusCode::NOT_IMPLEMENTED, None, "there are no bulk operations");
             }
         })],
     ),
@@ -452,89 +458,12 @@ pub(super) const FAULTS: &[FaultEntry] = &[
 ];
 
 fn is_discovery_path(path: &str) -> bool {
-    Endpoint::of(path).is_discovery()
-}
-
-fn service_config<'a>(seen: &Seen<'_>, answer: &'a mut Answer) -> Option<&'a mut Map<String, Value>> {
-    let is_config = *seen.endpoint == Endpoint::ServiceProviderConfig && answer.status == StatusCode::OK;
-    if is_config { object(answer) } else { None }
-}
-
-fn without(object: Option<&mut Map<String, Value>>, members: &[&str]) {
-    if let Some(object) = object {
-        for member in members {
-            object.shift_remove(*member);
-        }
-    }
-}
-
-/// The rows of a discovery list.
-fn list<'a>(seen: &Seen<'_>, answer: &'a mut Answer, endpoint: &Endpoint) -> Option<&'a mut Vec<Value>> {
-    if seen.endpoint != endpoint {
-        return None;
-    }
-    object(answer)?.get_mut("Resources")?.as_array_mut()
-}
-
-fn each_document(
-    seen: &Seen<'_>,
-    answer: &mut Answer,
-    of_list: &Endpoint,
-    is_one: bool,
-    mut change: impl FnMut(&mut Map<String, Value>),
-) {
-    if answer.status != StatusCode::OK {
-        return;
-    }
-    if is_one {
-        if let Some(document) = object(answer) {
-            change(document);
-        }
-    } else if let Some(rows) = list(seen, answer, of_list) {
-        rows.iter_mut().filter_map(Value::as_object_mut).for_each(change);
-    }
-}
-
-fn each_schema(seen: &Seen<'_>, answer: &mut Answer, change: impl FnMut(&mut Map<String, Value>)) {
-    let is_one = matches!(seen.endpoint, Endpoint::Schema(_));
-    each_document(seen, answer, &Endpoint::Schemas, is_one, change);
-}
-
-fn each_resource_type(seen: &Seen<'_>, answer: &mut Answer, change: impl FnMut(&mut Map<String, Value>)) {
-    let is_one = matches!(seen.endpoint, Endpoint::ResourceType(_));
-    each_document(seen, answer, &Endpoint::ResourceTypes, is_one, change);
-}
-
-/// Changes the attributes of this name, in whichever schema they are.
-fn each_attribute(
-    seen: &Seen<'_>,
-    answer: &mut Answer,
-    name: &str,
-    mut change: impl FnMut(&mut Map<String, Value>),
-) {
-    each_schema(seen, answer, |schema| {
-        let attributes = schema.get_mut("attributes").and_then(Value::as_array_mut);
-        for attribute in attributes.into_iter().flatten().filter_map(Value::as_object_mut) {
-            if attribute.get("name").and_then(Value::as_str) == Some(name) {
-                change(attribute);
-            }
-        }
-    });
+    Endpoint::of(path, &[]).is_discovery()
 }
 
 fn as_array(answer: &mut Answer) {
     let rows = object(answer).and_then(|body| body.get("Resources")).cloned();
     if let (Some(rows), Some(body)) = (rows, answer.body_mut()) {
         *body = rows;
-    }
-}
-
-/// Makes the numbers of a list agree with its rows.
-fn count_rows(answer: &mut Answer) {
-    if let Some(body) = object(answer)
-        && let Some(rows) = body.get("Resources").and_then(Value::as_array).map(Vec::len)
-    {
-        body.insert("totalResults".to_owned(), rows.into());
-        body.insert("itemsPerPage".to_owned(), rows.into());
     }
 }

@@ -12,6 +12,7 @@ use super::super::auth::Credentials;
 use super::super::endpoint::Endpoint;
 use super::super::fault::{FaultEntry, Rewrite};
 use super::super::message::{Answer, Content, Request, SCIM_JSON};
+use super::super::rewrite::set_media_type;
 use super::{each_resource, fault, refuse, set_status};
 use crate::scim::list::ListResponse;
 use Rewrite::{Answer as At, Request as Before};
@@ -267,6 +268,20 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "accept-html-answers-html",
+        &["DEF-014"],
+        "A request that accepts text/html only gets a page instead of SCIM or 406.",
+        "people who look with a browser, and clients that take any 200 for a resource",
+        &["RFC9110-12.5.1-01"],
+        &[At(|_, answer| {
+            if answer.status == StatusCode::NOT_ACCEPTABLE {
+                answer.status = StatusCode::OK;
+                answer.set_header(CONTENT_TYPE, "text/html");
+                answer.content = Content::Raw(Bytes::from_static(b"<html><body>SCIM</body></html>"));
+            }
+        })],
+    ),
+    fault(
         "trailing-slash-answers-404",
         &["DEF-017"],
         "/Users/?filter=… is answered with 404.",
@@ -445,12 +460,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
 ];
-
-fn set_media_type(answer: &mut Answer, media_type: &'static str) {
-    if answer.headers.contains_key(CONTENT_TYPE) {
-        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    }
-}
 
 fn media_type(request: &Request) -> String {
     request.header(&CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase()

@@ -1,11 +1,12 @@
 //! Resources that are shown wrongly (RFC 7643 §2, §3).
 
 use axum::http::{Method, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::endpoint::Kind;
 use super::super::fault::{FaultEntry, Rewrite, Seen};
 use super::super::message::Answer;
+use super::super::rewrite::{each_member, each_meta, each_time, each_user};
 use super::{body_of, each_resource, fault, object};
 use crate::scim::names;
 use Rewrite::Answer as At;
@@ -507,39 +508,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
 fn remove(seen: &Seen<'_>, answer: &mut Answer, member: &str) {
     each_resource(seen, answer, |resource| {
         resource.shift_remove(member);
-    });
-}
-
-fn each_meta(seen: &Seen<'_>, answer: &mut Answer, mut change: impl FnMut(&mut Map<String, Value>)) {
-    each_resource(seen, answer, |resource| {
-        if let Some(meta) = resource.get_mut("meta").and_then(Value::as_object_mut) {
-            change(meta);
-        }
-    });
-}
-
-fn each_time(seen: &Seen<'_>, answer: &mut Answer, change: impl Fn(&str) -> Value) {
-    each_meta(seen, answer, |meta| {
-        for name in ["created", "lastModified"] {
-            if let Some(time) = meta.get_mut(name) {
-                *time = change(time.as_str().unwrap_or_default());
-            }
-        }
-    });
-}
-
-fn each_user(seen: &Seen<'_>, answer: &mut Answer, mut change: impl FnMut(&mut Map<String, Value>)) {
-    each_resource(seen, answer, |resource| {
-        if resource.get("schemas").is_some_and(|schemas| schemas[0] == names::USER) {
-            change(resource);
-        }
-    });
-}
-
-fn each_member(seen: &Seen<'_>, answer: &mut Answer, mut change: impl FnMut(&mut Map<String, Value>)) {
-    each_resource(seen, answer, |resource| {
-        let members = resource.get_mut("members").and_then(Value::as_array_mut);
-        members.into_iter().flatten().filter_map(Value::as_object_mut).for_each(&mut change);
     });
 }
 

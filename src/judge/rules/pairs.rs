@@ -17,7 +17,7 @@ const CLOCKS: TimeDelta = TimeDelta::milliseconds(5);
 
 /// The exchanges of a run, in order, and those of each resource.
 #[derive(Debug, Default)]
-pub struct History<'a> {
+pub struct Pairs<'a> {
     all: Vec<&'a Exchange>,
     by_resource: BTreeMap<Resource, Vec<usize>>,
 }
@@ -34,20 +34,20 @@ pub struct Pair<'a> {
     pub before: Option<&'a Exchange>,
 }
 
-impl<'a> History<'a> {
-    /// The history of exchanges, which come in the order in which they were made.
-    pub fn of(exchanges: impl IntoIterator<Item = &'a Exchange>) -> History<'a> {
-        let mut history = History { all: exchanges.into_iter().collect(), by_resource: BTreeMap::new() };
-        for (index, exchange) in history.all.iter().enumerate() {
+impl<'a> Pairs<'a> {
+    /// The pairs among exchanges, which come in the order in which they were made.
+    pub fn of(exchanges: impl IntoIterator<Item = &'a Exchange>) -> Pairs<'a> {
+        let mut pairs = Pairs { all: exchanges.into_iter().collect(), by_resource: BTreeMap::new() };
+        for (index, exchange) in pairs.all.iter().enumerate() {
             if let Some(resource) = resource_of(exchange) {
-                history.by_resource.entry(resource).or_default().push(index);
+                pairs.by_resource.entry(resource).or_default().push(index);
             }
         }
-        history
+        pairs
     }
 
     /// The write that a read is the last to show the effect of, if the pair counts. The read may be an altered copy
-    /// of the one in the history.
+    /// of the one in the pairs.
     pub fn pair(&self, read: &Exchange) -> Option<Pair<'a>> {
         if !is_plain_get(read) {
             return None;

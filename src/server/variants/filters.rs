@@ -1,0 +1,326 @@
+//! Filters where the RFC leaves the choice (RFC 7644 §3.4.2.2): what is declined, and how the rest is read.
+
+use std::sync::LazyLock;
+
+use axum::http::StatusCode;
+use regex::Regex;
+use serde_json::Value;
+
+use super::super::endpoint::{Endpoint, Kind};
+use super::super::fault::{ParsedFilter, Rewrite};
+use super::super::rewrite::{each_attribute, refuse};
+use super::super::variant::VariantEntry;
+use super::rewriting;
+use crate::scim::definition::ResourceDefinition;
+use crate::scim::error::ScimError;
+use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
+use crate::scim::filter::{CompareOperator, Filter, FilterValue};
+use crate::scim::path::AttributePath;
+use crate::scim::schema::SchemaSet;
+use Rewrite::Filter as Parsed;
+
+/// What allows a server to decline a part of the filter language.
+const DECLINED: &str = "RFC 7644 section 3.4.2.2: filters are optional, and an operation that is not recognised is declined with 400 invalidFilter";
+
+pub(super) const VARIANTS: &[VariantEntry] = &[
+    rewriting(
+        "filter-on-unknown-attribute-finds-nothing",
+        &["AMB-60"],
+        "A filter on an attribute that no schema defines is answered with an empty list.",
+        "RFC 7644 section 3.4.2.1: a filter on an undefined attribute evaluates to false",
+        &[Parsed(|filter| {
+            if filter.parsed.is_err()
+                && let Ok(tree) = Filter::parse(filter.text)
+                && problems(&tree, filter.definition)
+                    .iter()
+                    .all(|problem| problem.kind == FilterTypeErrorKind::Unknown)
+            {
+                filter.parsed = Ok(Some(tree));
+            }
+        })],
+    ),
+    rewriting(
+        "root-filter-needs-attributes-of-every-type",
+        &["AMB-60"],
+        "At the root, a filter on an attribute that one of the types does not have is answered with 400 invalidFilter.",
+        "RFC 7644 Table 9: invalidFilter where attribute and comparison are not supported; section 3.4.2.1 has it otherwise for the root, which is warned of",
+        &[Rewrite::Answer(|seen, answer| {
+            if !matches!(seen.endpoint, Endpoint::Root | Endpoint::RootSearch)
+                || answer.status != StatusCode::OK
+            {
+                return;
+            }
+            let body = super::super::rewrite::body_of(seen.request).unwrap_or_default();
+            let text = seen.request.parameter("filter").or_else(|| body.get("filter")?.as_str());
+            let lacks = |tree: &Filter, definition: &ResourceDefinition| {
+                problems(tree, definition).iter().any(|problem| problem.kind == FilterTypeErrorKind::Unknown)
+            };
+            if let Some(Ok(tree)) = text.map(Filter::parse)
+                && Kind::CORE
+                    .iter()
+                    .filter_map(|kind| SchemaSet::core().definition(kind.name()))
+                    .any(|definition| lacks(&tree, &definition))
+            {
+                refuse(answer, StatusCode::BAD_REQUEST, Some("invalidFilter"), "not every type has that");
+            }
+        })],
+    ),
+    rewriting(
+        "filter-value-paths-declined",
+        &["AMB-61"],
+        "A filter with brackets is answered with 400 invalidFilter.",
+        "RFC 7644 section 3.4.2.2: service providers may support complex filters within brackets",
+        &[Parsed(|filter| decline(filter, |it| matches!(it, Filter::ValuePath { .. })))],
+    ),
+    rewriting(
+        "filter-equality-only",
+        &["AMB-61"],
+        "Every filter but one comparison with eq is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            decline(filter, |it| !matches!(it, Filter::Compare { operator: CompareOperator::Equal, .. }));
+        })],
+    ),
+    rewriting(
+        "filter-equality-and-conjunction-only",
+        &["AMB-61"],
+        "Every filter but comparisons with eq, joined by and, is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            let is_supported = |it: &Filter| {
+                matches!(it, Filter::And(_) | Filter::Compare { operator: CompareOperator::Equal, .. })
+            };
+            decline(filter, |it| !is_supported(it));
+        })],
+    ),
+    rewriting(
+        "filter-negation-declined",
+        &["AMB-61"],
+        "A filter with ne or not is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            decline(filter, |it| {
+                matches!(it, Filter::Not(_) | Filter::Compare { operator: CompareOperator::NotEqual, .. })
+            });
+        })],
+    ),
+    rewriting(
+        "filter-disjunction-declined",
+        &["AMB-61"],
+        "A filter with or is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| decline(filter, |it| matches!(it, Filter::Or(_))))],
+    ),
+    rewriting(
+        "filter-connectives-declined",
+        &["AMB-61"],
+        "A filter of more than one expression is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            decline(filter, |it| matches!(it, Filter::Or(_) | Filter::And(_) | Filter::Not(_)))
+        })],
+    ),
+    rewriting(
+        "filter-order-declined",
+        &["AMB-61"],
+        "A filter with gt, ge, lt or le is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| decline(filter, |it| operator(it).is_some_and(CompareOperator::is_ordering)))],
+    ),
+    rewriting(
+        "filter-substrings-declined",
+        &["AMB-61"],
+        "A filter with co, sw or ew is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| decline(filter, |it| operator(it).is_some_and(CompareOperator::is_substring)))],
+    ),
+    rewriting(
+        "filter-contains-and-ends-with-declined",
+        &["AMB-61"],
+        "A filter with co or ew, which no index serves, is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            decline(filter, |it| {
+                matches!(operator(it), Some(CompareOperator::Contains | CompareOperator::EndsWith))
+            });
+        })],
+    ),
+    rewriting(
+        "filter-presence-declined",
+        &["AMB-61"],
+        "A filter with pr is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| decline(filter, |it| matches!(it, Filter::Present(_))))],
+    ),
+    rewriting(
+        "filter-on-names-and-ids-only",
+        &["AMB-61"],
+        "A filter on anything but id, externalId, userName and displayName is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            const INDEXED: &[&str] = &["id", "externalId", "userName", "displayName"];
+            decline(filter, |it| {
+                path(it).is_some_and(|path| !INDEXED.iter().any(|name| path.name.eq_ignore_ascii_case(name)))
+            });
+        })],
+    ),
+    rewriting(
+        "filter-on-user-name-only",
+        &["AMB-61"],
+        "Users are filtered by userName eq and groups by displayName eq; any other filter is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            decline(filter, |it| {
+                let names = ["userName", "displayName"];
+                let is_by_name = path(it)
+                    .is_some_and(|path| names.iter().any(|name| path.name.eq_ignore_ascii_case(name)));
+                !is_by_name || operator(it) != Some(CompareOperator::Equal)
+            });
+        })],
+    ),
+    rewriting(
+        "filter-on-several-values-declined",
+        &["AMB-61"],
+        "A filter on an attribute with several values, or a part of one, is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            let definition = filter.definition;
+            decline(filter, |it| {
+                path(it)
+                    .and_then(|path| definition.attribute(&path.without_sub()))
+                    .is_some_and(|attribute| attribute.multi_valued)
+            });
+        })],
+    ),
+    rewriting(
+        "filter-on-extensions-declined",
+        &["AMB-61"],
+        "A filter on an attribute of an extension is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            let is_extension = |urn: &str| urn.to_ascii_lowercase().contains(":extension:");
+            decline(filter, |it| path(it).and_then(|path| path.urn.as_deref()).is_some_and(is_extension));
+        })],
+    ),
+    rewriting(
+        "filter-on-meta-declined",
+        &["AMB-61"],
+        "A filter on meta is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            decline(filter, |it| path(it).is_some_and(|path| path.name.eq_ignore_ascii_case("meta")));
+        })],
+    ),
+    rewriting(
+        "filter-mixture-needs-parentheses",
+        &["AMB-68"],
+        "A filter with and beside or, and no parentheses, is answered with 400 invalidFilter.",
+        DECLINED,
+        &[Parsed(|filter| {
+            if !filter.text.contains('(') {
+                let is_mixed = |it: &Filter| {
+                    matches!(it, Filter::Or(operands)
+                        if operands.iter().any(|operand| matches!(operand, Filter::And(_))))
+                };
+                decline(filter, is_mixed);
+            }
+        })],
+    ),
+    rewriting(
+        "filter-brackets-without-parentheses",
+        &["AMB-70"],
+        "A filter with parentheses, or with both and and or, between its brackets is answered with 400 invalidFilter.",
+        "RFC 7644 section 3.4.2.2: brackets may be supported; what their grammar nests is in dispute (errata 4690, 7322)",
+        &[Parsed(|filter| {
+            decline(filter, |it| match it {
+                Filter::ValuePath { filter, .. } => match filter.as_ref() {
+                    Filter::And(operands) | Filter::Or(operands) => {
+                        !operands.iter().all(|operand| operator(operand).is_some())
+                    }
+                    inner => operator(inner).is_none(),
+                },
+                _ => false,
+            });
+        })],
+    ),
+    rewriting(
+        "filter-literal-without-quotes-read-as-text",
+        &["AMB-76"],
+        "A single word without quotes is read as a text.",
+        "RFC 7644 section 3.4.2.1 prints such a filter itself (meta.resourceType eq User), against its own grammar",
+        &[Parsed(|filter| {
+            static BARE: LazyLock<Option<Regex>> =
+                LazyLock::new(|| Regex::new(r"(?i)^([\w.:$-]+ (?:eq|ne|co|sw|ew)) ([a-z]\w*)$").ok());
+            let bare = BARE.as_ref().and_then(|bare| bare.captures(filter.text));
+            if let (true, Some(parts)) = (filter.parsed.is_err(), bare)
+                && let Ok(tree) = Filter::parse(&format!("{} {}", &parts[1], Value::from(&parts[2])))
+            {
+                filter.parsed = Ok(Some(tree));
+            }
+        })],
+    ),
+    rewriting(
+        "title-is-case-exact",
+        &["AMB-29"],
+        "/Schemas declares title case-exact, and filters compare it with regard to case.",
+        "RFC 7643 section 8.7.1 prints the schemas as an example whose values may change; behaviour and declaration agree",
+        &[
+            Rewrite::Rows(|rows| {
+                if let Some(text) = rows.filter.and_then(|filter| equals(filter, "title")) {
+                    rows.rows.retain(|row| row.get("title").is_none_or(|title| title == text));
+                }
+            }),
+            Rewrite::Answer(|seen, answer| {
+                each_attribute(seen, answer, "title", |attribute| {
+                    attribute.insert("caseExact".to_owned(), true.into());
+                });
+            }),
+        ],
+    ),
+];
+
+/// Declines a filter of which a part is of a kind.
+fn decline(filter: &mut ParsedFilter<'_>, is: impl Fn(&Filter) -> bool) {
+    if let Ok(Some(tree)) = &filter.parsed
+        && any(tree, &is)
+    {
+        filter.parsed = Err(ScimError::invalid_filter("this filter is not supported here"));
+    }
+}
+
+/// Whether a part of a filter is of a kind. Its depth is bounded by the parser.
+fn any(filter: &Filter, is: &impl Fn(&Filter) -> bool) -> bool {
+    is(filter)
+        || match filter {
+            Filter::And(operands) | Filter::Or(operands) => operands.iter().any(|it| any(it, is)),
+            Filter::Not(operand) => any(operand, is),
+            _ => false,
+        }
+}
+
+fn operator(filter: &Filter) -> Option<CompareOperator> {
+    match filter {
+        Filter::Compare { operator, .. } => Some(*operator),
+        _ => None,
+    }
+}
+
+fn path(filter: &Filter) -> Option<&AttributePath> {
+    match filter {
+        Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { path, .. } => Some(path),
+        _ => None,
+    }
+}
+
+/// The text of a filter that is `name eq "text"`, on its own or as an operand of `and`.
+fn equals<'a>(filter: &'a Filter, name: &str) -> Option<&'a str> {
+    match filter {
+        Filter::And(operands) => operands.iter().find_map(|operand| equals(operand, name)),
+        Filter::Compare { path, operator: CompareOperator::Equal, value: FilterValue::String(text) }
+            if path.name.eq_ignore_ascii_case(name) =>
+        {
+            Some(text)
+        }
+        _ => None,
+    }
+}
