@@ -89,6 +89,12 @@ impl Fault {
         }
     }
 
+    /// A fault that is in no catalogue.
+    #[cfg(test)]
+    pub(crate) fn of(entry: &'static FaultEntry) -> Self {
+        Self(entry)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         self.0.name
@@ -258,6 +264,11 @@ macro_rules! seam {
 impl Planted {
     pub(crate) fn new(faults: &[Fault]) -> Self {
         Self { rewrites: faults.iter().flat_map(|fault| fault.0.rewrites).collect() }
+    }
+
+    /// Whether anything rewrites the rows of queries, so that they have to be resources before they are a page.
+    pub(crate) fn rewrite_rows(&self) -> bool {
+        self.rewrites.iter().any(|rewrite| matches!(rewrite, Rewrite::Rows(_)))
     }
 
     seam!(request, Request, Request);

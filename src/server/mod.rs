@@ -13,20 +13,27 @@
 //! The server binds 127.0.0.1 only and keeps nothing.
 
 mod auth;
+mod cursor;
 mod discovery;
 mod endpoint;
 mod fault;
 pub mod faults;
+#[cfg(test)]
+mod generate;
 mod http;
+mod index;
 mod kind;
 mod log;
 mod message;
 mod negotiate;
 mod normalize;
+mod order;
+mod predicate;
 mod query;
 mod read;
 mod represent;
 mod retain;
+mod rows;
 mod schema_file;
 mod serve;
 mod service;
@@ -69,6 +76,9 @@ pub struct ServerOptions {
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
     pub max_results: usize,
+    /// How long a cursor holds (RFC 9865), at least. Told to clients in whole seconds; a cursor that holds for less
+    /// than one second is for tests.
+    pub cursor_timeout: Duration,
     /// Resource types and extensions beside the core ones.
     pub schemas: Option<SchemaFile>,
     /// How each request is noted on standard error.
@@ -84,6 +94,7 @@ impl Default for ServerOptions {
             faults: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
+            cursor_timeout: Duration::from_secs(600),
             schemas: None,
             log: Log::Off,
         }
@@ -99,6 +110,7 @@ impl fmt::Debug for ServerOptions {
             .field("faults", &self.faults)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
+            .field("cursor_timeout", &self.cursor_timeout)
             .field("log", &self.log)
             .finish_non_exhaustive()
     }

@@ -10,6 +10,7 @@ use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 
 use super::auth::{Authenticator, Credentials};
+use super::cursor::Cursors;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
@@ -42,6 +43,7 @@ pub(crate) struct Service {
     pub(crate) faults: Planted,
     pub(crate) demands: Demands,
     pub(crate) max_results: usize,
+    pub(crate) cursors: Cursors,
     base_url: String,
     since: DateTime<Utc>,
     /// Of each tenant, in the order of their tokens.
@@ -72,7 +74,8 @@ impl Service {
     ) -> Result<Self, ServerError> {
         let types = Types::new(options.schemas.as_ref(), &options.demands)?;
         let tenant = |_: &&str| {
-            Mutex::new(State { store: Store::new(types.unique().clone()), memory: Memory::default() })
+            let store = Store::new(types.unique().clone(), types.indexed().clone());
+            Mutex::new(State { store, memory: Memory::default() })
         };
         Ok(Self {
             tenants: tokens.iter().map(tenant).collect(),
@@ -81,6 +84,7 @@ impl Service {
             faults: Planted::new(&options.faults),
             demands: options.demands.clone(),
             max_results: options.max_results.max(1),
+            cursors: Cursors::new(options.cursor_timeout),
             base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
         })
@@ -168,6 +172,7 @@ impl Service {
             schemas: self.types.schemas(),
             base: &call.base,
             max_results: self.max_results,
+            cursor_timeout: self.cursors.timeout(),
             since: self.since,
         };
         let document = match &call.endpoint {
