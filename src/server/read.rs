@@ -88,7 +88,7 @@ impl Service {
                 };
                 let records = matching(&representer, &kinds, predicates.as_ref());
                 let rows = if self.faults.rewrite_rows() {
-                    let rows = records.into_iter().map(|record| representer.candidate(record)).collect();
+                    let rows = records.into_iter().map(|record| representer.resource(record)).collect();
                     let endpoint = &call.endpoint;
                     let mut rows =
                         Rows { endpoint, filter: filter.as_ref(), rows, store, base: &call.base, memory };
