@@ -106,6 +106,7 @@ Only reads: GET /ServiceProviderConfig, /ResourceTypes and /Schemas.";
 const SERVE_HELP: &str = "\
 Examples:
   scimspec serve --port 8080 --token secret
+  scimspec serve --seed-users 1000 --schemas devices.json --write-config scimspec.toml
   scimspec serve --fault patch-add-replaces
   scimspec serve --list-faults
 
@@ -377,6 +378,9 @@ pub struct ServeArguments {
     /// Plants a named defect; can be repeated
     #[arg(long, value_name = "NAME")]
     pub fault: Vec<String>,
+    /// Gives another legal answer than by itself; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub variant: Vec<String>,
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
@@ -392,12 +396,36 @@ pub struct ServeArguments {
     /// list them, or print them. The core schemas stay the server's own.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub schemas: Option<PathBuf>,
+    /// Gives the token to a user: /Me stands for the one of this userName, once there is one
+    #[arg(long, value_name = "USER_NAME")]
+    pub me: Option<String>,
+    /// Fills the directory with N people and their groups, always the same ones
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub seed_users: usize,
+    /// Answers 429, with Retry-After, to more requests with one token than this, such as 100/min or 5/s
+    #[arg(long, value_name = "N/UNIT")]
+    pub rate_limit: Option<Rate>,
+    /// Counts them in windows of this length, such as 10s [default: the unit of --rate-limit]
+    ///
+    /// The rate stays the same: 600/min in windows of 1s are 10 requests in each second. A window begins with the
+    /// first request after the last one has ended.
+    #[arg(long, value_name = "TIME", requires = "rate_limit", value_parser = value::time)]
+    pub rate_window: Option<Duration>,
+    /// Writes a scimspec.toml with which 'scimspec run' tests this server
+    ///
+    /// The tokens are written beside it, into files that only you can read. A file that is there is overwritten only
+    /// if it was written this way.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub write_config: Option<PathBuf>,
     /// How requests are noted on standard error: never a header, a body, or what a filter compares with
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub log: LogFormat,
     /// Lists the defects that --fault can plant
     #[arg(long)]
     pub list_faults: bool,
+    /// Lists the legal answers that --variant can choose
+    #[arg(long)]
+    pub list_variants: bool,
 }
 
 /// How requests are noted.
@@ -471,7 +499,8 @@ mod tests {
             "scimspec check dir file.yaml",
             "scimspec probe http://localhost/scim --format json",
             "scimspec serve --fault one --fault two --port 8080 --token t --list-faults",
-            "scimspec serve --second-token u --schemas devices.json --log json",
+            "scimspec serve --second-token u --schemas devices.json --log json --me ann --seed-users 100 \
+             --rate-limit 100/min --rate-window 10s --write-config scimspec.toml",
             "scimspec schema suite",
             "scimspec schema report",
             "scimspec schema config",

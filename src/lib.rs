@@ -17,6 +17,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod judge;
+pub mod oracle;
 pub mod outcome;
 pub mod plan;
 pub mod profile;

@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
-use crate::server::{SchemaFileError, ServerError, UnknownFault};
+use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
@@ -33,6 +33,12 @@ pub enum AppError {
          {{\"schemas\": …, \"resourceTypes\": …}}\n"
     )]
     Schemas(#[from] SchemaFileError),
+    /// The limit on requests of the reference server.
+    #[error("error: {0}\n")]
+    RateLimit(#[from] RateLimitError),
+    /// A variant of the reference server.
+    #[error("error: {0}\n  = help: 'scimspec serve --list-variants' names them all\n")]
+    Variant(#[from] UnknownVariant),
     /// The operator has not consented to writes on somebody else's host.
     #[error(
         "error: {host} is not this machine, and a run creates, changes and deletes resources there\n  \
@@ -111,13 +117,15 @@ impl AppError {
             | AppError::Profile(_)
             | AppError::Fault(_)
             | AppError::Schemas(_)
+            | AppError::RateLimit(_)
+            | AppError::Variant(_)
             | AppError::Consent { .. }
             | AppError::Target(_)
             | AppError::NoUrl { .. }
             | AppError::Export(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
-            AppError::Server(ServerError::SameToken) => Exit::Usage,
+            AppError::Server(ServerError::SameToken | ServerError::Config(_)) => Exit::Usage,
             AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
                 Exit::Unreachable
             }

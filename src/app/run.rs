@@ -268,6 +268,10 @@ impl Place {
                 let mut options = config.target_options(url.clone(), mark);
                 options.auth = Credentials::bearer(server.token())
                     .map_err(|error| std::io::Error::other(error.to_string()))?;
+                options.second = Some(
+                    Credentials::bearer(server.second_token())
+                        .map_err(|error| std::io::Error::other(error.to_string()))?,
+                );
                 options
             }
         };

@@ -5,7 +5,8 @@ use std::io;
 use super::{AppError, print, runtime};
 use crate::cli::{LogFormat, ServeArguments};
 use crate::outcome::Exit;
-use crate::server::{self, Fault, Log, SchemaFile, ServerOptions};
+use crate::server::{self, Fault, Log, RateLimit, SchemaFile, ServerOptions, Variant};
+use crate::target::Rate;
 
 /// Runs the command.
 pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
@@ -13,22 +14,34 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
         print(&server::list_faults())?;
         return Ok(Exit::Conformant);
     }
+    if arguments.list_variants {
+        print(&server::list_variants())?;
+        return Ok(Exit::Conformant);
+    }
+    let variants = arguments.variant.iter().map(|name| Variant::from_name(name)).collect::<Result<_, _>>()?;
     let faults = arguments.fault.iter().map(|name| Fault::from_name(name)).collect::<Result<_, _>>()?;
     let schemas = arguments.schemas.as_deref().map(SchemaFile::read).transpose()?;
     for note in schemas.iter().flat_map(SchemaFile::notes) {
         eprintln!("note: {note}");
     }
+    let limit = |rate: Rate| RateLimit::new(rate.requests, rate.per, arguments.rate_window);
+    let rate_limit = arguments.rate_limit.map(limit).transpose()?;
     let options = ServerOptions {
         port: arguments.port,
         token: arguments.token.clone(),
         second_token: arguments.second_token.clone(),
         faults,
         schemas,
+        me: arguments.me.clone(),
+        seed_users: arguments.seed_users,
+        rate_limit,
+        write_config: arguments.write_config.clone(),
         log: match arguments.log {
             LogFormat::Text => Log::Text,
             LogFormat::Json => Log::Json,
             LogFormat::Off => Log::Off,
         },
+        variants,
         ..ServerOptions::default()
     };
     runtime()?.block_on(server::serve(options, &mut io::stdout()))?;

@@ -14,6 +14,7 @@ mod body;
 mod check;
 mod context;
 mod error;
+mod history;
 mod kind;
 mod list;
 mod resource;
@@ -33,6 +34,7 @@ use crate::target::exchange::Exchange;
 pub use crate::outcome::Reading;
 use bench::{Bench, Judged, Wrong};
 pub use context::{Claims, Context, Handle, Ours, same_id};
+pub use history::History;
 
 /// What an expectation came to.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -11,7 +11,7 @@ use super::{Claims, Context, Handle, Judgement, Ours, Reading, judge};
 use crate::outcome::{Level, Place};
 use crate::scim::names;
 use crate::scim::schema::SchemaSet;
-use crate::suite::model::{Capability, Expect, Requires};
+use crate::suite::model::{Auth, Capability, Expect, Requires};
 use crate::suite::template::Scope;
 use crate::target::exchange::{Body, Exchange, ExchangeId, Request, Response};
 
@@ -41,6 +41,7 @@ pub fn raw(method: &str, path: &str, status: u16, headers: &[(&str, &str)], body
             url: format!("http://127.0.0.1:8080/scim/v2{path}"),
             path: path.to_owned(),
             endpoint,
+            auth: Auth::Good,
             headers: vec![("Accept".to_owned(), "application/scim+json".to_owned())],
             body: None,
         },

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::all_steps;
-use crate::suite::model::{Action, Becomes, Case, Given, Payload, Step};
+use crate::suite::model::{Action, Becomes, Case, Given, Make, Payload, Step};
 use crate::suite::template::references;
 
 /// Whether a step can change something on the target. A POST to `.search` is a read.
@@ -64,6 +64,17 @@ fn pool_key(given: &Given, earlier: &BTreeMap<String, String>) -> Option<String>
 /// The names that a step's request stands on.
 pub fn mentions(step: &Step) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
+    if let Ok(Action::Send { payload: Payload::Bulk(bulk), .. }) = step.action() {
+        names_in(&bulk.fail_on_errors.clone().unwrap_or_default(), &mut names);
+        for operation in &bulk.operations {
+            let texts = [&operation.path, &operation.version, &operation.bulk_id, &operation.method];
+            for text in texts.into_iter().flatten() {
+                names.extend(references(text).map(|reference| reference.name));
+            }
+            operation.data.iter().chain(&operation.patch).for_each(|value| names_in(value, &mut names));
+            operation.make.iter().for_each(|make| names_of(make, &mut names));
+        }
+    }
     let mut text = |text: &str| names.extend(references(text).map(|reference| reference.name));
     match step.action() {
         Ok(Action::Send { line, payload }) => {
@@ -72,15 +83,11 @@ pub fn mentions(step: &Step) -> BTreeSet<String> {
                 text(header);
             }
             match payload {
-                Payload::None => {}
+                // What a bulk job mentions stands above.
+                Payload::None | Payload::Bulk(_) => {}
                 Payload::Raw(raw) => text(raw),
                 Payload::Body(value) | Payload::Operations(value) => names_in(value, &mut names),
-                Payload::Make(make) => {
-                    names.extend(make.from.iter().chain(&make.sent).cloned());
-                    for value in make.set.values() {
-                        names_in(value, &mut names);
-                    }
-                }
+                Payload::Make(make) => names_of(make, &mut names),
             }
         }
         Ok(Action::Query(query)) => text(query.filter.as_deref().unwrap_or_default()),
@@ -107,8 +114,17 @@ pub fn stands_on(step: &Step) -> BTreeSet<String> {
             block.any.iter().for_each(|alternative| becomes(&alternative.becomes));
         });
     }
-    names.extend(step.make.iter().filter_map(|make| make.from.clone()));
+    let in_bulk =
+        step.bulk.iter().flat_map(|bulk| &bulk.operations).filter_map(|operation| operation.make.as_ref());
+    names.extend(step.make.iter().chain(in_bulk).filter_map(|make| make.from.clone()));
     names
+}
+
+fn names_of(make: &Make, names: &mut BTreeSet<String>) {
+    names.extend(make.from.iter().chain(&make.sent).cloned());
+    for value in make.set.values() {
+        names_in(value, names);
+    }
 }
 
 fn names_in(value: &Value, names: &mut BTreeSet<String>) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::mask::Ours;
 use super::model::*;
 use crate::outcome::*;
+use crate::suite::model::Auth;
 use crate::target::exchange::*;
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -47,6 +48,7 @@ pub(crate) fn exchange(
             url: format!("{BASE}{path}"),
             path: path.to_owned(),
             endpoint,
+            auth: Auth::Good,
             headers,
             body: sent.map(|sent| Bytes::from(sent.to_string())),
         },

@@ -21,7 +21,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
 use crate::judge::rules::Definitions;
-use crate::judge::{Context, Judgement};
+use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
@@ -31,11 +31,11 @@ use crate::suite::model::{Case, Expect, Fresh, FreshKind, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
-use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target};
+use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
 use given::Pool;
-use names::CaseNames;
+use names::{CaseNames, Created};
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -236,6 +236,15 @@ impl<'a> Shared<'a> {
             .map_or_else(|| "User".to_owned(), |kind| kind.name.clone())
     }
 
+    /// The resource that a location leads to, if it lies at an endpoint that is known.
+    fn located(&self, location: &str) -> Option<Created> {
+        self.probe.schemas.resource_types.iter().find_map(|kind| {
+            let id = id_in(location, &kind.endpoint)?;
+            let handle = Handle { resource_type: kind.name.clone(), id: Some(id), state: None };
+            Some(Created { handle, endpoint: kind.endpoint.trim_end_matches('/').to_owned() })
+        })
+    }
+
     /// The names of a job before anything is created: the run's mark, its row, its fresh values.
     fn names(&self, job: &Job<'_>) -> CaseNames {
         let mut names = CaseNames::new(self.generator.for_trial(&job.id()));
@@ -288,9 +297,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     let clean_up = shared.target.clean_up().await;
     let exchanges = shared.target.exchanges();
     let definitions = Definitions::of(&shared.probe.schemas);
+    let history = History::of(exchanges.iter().map(AsRef::as_ref));
     let mutes = shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {
-        board.post(rule::judge(shared, job, &exchanges, &definitions, &mutes));
+        board.post(rule::judge(shared, job, &exchanges, &definitions, &history, &mutes));
     }
     board.close();
     clean_up

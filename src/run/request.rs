@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use crate::scim::names::{PATCH_OP, SEARCH_REQUEST};
-use crate::suite::model::{By, Encode, Make, Payload, Query};
+use crate::scim::names::{BULK_REQUEST, PATCH_OP, SEARCH_REQUEST};
+use crate::suite::model::{BulkLimit, BulkMake, BulkStep, By, Encode, Make, Payload, Query};
 use crate::suite::template::{Escape, Scope, TemplateError};
 
 /// A request, ready but for credentials and default headers.
@@ -49,6 +49,12 @@ pub enum RequestError {
         /// Its name.
         name: String,
     },
+    /// A message is to exceed a limit that the service provider does not say.
+    #[error("ServiceProviderConfig says no {limit}")]
+    Limit {
+        /// The limit.
+        limit: &'static str,
+    },
     /// A `make` names no source.
     #[error("make needs one of from, fixture and sent")]
     NoSource,
@@ -60,6 +66,7 @@ impl RequestError {
         match self {
             RequestError::Template(error) => error.is_lack(),
             RequestError::Missing { what, .. } => *what != "fixture",
+            RequestError::Limit { .. } => true,
             RequestError::Line { .. } | RequestError::NoSource => false,
         }
     }
@@ -77,6 +84,8 @@ pub trait Sources {
     fn fixture(&self, name: &str) -> Option<Value>;
     /// The operator's template and the server's required attributes, filled in.
     fn fill(&self, resource: Value) -> Value;
+    /// A limit of Bulk, where the service provider says it.
+    fn limit(&self, limit: BulkLimit) -> Option<u64>;
 }
 
 /// Everything but unreserved characters: what a query value may hold raw.
@@ -101,12 +110,19 @@ pub fn send(line: &str, payload: &Payload<'_>, sources: &impl Sources) -> Result
         Payload::None | Payload::Raw(_) => None,
         Payload::Body(body) => Some(sources.scope().resolve(body)?),
         Payload::Make(make) => Some(build(make, sources)?),
+        Payload::Bulk(bulk) => Some(bulk_request(bulk, sources)?),
         Payload::Operations(operations) => Some(
             json!({"schemas": [PATCH_OP], "Operations": sources.scope().resolve_operations(operations)?}),
         ),
     };
     let body = match (payload, &json) {
         (Payload::Raw(raw), _) => Some(Bytes::from(sources.scope().text(raw, Escape::None)?)),
+        (Payload::Bulk(BulkMake { exceeds: Some(limit @ BulkLimit::MaxPayloadSize), .. }), Some(json)) => {
+            let mut text = json.to_string();
+            let blanks = beyond(*limit, sources)?.saturating_sub(text.len());
+            text.extend(std::iter::repeat_n(' ', blanks));
+            Some(Bytes::from(text))
+        }
         (_, Some(json)) => Some(Bytes::from(json.to_string())),
         _ => None,
     };
@@ -221,6 +237,59 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     }
     // Filled in last: inside of what was set, too, a sub-attribute may be required.
     Ok(left_out(sources.fill(changed), &make.set, &make.without))
+}
+
+/// Builds the message that a `bulk` describes.
+fn bulk_request(bulk: &BulkMake, sources: &impl Sources) -> Result<Value, RequestError> {
+    let mut operations = Vec::new();
+    for operation in &bulk.operations {
+        operations.push(bulk_operation(operation, sources)?);
+    }
+    if let (Some(limit @ BulkLimit::MaxOperations), Some(last)) = (bulk.exceeds, operations.last().cloned()) {
+        operations.resize(beyond(limit, sources)?.max(operations.len()), last);
+    }
+    let mut message = json!({"schemas": [BULK_REQUEST], "Operations": operations});
+    if let Some(count) = &bulk.fail_on_errors {
+        message["failOnErrors"] = sources.scope().resolve(count)?;
+    }
+    Ok(message)
+}
+
+fn bulk_operation(operation: &BulkStep, sources: &impl Sources) -> Result<Value, RequestError> {
+    let BulkStep { method, path, bulk_id, version, data, make, patch } = operation;
+    let scope = sources.scope();
+    let mut members = Map::new();
+    let texts = [
+        ("method", method, Escape::None),
+        ("path", path, Escape::PathSegment),
+        ("bulkId", bulk_id, Escape::None),
+        ("version", version, Escape::None),
+    ];
+    for (name, text, escape) in texts {
+        if let Some(text) = text {
+            members.insert(name.to_owned(), Value::from(scope.text(text, escape)?));
+        }
+    }
+    let data = match (data, make, patch) {
+        (Some(data), ..) => Some(scope.resolve(data)?),
+        (_, Some(make), _) => Some(build(make, sources)?),
+        (.., Some(patch)) => {
+            Some(json!({"schemas": [PATCH_OP], "Operations": scope.resolve_operations(patch)?}))
+        }
+        (None, None, None) => None,
+    };
+    members.extend(data.map(|data| ("data".to_owned(), data)));
+    Ok(Value::Object(members))
+}
+
+/// One more than a limit.
+fn beyond(limit: BulkLimit, sources: &impl Sources) -> Result<usize, RequestError> {
+    let name = match limit {
+        BulkLimit::MaxOperations => "bulk.maxOperations",
+        BulkLimit::MaxPayloadSize => "bulk.maxPayloadSize",
+    };
+    let most = sources.limit(limit).and_then(|limit| usize::try_from(limit).ok());
+    most.map(|most| most.saturating_add(1)).ok_or(RequestError::Limit { limit: name })
 }
 
 /// A filled resource without what a case leaves out on purpose.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Shared, outcome};
+use crate::judge::History;
 use crate::judge::rules::{self, Definitions, RuleContext};
 use crate::outcome::{ErrorCause, Outcome, SkipReason, Verdict};
 use crate::plan::Job;
@@ -18,6 +19,7 @@ pub fn judge(
     job: &Job<'_>,
     exchanges: &[Arc<Exchange>],
     definitions: &Definitions,
+    history: &History<'_>,
     mutes: &BTreeMap<String, BTreeSet<ExchangeId>>,
 ) -> Outcome {
     let mut result = outcome(job, &job.parts[0], Verdict::Passed);
@@ -32,6 +34,7 @@ pub fn judge(
         spec: &result.spec,
         place: Some(&result.place),
         definitions,
+        history,
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
         mutes,

@@ -116,6 +116,17 @@ impl CaseRun<'_> {
                 },
                 (None, None) => return self.suite_error(format!("capture {name} needs path or header")),
             };
+            if capture.resource
+                && let Some(location) = value.as_ref().and_then(Value::as_str)
+                && let Some(created) = self.shared.located(location)
+            {
+                self.names.resource(name, &created, false);
+                continue;
+            }
+            let (value, what) = match value {
+                Some(_) if capture.resource => (None, format!("location of a resource at {what}")),
+                value => (value, what),
+            };
             match value {
                 Some(value) => self.names.value(name, value),
                 None => {

@@ -14,7 +14,8 @@ use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
 use crate::plan::{is_write, stands_on, ways};
 use crate::suite::model::{
-    Action, Auth, Becomes, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet, Step,
+    Action, Auth, Becomes, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern,
+    StatusSet, Step,
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
@@ -218,6 +219,8 @@ impl CaseRun<'_> {
         plan.headers = headers;
         plan.auth = auth;
         plan.body.clone_from(&prepared.body);
+        // The guard judges each operation of a bulk job by itself.
+        plan.permissions.bulk = true;
         // A case that says it may disturb, and was allowed to, may also send what a good server has to refuse.
         plan.permissions.collection = self.job.case.allow.contains(&Permission::Disruptive);
         Ok(plan)
@@ -290,6 +293,16 @@ impl Sources for CaseSources<'_> {
 
     fn fill(&self, resource: Value) -> Value {
         self.shared.fill(resource, &self.names.generator)
+    }
+
+    fn limit(&self, limit: BulkLimit) -> Option<u64> {
+        // Asked for in spite of its size, a limit like that would be a burden to both sides.
+        let capabilities = &self.shared.probe.capabilities;
+        let (capability, most) = match limit {
+            BulkLimit::MaxOperations => (Capability::BulkMaxOperations, capabilities.max_operations),
+            BulkLimit::MaxPayloadSize => (Capability::BulkMaxPayloadSize, capabilities.max_payload_size),
+        };
+        most.filter(|_| capabilities.claim(capability).is_some_and(|claim| claim.supported))
     }
 }
 

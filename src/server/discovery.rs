@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::bulk::BulkLimits;
 use super::represent::date_time;
 use crate::scim::list::ListResponse;
 use crate::scim::names;
@@ -18,6 +19,8 @@ pub(crate) struct Discovery<'a> {
     pub max_results: usize,
     /// How long a cursor holds.
     pub cursor_timeout: Duration,
+    /// The limits of a bulk job.
+    pub bulk: BulkLimits,
     /// When the server started: none of these documents changes afterwards.
     pub since: DateTime<Utc>,
 }
@@ -28,7 +31,11 @@ impl Discovery<'_> {
         json!({
             "schemas": [names::SERVICE_PROVIDER_CONFIG],
             "patch": { "supported": true },
-            "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+            "bulk": {
+                "supported": true,
+                "maxOperations": self.bulk.max_operations,
+                "maxPayloadSize": self.bulk.max_payload_size,
+            },
             "filter": { "supported": true, "maxResults": self.max_results },
             "changePassword": { "supported": true },
             "sort": { "supported": true },

@@ -23,7 +23,7 @@ pub(crate) enum Endpoint {
     ResourceType(String),
     Schemas,
     Schema(String),
-    /// `/Me` and whatever is below it.
+    /// The alias of the authenticated subject (RFC 7644 §3.11).
     Me,
     Bulk,
     Unknown,
@@ -55,7 +55,7 @@ impl Endpoint {
             ["ResourceTypes", id] => Self::ResourceType((*id).to_owned()),
             ["Schemas"] => Self::Schemas,
             ["Schemas", id] => Self::Schema((*id).to_owned()),
-            ["Me", ..] => Self::Me,
+            ["Me"] => Self::Me,
             ["Bulk"] => Self::Bulk,
             [segment, rest @ ..] => {
                 let Some(kind) = kinds.iter().copied().find(|kind| kind.segment() == *segment) else {
@@ -76,7 +76,7 @@ impl Endpoint {
     /// same answer, whatever it is: nothing is there, or the feature is not implemented.
     pub(crate) fn methods(&self) -> Option<&'static [Method]> {
         const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
-        const SEARCH: &[Method] = &[Method::POST, Method::OPTIONS];
+        const POST_ONLY: &[Method] = &[Method::POST, Method::OPTIONS];
         const COLLECTION: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
         const RESOURCE: &[Method] =
             &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
@@ -87,10 +87,10 @@ impl Endpoint {
             | Self::ResourceType(_)
             | Self::Schemas
             | Self::Schema(_) => Some(READ),
-            Self::RootSearch | Self::Search(_) => Some(SEARCH),
+            Self::RootSearch | Self::Search(_) | Self::Bulk => Some(POST_ONLY),
             Self::Resources(_) => Some(COLLECTION),
             Self::Resource(..) => Some(RESOURCE),
-            Self::Me | Self::Bulk | Self::Unknown => None,
+            Self::Me | Self::Unknown => None,
         }
     }
 
@@ -143,6 +143,7 @@ mod tests {
             ("/scim/v2/Devices/7", Endpoint::Resource(device, "7".to_owned())),
             ("/scim/v2/Robots", Endpoint::Unknown),
             ("/scim/v2/Me", Endpoint::Me),
+            ("/scim/v2/Me/x", Endpoint::Unknown),
             ("/scim/v2/Users/1/2", Endpoint::Unknown),
             ("/scim/v2/users", Endpoint::Unknown),
             ("/scim/v2x/Users", Endpoint::Unknown),

@@ -14,6 +14,8 @@ use super::faults;
 use super::message::{Answer, Request};
 use super::query::Query;
 use super::store::Store;
+use super::variant::Variant;
+use crate::scim::bulk::{BulkOperation, BulkRequest};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
@@ -28,6 +30,8 @@ pub enum Seam {
     Filter,
     /// The operations of a PATCH.
     Operations,
+    /// A bulk job, and each of its operations.
+    Bulk,
     /// A resource before and after a write.
     Resource,
     /// The resources that a query or a check for uniqueness considers.
@@ -42,6 +46,7 @@ impl fmt::Display for Seam {
             Self::Request => "request",
             Self::Filter => "filter",
             Self::Operations => "operations",
+            Self::Bulk => "bulk",
             Self::Resource => "resource",
             Self::Rows => "rows",
             Self::Answer => "answer",
@@ -138,6 +143,8 @@ pub(crate) enum Rewrite {
     Query(fn(&mut Query)),
     Filter(fn(&mut ParsedFilter<'_>)),
     Operations(fn(&mut PatchOperations<'_>)),
+    Bulk(fn(&mut BulkJob)),
+    BulkStep(fn(&mut BulkStep<'_>)),
     Change(fn(&mut Change<'_>)),
     Rows(fn(&mut Rows<'_>)),
     Conflicts(fn(&mut Conflicts<'_>)),
@@ -150,6 +157,7 @@ impl Rewrite {
             Self::Request(_) | Self::Query(_) => Seam::Request,
             Self::Filter(_) => Seam::Filter,
             Self::Operations(_) => Seam::Operations,
+            Self::Bulk(_) | Self::BulkStep(_) => Seam::Bulk,
             Self::Change(_) => Seam::Resource,
             Self::Rows(_) | Self::Conflicts(_) => Seam::Rows,
             Self::Answer(_) => Seam::Answer,
@@ -189,6 +197,26 @@ pub(crate) struct PatchOperations<'a> {
     pub id: &'a str,
     pub before: &'a Value,
     pub memory: &'a mut Memory,
+}
+
+/// A bulk job before its first operation.
+pub(crate) struct BulkJob {
+    pub request: BulkRequest,
+    /// Which operations run, and in which order; those of one group refer to each other in a circle.
+    pub groups: Vec<Vec<usize>>,
+    /// Why the job is refused as a whole, if it is; then there are no groups.
+    pub refusal: Option<ScimError>,
+}
+
+/// An operation of a bulk job, its references resolved.
+pub(crate) struct BulkStep<'a> {
+    /// The operation as it was sent.
+    pub sent: &'a BulkOperation,
+    pub path: String,
+    pub data: Option<Value>,
+    pub version: Option<String>,
+    /// The answer, where there is one before the operation has run: a refusal.
+    pub answer: Option<Answer>,
 }
 
 /// A write before it reaches the store.
@@ -242,7 +270,7 @@ pub(crate) struct Seen<'a> {
     pub memory: &'a mut Memory,
 }
 
-/// The faults of one server.
+/// The rewrites of one server: those of its variants, and those of its faults.
 #[derive(Debug, Default)]
 pub(crate) struct Planted {
     rewrites: Vec<&'static Rewrite>,
@@ -262,8 +290,10 @@ macro_rules! seam {
 }
 
 impl Planted {
-    pub(crate) fn new(faults: &[Fault]) -> Self {
-        Self { rewrites: faults.iter().flat_map(|fault| fault.0.rewrites).collect() }
+    /// Variants come first: a fault spoils what the server would say.
+    pub(crate) fn new(faults: &[Fault], variants: &[Variant]) -> Self {
+        let legal = variants.iter().flat_map(|variant| variant.entry().rewrites);
+        Self { rewrites: legal.chain(faults.iter().flat_map(|fault| fault.0.rewrites)).collect() }
     }
 
     /// Whether anything rewrites the rows of queries, so that they have to be resources before they are a page.
@@ -275,6 +305,8 @@ impl Planted {
     seam!(query, Query, Query);
     seam!(filter, Filter, ParsedFilter<'_>);
     seam!(operations, Operations, PatchOperations<'_>);
+    seam!(bulk, Bulk, BulkJob);
+    seam!(bulk_step, BulkStep, BulkStep<'_>);
     seam!(change, Change, Change<'_>);
     seam!(rows, Rows, Rows<'_>);
     seam!(conflicts, Conflicts, Conflicts<'_>);

@@ -1,6 +1,7 @@
 //! The catalogue of faults: each a defect that real servers have had, or that a requirement forbids, with the place
 //! where it is planted. The functions that do it stand beside their entries, by what they are about.
 
+mod bulk;
 mod discovery;
 mod errors;
 mod filters;
@@ -18,6 +19,7 @@ use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::endpoint::Endpoint;
 use super::fault::{FaultEntry, Rewrite, Seen};
 use super::message::{Answer, Content, Request};
 
@@ -31,13 +33,14 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         filters::FAULTS,
         writes::FAULTS,
         patches::FAULTS,
+        bulk::FAULTS,
         rare::FAULTS,
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// filters, writes, PATCH, rare things.
+/// filters, writes, PATCH, bulk, rare things.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }
@@ -57,7 +60,7 @@ const fn fault(
 
 /// Changes each User and Group that a successful answer shows, alone or in a list.
 fn each_resource(seen: &Seen<'_>, answer: &mut Answer, mut change: impl FnMut(&mut Map<String, Value>)) {
-    if seen.endpoint.is_discovery() || !answer.status.is_success() {
+    if seen.endpoint.is_discovery() || *seen.endpoint == Endpoint::Bulk || !answer.status.is_success() {
         return;
     }
     if let Some(body) = object(answer) {

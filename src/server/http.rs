@@ -16,7 +16,7 @@ use super::auth::Credentials;
 use super::log::{Entry, Log};
 use super::message::Request;
 use super::negotiate::MAX_BODY;
-use super::service::{Service, refuse, too_large};
+use super::service::{Service, refuse};
 use crate::scim::error::{ScimError, ScimType};
 
 /// What answers for a service.
@@ -35,11 +35,14 @@ async fn handle(
     let query: Vec<(String, String)> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let logged = (log != Log::Off).then(|| (path.clone(), query.clone()));
+    let too_large = || service.too_large(&path);
+    // A message that is a little too large is read all the same, so that its sender gets to see the refusal.
+    let most = MAX_BODY.max(service.behaviour.bulk.max_payload_size).saturating_mul(2);
     let declared: Option<usize> =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let body = match declared {
-        Some(length) if length > MAX_BODY => Err(too_large()),
-        _ => axum::body::to_bytes(body, MAX_BODY).await.map_err(|error| {
+        Some(length) if length > most => Err(too_large()),
+        _ => axum::body::to_bytes(body, most).await.map_err(|error| {
             // The limit, or a client that stopped in the middle.
             use std::error::Error;
             match error.source().map(ToString::to_string) {

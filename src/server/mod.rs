@@ -8,11 +8,15 @@
 //! ```
 //!
 //! [`scim`](crate::scim) says what SCIM means, the modules here when it is applied. Faults ([`faults`]) are planted
-//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs.
+//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs. Where the RFCs leave the
+//! choice, [`variants`] make the other one.
 //!
 //! The server binds 127.0.0.1 only and keeps nothing.
 
 mod auth;
+mod behaviour;
+mod bulk;
+mod config_file;
 mod cursor;
 mod discovery;
 mod endpoint;
@@ -24,26 +28,32 @@ mod http;
 mod index;
 mod kind;
 mod log;
+mod me;
 mod message;
 mod negotiate;
 mod normalize;
 mod order;
 mod predicate;
 mod query;
+mod rate;
 mod read;
 mod represent;
 mod retain;
 mod rows;
 mod schema_file;
+mod seed;
 mod serve;
 mod service;
 mod store;
 mod types;
 mod unique;
+mod variant;
+pub mod variants;
 mod write;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,10 +61,14 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use bulk::BulkLimits;
+pub use config_file::ConfigFileError;
 pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
 pub use log::Log;
+pub use rate::{RateLimit, RateLimitError};
 pub use schema_file::{Problems, SchemaFile, SchemaFileError};
-pub use serve::{interrupted, list_faults, serve};
+pub use serve::{interrupted, list_faults, list_variants, serve};
+pub use variant::{UnknownVariant, Variant, VariantEntry};
 
 use service::Service;
 
@@ -72,6 +86,8 @@ pub struct ServerOptions {
     pub second_token: Option<String>,
     /// The defects to plant.
     pub faults: Vec<Fault>,
+    /// The legal answers to give instead of the server's own.
+    pub variants: Vec<Variant>,
     /// What the server insists on beyond the RFC.
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
@@ -79,8 +95,20 @@ pub struct ServerOptions {
     /// How long a cursor holds (RFC 9865), at least. Told to clients in whole seconds; a cursor that holds for less
     /// than one second is for tests.
     pub cursor_timeout: Duration,
+    /// The limits of bulk jobs.
+    pub bulk: BulkLimits,
     /// Resource types and extensions beside the core ones.
     pub schemas: Option<SchemaFile>,
+    /// The name of the user that the token belongs to, who need not exist yet; `/Me` stands for this user. Without
+    /// one it is not supported.
+    pub me: Option<String>,
+    /// How many people the directory holds from the beginning.
+    pub seed_users: usize,
+    /// How many requests each token has in a window of time; any number if there is none.
+    pub rate_limit: Option<RateLimit>,
+    /// Where to write a configuration for `scimspec run` that aims at the server. The tokens are written beside it,
+    /// readable for the owner only. Nothing is overwritten that was not written this way.
+    pub write_config: Option<PathBuf>,
     /// How each request is noted on standard error.
     pub log: Log,
 }
@@ -92,10 +120,16 @@ impl Default for ServerOptions {
             token: None,
             second_token: None,
             faults: Vec::new(),
+            variants: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
             cursor_timeout: Duration::from_secs(600),
+            bulk: BulkLimits::default(),
             schemas: None,
+            me: None,
+            seed_users: 0,
+            rate_limit: None,
+            write_config: None,
             log: Log::Off,
         }
     }
@@ -108,9 +142,14 @@ impl fmt::Debug for ServerOptions {
             .field("token", &self.token.as_ref().map(|_| "…"))
             .field("second_token", &self.second_token.as_ref().map(|_| "…"))
             .field("faults", &self.faults)
+            .field("variants", &self.variants)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
             .field("cursor_timeout", &self.cursor_timeout)
+            .field("bulk", &self.bulk)
+            .field("seed_users", &self.seed_users)
+            .field("rate_limit", &self.rate_limit)
+            .field("write_config", &self.write_config)
             .field("log", &self.log)
             .finish_non_exhaustive()
     }
@@ -150,6 +189,9 @@ pub enum ServerError {
     /// Both tenants would have the same token.
     #[error("the second tenant needs a token of its own: the first has this one")]
     SameToken,
+    /// The configuration that aims at the server cannot be written.
+    #[error(transparent)]
+    Config(#[from] ConfigFileError),
     /// The words about the server could not be written, or a signal not be awaited.
     #[error("the server cannot run: {0}")]
     Io(#[from] std::io::Error),
@@ -208,8 +250,12 @@ impl fmt::Debug for RunningServer {
 /// Starts a server.
 ///
 /// # Errors
-/// If the port cannot be had, a demand names an attribute that does not exist, or both tenants have one token.
+/// If the port cannot be had, a demand names an attribute that does not exist, both tenants have one token, or the configuration
+/// cannot be written.
 pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError> {
+    if let Some(path) = &options.write_config {
+        config_file::check(path)?;
+    }
     let bind = |source| ServerError::Bind { port: options.port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(bind)?;
     let address: SocketAddr = listener.local_addr().map_err(bind)?;
@@ -231,5 +277,9 @@ pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError>
             eprintln!("scimspec: the embedded server ended: {error}");
         }
     });
-    Ok(RunningServer { base_url, token, second_token, stop: Some(stop), task })
+    let server = RunningServer { base_url, token, second_token, stop: Some(stop), task };
+    if let Some(path) = &options.write_config {
+        config_file::write(path, &server)?;
+    }
+    Ok(server)
 }

@@ -78,6 +78,35 @@ pub(crate) fn read_object(request: &Request) -> Result<Map<String, Value>, Refus
     }
 }
 
+/// Refuses a request whose answer the client could not read: one with an `Accept` that allows no JSON gets 406
+/// (RFC 9110 §15.5.7). An `Accept` that nobody can read counts as absent, and an answer to DELETE has no content.
+pub(crate) fn acceptable(request: &Request) -> Result<(), Refusal> {
+    let Some(accept) = field(request, &ACCEPT).filter(|_| request.method != Method::DELETE) else {
+        return Ok(());
+    };
+    let ranges = || accept.split(',').map(str::trim).filter(|range| !range.is_empty());
+    if !ranges().all(|range| range.contains('/')) || ranges().next().is_none() || ranges().any(allows_json) {
+        return Ok(());
+    }
+    let error = ScimError::new(406, format!("answers are {SCIM_JSON}, which Accept does not allow"));
+    Err(error.into())
+}
+
+/// Whether a media range has JSON in it, and does not rule it out by `q=0`.
+fn allows_json(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let is_refused = parts.any(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("q") && value.trim().parse::<f32>() == Ok(0.0)
+        })
+    });
+    !is_refused
+        && [SCIM_JSON, "application/json", "application/*", "*/*"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(media_type))
+}
+
 /// What the preconditions of a request come to (RFC 9110 §13, RFC 7644 §3.14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precondition {
@@ -141,7 +170,43 @@ fn names(condition: &str, version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderMap;
+
+    use super::super::auth::Credentials;
     use super::*;
+
+    #[test]
+    fn json_has_to_be_acceptable() {
+        let of = |accept: &str, method: Method| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            let request = Request {
+                method,
+                path: String::new(),
+                query: Vec::new(),
+                headers,
+                body: bytes::Bytes::new(),
+                credentials: Credentials::Valid,
+                tenant: 0,
+            };
+            acceptable(&request).map_err(|refusal| refusal.error.status)
+        };
+        for accept in [
+            "*/*",
+            "application/*;q=0.1",
+            "text/html, application/scim+json;q=0.8",
+            "Application/JSON",
+            "application/scim+json; charset=utf-8",
+            "",
+            "nonsense",
+        ] {
+            assert_eq!(of(accept, Method::GET), Ok(()), "{accept}");
+        }
+        for accept in ["text/html", "application/xml, text/*", "application/scim+json;q=0, text/html"] {
+            assert_eq!(of(accept, Method::GET), Err(406), "{accept}");
+            assert_eq!(of(accept, Method::DELETE), Ok(()), "{accept}");
+        }
+    }
 
     #[test]
     fn tags_are_found_in_lists() {

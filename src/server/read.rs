@@ -71,10 +71,10 @@ impl Service {
             Some(path) => Order::by(path, query.descending, self.defined(&kinds)),
             None => Order::CREATION,
         };
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let binding = binding(&query, &kinds, store);
         let mut window = self.window(&query, &binding)?;
-        let count = query.count.unwrap_or(self.max_results).min(self.max_results);
+        let count = query.count.unwrap_or(self.behaviour.max_results).min(self.behaviour.max_results);
         let representer = Representer { store, base: &call.base };
 
         let page = match kinds.as_slice() {

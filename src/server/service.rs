@@ -4,22 +4,27 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use axum::http::header::{ALLOW, HOST, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 
 use super::auth::{Authenticator, Credentials};
+use super::behaviour::Behaviour;
 use super::cursor::Cursors;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
+use super::me::{self, Subject};
 use super::message::{Answer, Request};
-use super::negotiate::{MAX_BODY, Refusal, allow};
+use super::negotiate::{MAX_BODY, Refusal, acceptable, allow};
+use super::rate::{RateLimit, Window};
 use super::read::is_query;
+use super::seed::seed;
 use super::store::Store;
 use super::types::Types;
-use super::{Demands, ServerError, ServerOptions};
+use super::{ServerError, ServerOptions};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::ScimError;
 
@@ -41,11 +46,11 @@ pub(crate) struct Service {
     pub(crate) types: Types,
     authenticator: Authenticator,
     pub(crate) faults: Planted,
-    pub(crate) demands: Demands,
-    pub(crate) max_results: usize,
+    pub(crate) behaviour: Behaviour,
     pub(crate) cursors: Cursors,
     base_url: String,
     since: DateTime<Utc>,
+    rate_limit: Option<RateLimit>,
     /// Of each tenant, in the order of their tokens.
     tenants: Vec<Mutex<State>>,
 }
@@ -55,6 +60,16 @@ pub(crate) struct Service {
 pub(crate) struct State {
     pub store: Store,
     pub memory: Memory,
+    /// Whom the tenant's token belongs to.
+    pub me: Subject,
+    /// The requests of the tenant's token that count towards the limit.
+    pub window: Window,
+}
+
+impl State {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, ..Self::default() }
+    }
 }
 
 /// One request with what is known about it.
@@ -72,18 +87,23 @@ impl Service {
         tokens: &[&str],
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
-        let types = Types::new(options.schemas.as_ref(), &options.demands)?;
-        let tenant = |_: &&str| {
-            let store = Store::new(types.unique().clone(), types.indexed().clone());
-            Mutex::new(State { store, memory: Memory::default() })
-        };
+        let behaviour = Behaviour::of(options);
+        let types = Types::new(options.schemas.as_ref(), &behaviour.demands)?;
+        let mut tenants: Vec<State> = tokens
+            .iter()
+            .map(|_| State::new(Store::new(types.unique().clone(), types.indexed().clone())))
+            .collect();
+        if let Some(first) = tenants.first_mut() {
+            seed(&mut first.store, options.seed_users);
+            first.me = options.me.as_deref().map(Subject::named).unwrap_or_default();
+        }
         Ok(Self {
-            tenants: tokens.iter().map(tenant).collect(),
+            rate_limit: options.rate_limit,
+            tenants: tenants.into_iter().map(Mutex::new).collect(),
             types,
             authenticator: Authenticator::new(tokens),
-            faults: Planted::new(&options.faults),
-            demands: options.demands.clone(),
-            max_results: options.max_results.max(1),
+            faults: Planted::new(&options.faults, &options.variants),
+            behaviour,
             cursors: Cursors::new(options.cursor_timeout),
             base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
@@ -104,12 +124,12 @@ impl Service {
     pub(crate) fn answer(&self, mut request: Request) -> Answer {
         (request.credentials, request.tenant) = self.authenticator.judge(&request.headers);
         self.faults.request(&mut request);
-        let endpoint = Endpoint::of(&request.path, self.types.kinds());
-        let call = Call { base: self.base_of(&request), endpoint, request };
-        let tenant = &self.tenants[call.request.tenant.min(self.tenants.len() - 1)];
+        let tenant = &self.tenants[request.tenant.min(self.tenants.len() - 1)];
         let mut state = tenant.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoint = state.resolve(Endpoint::of(&request.path, self.types.kinds()));
+        let call = Call { base: self.base_of(&request), endpoint, request };
         let mut answer = self.dispatch(&mut state, &call).unwrap_or_else(refuse);
-        let State { store, memory } = &mut *state;
+        let State { store, memory, .. } = &mut *state;
         let mut seen =
             Seen { request: &call.request, endpoint: &call.endpoint, store, base: &call.base, memory };
         self.faults.answer(&mut seen, &mut answer);
@@ -131,13 +151,21 @@ impl Service {
                 return Err(refusal);
             }
         }
+        if request.credentials == Credentials::Valid {
+            self.admit(state)?;
+        }
+        self.perform(state, call)
+    }
+
+    /// What a request comes to that was let in: a single one, or one operation of a bulk job.
+    pub(super) fn perform(&self, state: &mut State, call: &Call) -> Result<Answer, Refusal> {
+        let request = &call.request;
         if !KNOWN_METHODS.contains(&request.method) {
             return Err(ScimError::new(501, format!("{} is no method of HTTP", request.method)).into());
         }
         let Some(methods) = call.endpoint.methods() else {
             return Err(match call.endpoint {
-                Endpoint::Me => ScimError::new(501, "/Me is not supported: the token belongs to no user"),
-                Endpoint::Bulk => ScimError::new(501, "bulk operations are not supported"),
+                Endpoint::Me => me::unsupported(request),
                 _ => ScimError::not_found(format!("there is no endpoint {}", request.path)),
             }
             .into());
@@ -147,6 +175,10 @@ impl Service {
         }
         if !methods.contains(&request.method) {
             return Err(Refusal::method_not_allowed(&request.method, methods));
+        }
+        acceptable(request)?;
+        if call.endpoint == Endpoint::Bulk {
+            return self.bulk(state, call);
         }
         if request.body.len() > MAX_BODY {
             return Err(too_large().into());
@@ -164,6 +196,25 @@ impl Service {
         }
     }
 
+    /// Counts a request with a token, and refuses it with 429 if it is one too many (RFC 6585 §4).
+    fn admit(&self, state: &mut State) -> Result<(), Refusal> {
+        let Some(limit) = self.rate_limit else { return Ok(()) };
+        state.window.admit(limit, Instant::now()).map_err(|seconds| {
+            let mut refusal =
+                Refusal::from(ScimError::new(429, format!("too many requests; go on in {seconds} s")));
+            refusal.headers.push((RETRY_AFTER, seconds.to_string()));
+            refusal
+        })
+    }
+
+    /// The refusal of a body that is not even read.
+    pub(crate) fn too_large(&self, path: &str) -> ScimError {
+        match Endpoint::of(path, self.types.kinds()) {
+            Endpoint::Bulk => self.behaviour.bulk.payload_error(),
+            _ => too_large(),
+        }
+    }
+
     fn discover(&self, call: &Call) -> Result<Answer, Refusal> {
         if call.request.parameter("filter").is_some() {
             return Err(ScimError::new(403, "discovery endpoints take no filter (RFC 7644 section 4)").into());
@@ -171,7 +222,8 @@ impl Service {
         let discovery = Discovery {
             schemas: self.types.schemas(),
             base: &call.base,
-            max_results: self.max_results,
+            max_results: self.behaviour.max_results,
+            bulk: self.behaviour.bulk,
             cursor_timeout: self.cursors.timeout(),
             since: self.since,
         };
@@ -216,6 +268,6 @@ pub(crate) fn refuse(refusal: Refusal) -> Answer {
     answer
 }
 
-pub(crate) fn too_large() -> ScimError {
+fn too_large() -> ScimError {
     ScimError::new(413, format!("the body is larger than {MAX_BODY} bytes"))
 }

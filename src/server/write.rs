@@ -3,6 +3,7 @@
 
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
+use indexmap::IndexSet;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -19,24 +20,9 @@ use super::service::{Call, Service, State};
 use super::store::{Record, Store};
 use crate::scim::error::ScimError;
 use crate::scim::names;
-use crate::scim::patch::{PatchOperation, PatchOptions, PatchRequest, apply};
+use crate::scim::patch::{PatchOperation, PatchRequest, apply};
 use crate::scim::project::Projection;
 use crate::scim::validate::ValidationPurpose;
-
-/// How PATCH is read. Where the RFC leaves a choice, the one that identity providers rely on: they write `Replace`,
-/// name paths in the keys of a value, repeat the `id` there, and select an element that they expect to be made.
-const PATCH_OPTIONS: PatchOptions = PatchOptions {
-    lower_case_op_only: false,
-    boolean_strings: false,
-    add_creates_from_filter: true,
-    replace_creates_from_filter: false,
-    remove_listed_values: false,
-    path_keys: true,
-    extension_paths: true,
-    ignore_read_only_members: true,
-    ignore_unknown: false,
-    max_operations: Some(1000),
-};
 
 /// A write that passed, ready for the store.
 struct Draft {
@@ -51,7 +37,7 @@ impl Service {
         let projection = projection_of(&call.request)?;
         let (after, refusal) =
             outcome(self.judge(state, call, kind, None, &sent, ValidationPurpose::CreateRequest));
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -115,13 +101,13 @@ impl Service {
         let sent = Value::Object(read_object(&call.request)?);
         let projection = projection_of(&call.request)?;
         let before = before(&state.store, call, &record);
-        let list = PatchRequest::parse(&sent, PATCH_OPTIONS)?;
+        let list = PatchRequest::parse(&sent, self.behaviour.patch)?;
         let definition = self.definition(kind);
         let mut operations =
             PatchOperations { list, definition, id, before: &before, memory: &mut state.memory };
         self.faults.operations(&mut operations);
         let operations = operations.list;
-        let result = apply(&operations, &before, definition, PATCH_OPTIONS).and_then(|after| {
+        let result = apply(&operations, &before, definition, self.behaviour.patch).and_then(|after| {
             let Value::Object(mut after) = after else {
                 return Err(ScimError::invalid_value("the resource would no longer be an object"));
             };
@@ -143,7 +129,7 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let record = self.unmodified(&state.store, call, kind, id)?;
         let before = before(&state.store, call, &record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
             kind,
@@ -213,10 +199,10 @@ impl Service {
         if user_name.trim().is_empty() {
             return Err(ScimError::invalid_value("userName: must not be empty (RFC 7643 section 4.1.1)"));
         }
-        if self.demands.email_user_name && !is_email(user_name) {
+        if self.behaviour.demands.email_user_name && !is_email(user_name) {
             return Err(ScimError::invalid_value("userName: this server takes e-mail addresses only"));
         }
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let others = store.users_named(user_name).map(|other| other.id.clone());
         let ids = others.filter(|id| record.is_none_or(|record| record.id != *id)).collect();
         let mut conflicts = Conflicts { method: &call.request.method, user_name, store, ids, memory };
@@ -239,7 +225,7 @@ impl Service {
         result: Result<Map<String, Value>, ScimError>,
     ) -> Result<(), Refusal> {
         let before = before(&state.store, call, record);
-        let State { store, memory } = state;
+        let State { store, memory, .. } = state;
         let (after, refusal) = outcome(result);
         let mut change = Change {
             method: &call.request.method,
@@ -337,7 +323,7 @@ fn judge_members(
     kept: &mut Map<String, Value>,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
-    let mut ids: Vec<String> = Vec::new();
+    let mut ids: IndexSet<String> = IndexSet::with_capacity(members.len());
     for member in &*members {
         let reference = member.get("$ref").and_then(Value::as_str);
         let id = match (member.get("value").and_then(Value::as_str), reference) {
@@ -351,9 +337,7 @@ fn judge_members(
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));
         }
-        if !ids.iter().any(|known| known == id) {
-            ids.push(id.to_owned());
-        }
+        ids.insert(id.to_owned());
     }
     *members = ids.into_iter().map(|id| serde_json::json!({ "value": id })).collect();
     Ok(())

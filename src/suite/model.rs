@@ -248,6 +248,8 @@ pub struct Step {
     /// The operations of a PatchOp; the envelope is added.
     #[serde(default, deserialize_with = "some_value")]
     pub operations: Option<Value>,
+    /// The operations of a BulkRequest; the envelope is added.
+    pub bulk: Option<BulkMake>,
     /// The body of `send` as text, whatever it is.
     pub raw: Option<String>,
     /// Action: a query of an endpoint.
@@ -291,6 +293,8 @@ pub enum Payload<'a> {
     Make(&'a Make),
     /// The operations of a PatchOp.
     Operations(&'a Value),
+    /// The operations of a BulkRequest.
+    Bulk(&'a BulkMake),
     /// Text, whatever it is.
     Raw(&'a str),
 }
@@ -331,6 +335,9 @@ impl Step {
         }
         if let Some(operations) = &self.operations {
             payloads.push(("operations", Payload::Operations(operations)));
+        }
+        if let Some(bulk) = &self.bulk {
+            payloads.push(("bulk", Payload::Bulk(bulk)));
         }
         if let Some(raw) = &self.raw {
             payloads.push(("raw", Payload::Raw(raw)));
@@ -413,6 +420,53 @@ pub struct Make {
     /// Whether the operator's template and the server's required attributes are filled in.
     #[serde(default)]
     pub template: bool,
+}
+
+/// A BulkRequest (RFC 7644 section 3.7) built from its operations. What is wrong on purpose may stand in them, too.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkMake {
+    /// How many errors end the job.
+    #[serde(default, rename = "failOnErrors", deserialize_with = "some_value")]
+    pub fail_on_errors: Option<Value>,
+    /// The operations, in order.
+    pub operations: Vec<BulkStep>,
+    /// Makes the message larger than the service provider says it takes.
+    pub exceeds: Option<BulkLimit>,
+}
+
+/// One operation of a BulkRequest. At most one of `data`, `make` and `patch`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkStep {
+    /// The method.
+    pub method: Option<String>,
+    /// The path; each `${…}` is percent-encoded as one segment.
+    pub path: Option<String>,
+    /// The name that other operations refer to it by.
+    #[serde(rename = "bulkId")]
+    pub bulk_id: Option<String>,
+    /// The version that the resource has to have.
+    pub version: Option<String>,
+    /// The data, word for word.
+    #[serde(default, deserialize_with = "some_value")]
+    pub data: Option<Value>,
+    /// The data, built from something that is there.
+    pub make: Option<Make>,
+    /// The operations of a PatchOp as the data; the envelope is added.
+    #[serde(default, deserialize_with = "some_value")]
+    pub patch: Option<Value>,
+}
+
+/// A limit of Bulk that ServiceProviderConfig says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum BulkLimit {
+    /// The last operation is repeated until there is one more than `maxOperations`.
+    #[serde(rename = "maxOperations")]
+    MaxOperations,
+    /// Blanks are added until there is one byte more than `maxPayloadSize`.
+    #[serde(rename = "maxPayloadSize")]
+    MaxPayloadSize,
 }
 
 /// What `becomes` compares with: a resource as it should be now.
@@ -754,6 +808,12 @@ pub enum Capability {
     Filter,
     /// Changing passwords.
     ChangePassword,
+    /// A limit of the operations of a Bulk request that can be exceeded with good grace.
+    #[serde(rename = "bulk.maxOperations")]
+    BulkMaxOperations,
+    /// A limit of the size of a Bulk request that can be exceeded with good grace.
+    #[serde(rename = "bulk.maxPayloadSize")]
+    BulkMaxPayloadSize,
     /// Sorting.
     Sort,
     /// Entity tags.
@@ -782,6 +842,8 @@ pub enum Capability {
 pub const CAPABILITIES: &[(&str, Capability)] = &[
     ("patch", Capability::Patch),
     ("bulk", Capability::Bulk),
+    ("bulk.maxOperations", Capability::BulkMaxOperations),
+    ("bulk.maxPayloadSize", Capability::BulkMaxPayloadSize),
     ("filter", Capability::Filter),
     ("change-password", Capability::ChangePassword),
     ("sort", Capability::Sort),
@@ -849,6 +911,9 @@ pub struct Capture {
     pub path: Option<String>,
     /// A header.
     pub header: Option<String>,
+    /// Whether it is the location of a resource, which the name then stands for.
+    #[serde(default)]
+    pub resource: bool,
 }
 
 /// How long an expectation may take to come true.

@@ -37,6 +37,10 @@ pub struct Answer {
     pub summary: String,
 }
 
+/// Limits of Bulk beyond these are left alone: the request that exceeds them would be a burden.
+const HUGE_OPERATIONS: u64 = 10_000;
+const HUGE_PAYLOAD: u64 = 10 << 20;
+
 impl Answer {
     /// The JSON of a 200.
     pub fn success(&self) -> Option<&Value> {
@@ -271,6 +275,8 @@ fn other(
         Capability::Schemas => readable("/Schemas", &discovery.schemas),
         Capability::Users => endpoint("User", names::USER, discovery, discovery.users.as_ref(), schemas),
         Capability::Groups => endpoint("Group", names::GROUP, discovery, discovery.groups.as_ref(), schemas),
+        Capability::BulkMaxOperations => bulk_limit(config, "maxOperations", HUGE_OPERATIONS),
+        Capability::BulkMaxPayloadSize => bulk_limit(config, "maxPayloadSize", HUGE_PAYLOAD),
         Capability::PageCursor | Capability::PageIndex => {
             let member = if capability == Capability::PageCursor { "cursor" } else { "index" };
             // RFC 9865 section 4: absent, paging is by index, as RFC 7644 has it.
@@ -297,6 +303,21 @@ fn other(
         },
         // The rest are features of the configuration, which `feature` has taken.
         _ => claim(false, "nothing is known about it".to_owned()),
+    }
+}
+
+/// A limit of Bulk, where Bulk is supported and the limit is known and not too large to be exceeded.
+fn bulk_limit(config: Option<&Value>, name: &str, huge: u64) -> Claim {
+    let claim = |supported: bool, evidence: String| Claim { supported, assumed: false, evidence };
+    let bulk = config.and_then(|config| config.get("bulk"));
+    if bulk.and_then(|bulk| bulk.get("supported")).and_then(Value::as_bool) != Some(true) {
+        return claim(false, "bulk is not supported".to_owned());
+    }
+    let path = format!("ServiceProviderConfig.bulk.{name}");
+    match bulk.and_then(|bulk| bulk.get(name)).and_then(Value::as_u64) {
+        None | Some(0) => claim(false, format!("{path} says no limit")),
+        Some(limit) if limit > huge => claim(false, format!("{path} = {limit}, too much to be exceeded")),
+        Some(limit) => claim(true, format!("{path} = {limit}")),
     }
 }
 

@@ -115,6 +115,7 @@ impl Target {
                 url: self.masks.text(wire.url.as_str()),
                 path: self.masks.text(&wire.below),
                 endpoint: wire.endpoint.clone(),
+                auth: wire.auth,
                 headers: wire.shown.clone(),
                 body: wire.body.as_ref().map(|body| self.masked(body.clone())),
             },

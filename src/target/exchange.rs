@@ -13,6 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::suite::model::Auth;
+
 /// The number of an exchange within its run, in the order in which requests were made, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ExchangeId(pub u64);
@@ -68,6 +70,8 @@ pub struct Request {
     pub path: String,
     /// The path with ids replaced, such as `/Users/{id}`: what findings are grouped by.
     pub endpoint: String,
+    /// Whose credentials were sent; [`Auth::None`] also where a header of the case stood in for them.
+    pub auth: Auth,
     /// The headers in the order sent. Values that hold credentials read `***`.
     pub headers: Vec<(String, String)>,
     /// The body, credentials masked.

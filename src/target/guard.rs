@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::failure::shorten;
+use crate::scim::bulk::REFERENCE;
 
 /// What a step may do beyond the rule. Nothing by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -400,7 +401,10 @@ fn bulk(
         };
         let touch = classify(inner.method, inner.path, endpoints);
         match &touch {
-            Touch::Write { id, .. } if id.starts_with("bulkId:") => {}
+            // What the job itself makes is ours.
+            Touch::Write { id, .. } if id.starts_with(REFERENCE) => {
+                no_foreign_reference(&inner, &operation.method, ownership)?;
+            }
             Touch::Bulk => {
                 return Err(Refusal::NotPermitted {
                     method: operation.method.clone(),
@@ -635,6 +639,7 @@ mod tests {
         );
         for refused in [
             json!([{"method": "DELETE", "path": "/Users/theirs"}]),
+            json!([{"method": "PUT", "path": "/Groups/bulkId:a", "data": {"members": [{"value": "theirs"}]}}]),
             json!([{"method": "POST", "path": "/Users"}, {"METHOD": "delete", "path": "/Users/never-seen"}]),
             json!([{"method": "DELETE", "path": "/Users"}]),
             json!([{"method": "POST", "path": "/Bulk", "data": {}}]),

@@ -38,4 +38,5 @@ pub use options::{Limits, TargetOptions};
 pub use pace::Rate;
 pub use probe::{Probe, ProbeError};
 pub use request::{Created, RequestPlan, Sent, resource_path};
+pub(crate) use settle::id_in;
 pub use setup::TargetError;

@@ -14,6 +14,7 @@ use super::ledger::{Intent, OwnedResource};
 use super::ownership::{Moment, identifier};
 use super::request::Created;
 use super::wire::Wire;
+use crate::scim::bulk::{BulkResponse, BulkResult, REFERENCE};
 
 /// A resource that a create is answered with, and that says it was created longer ago than any difference of
 /// clocks and time zones explains, was there before.
@@ -227,29 +228,91 @@ impl Target {
         purpose: Purpose,
     ) -> Vec<Arc<Exchange>> {
         let mut also = Vec::new();
+        match exchange.response().map(|response| response.status) {
+            Some(200..=299) => {}
+            // Refused as a whole.
+            Some(400..=499 | 501) => {
+                intents.iter().for_each(|intent| self.close_intent(intent));
+                return also;
+            }
+            Some(_) => {
+                intents
+                    .iter()
+                    .filter(|intent| intent.value.is_none())
+                    .for_each(|intent| self.close_intent(intent));
+                return also;
+            }
+            None => {
+                if exchange.answer.as_ref().is_err_and(never_left) {
+                    intents.iter().for_each(|intent| self.close_intent(intent));
+                }
+                return also;
+            }
+        }
         let asked = bulk_operations(exchange.request.body.as_deref().unwrap_or_default());
         let endpoints = self.endpoint_names();
-        let creates = asked.iter().filter(|operation| {
-            matches!(classify(&operation.method, &operation.path, &endpoints), Touch::Create { .. })
-        });
-        let answered: Vec<&Value> = exchange
-            .json()
-            .and_then(|body| body.get("Operations"))
-            .and_then(Value::as_array)
-            .map(|operations| operations.iter().collect())
-            .unwrap_or_default();
-        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        for (intent, operation) in intents.iter().zip(creates) {
-            let Some(bulk_id) = &operation.bulk_id else { continue };
-            let answer = answered.iter().find(|answer| text(answer, "bulkId").as_ref() == Some(bulk_id));
-            let location = answer.and_then(|answer| text(answer, "location"));
-            if let Some(id) = location.and_then(|location| id_in(&location, &intent.endpoint)) {
-                let (_, read_back) =
-                    self.claim(intent, &intent.endpoint, id, moment, None, 201, purpose).await;
-                also.extend(read_back);
+        let answered =
+            exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default();
+        let in_order = asked.len() == answered.operations.len();
+        let mut intents = intents.iter();
+        for (index, operation) in asked.iter().enumerate() {
+            let touch = classify(&operation.method, &operation.path, &endpoints);
+            let named = operation.bulk_id.as_deref();
+            let result = answered
+                .operations
+                .iter()
+                .find(|result| named.is_some() && result.bulk_id.as_deref() == named)
+                .or_else(|| answered.operations.get(index).filter(|_| in_order));
+            match touch {
+                Touch::Create { .. } => {
+                    let Some(intent) = intents.next() else { break };
+                    also.extend(self.settle_result(intent, result, moment, purpose).await);
+                }
+                Touch::Write { endpoint, id } => {
+                    let succeeded =
+                        result.and_then(|it| it.status).is_some_and(|it| (200..300).contains(&it));
+                    if succeeded && operation.method.eq_ignore_ascii_case("DELETE") {
+                        self.drop_owned(&endpoint, &id);
+                    } else if succeeded
+                        && !id.starts_with(REFERENCE)
+                        && !self.state().register.owns(&endpoint, &id)
+                    {
+                        self.take(&endpoint, &id, &self.resource_type(&endpoint), &exchange.origin);
+                    }
+                }
+                _ => {}
             }
         }
         also
+    }
+
+    /// What became of one create of a Bulk request. Without a result that says so, it may have been done.
+    async fn settle_result(
+        &self,
+        intent: &Intent,
+        result: Option<&BulkResult>,
+        moment: Moment,
+        purpose: Purpose,
+    ) -> Option<Arc<Exchange>> {
+        if result.and_then(|result| result.status).is_some_and(|status| (400..500).contains(&status)) {
+            self.close_intent(intent);
+            return None;
+        }
+        let location = result.and_then(|result| result.location.as_deref());
+        let shown = result.and_then(|result| result.response.as_ref());
+        let id = location
+            .and_then(|location| id_in(location, &intent.endpoint))
+            .or_else(|| shown.and_then(identifier));
+        match id {
+            Some(id) => self.claim(intent, &intent.endpoint, id, moment, None, 201, purpose).await.1,
+            None => {
+                // The clean-up looks for it, if there is something to look for.
+                if intent.value.is_none() {
+                    self.close_intent(intent);
+                }
+                None
+            }
+        }
     }
 
     /// Notes what an allowed write did to what is ours.
@@ -347,7 +410,7 @@ fn is_old(resource: &Value) -> bool {
 }
 
 /// The id at the end of a location, if it is one of that endpoint's.
-fn id_in(location: &str, endpoint: &str) -> Option<String> {
+pub(crate) fn id_in(location: &str, endpoint: &str) -> Option<String> {
     let path = location.split(['?', '#']).next()?.trim_end_matches('/');
     let (before, id) = path.rsplit_once('/')?;
     let fits = before.to_ascii_lowercase().ends_with(&endpoint.trim_end_matches('/').to_ascii_lowercase());

@@ -25,6 +25,7 @@ pub(super) struct Wire {
     pub(super) body: Option<Bytes>,
     pub(super) origin: String,
     pub(super) endpoint: String,
+    pub(super) auth: Auth,
     pub(super) impatient: bool,
 }
 
@@ -116,6 +117,7 @@ impl Target {
             body: plan.body.clone(),
             origin: plan.origin.clone(),
             endpoint,
+            auth: if overridden { Auth::None } else { plan.auth },
             impatient: plan.impatient,
         })
     }

@@ -10,7 +10,7 @@ use scimspec::profile::Profile;
 use scimspec::requirement::Catalogue;
 use scimspec::run::board::Board;
 use scimspec::run::{self, Observer, Shared, Templates};
-use scimspec::server::{self, Fault, ServerOptions};
+use scimspec::server::{self, Fault, ServerOptions, Variant};
 use scimspec::suite::fresh::{Generator, Patterns};
 use scimspec::suite::load::Library;
 use scimspec::suite::model::Permission;
@@ -49,6 +49,8 @@ pub struct Trial<'a> {
     pub cases: Vec<String>,
     /// The defects of the server.
     pub faults: Vec<Fault>,
+    /// The legal answers that the server gives instead of its own.
+    pub variants: Vec<Variant>,
     /// How disputed spots are read.
     pub reading: Reading,
     /// Whether nothing may be written.
@@ -66,6 +68,7 @@ impl<'a> Trial<'a> {
             profile,
             cases: Vec::new(),
             faults: Vec::new(),
+            variants: Vec::new(),
             reading: Reading::Lenient,
             read_only: false,
             jobs: 4,
@@ -83,12 +86,16 @@ impl<'a> Trial<'a> {
     }
 
     async fn run_here(&self) -> Result<Ran, ProbeError> {
-        let server = server::start(ServerOptions { faults: self.faults.clone(), ..ServerOptions::default() })
-            .await
-            .expect("a port is free");
+        let options = ServerOptions {
+            faults: self.faults.clone(),
+            variants: self.variants.clone(),
+            ..ServerOptions::default()
+        };
+        let server = server::start(options).await.expect("a port is free");
         let generator = Generator::new(MARK, SEED, Patterns::default());
         let target = Target::new(TargetOptions {
             auth: Credentials::bearer(server.token()).expect("the server's own token"),
+            second: Some(Credentials::bearer(server.second_token()).expect("the server's own token")),
             limits: Limits {
                 request: Duration::from_secs(10),
                 repeats: 2,

@@ -252,8 +252,6 @@ pub fn excuse(fault: &str) -> Option<&'static str> {
 /// Faults that break a must and that no case fails on, each with the reason.
 pub const EXCUSES: &[(&str, &str)] = &[
     ("accept-refused", "the probe is refused too, and the run ends with that"),
-    ("bulk-swallowed", "no case sends bulk requests yet"),
-    ("service-config-claims-bulk", "no case sends bulk requests yet"),
     ("max-results-exceeded", "no check compares a page with a captured number"),
     ("member-references-missing", "$ref and type are optional (AMB-26)"),
     ("slow-users", "it breaks no requirement; clients with a short time-out are hurt"),
@@ -267,6 +265,12 @@ pub fn leniency(fault: &str) -> Option<&'static str> {
 
 /// Faults that break a must and that cases only warn of or take note of, each with the reason: mostly a dispute.
 const LENIENCIES: &[(&str, &str)] = &[
+    ("bulk-ids-not-unique", "what becomes of a bulkId that is there twice is open (AMB-121)"),
+    ("bulk-location-relative", "a relative location resolves all the same (AMB-127)"),
+    ("bulk-path-references-unknown", "the RFC does not speak of references in paths (AMB-122)"),
+    ("bulk-post-needs-no-bulk-id", "nothing is lost but the name of the result (AMB-121)"),
+    ("bulk-status-number", "the RFC's examples contradict its text (AMB-120)"),
+    ("bulk-version-of-result-wrong", "the version may change by other operations of the job"),
     ("create-read-only-refused", "nothing wrong is stored, and the client is told (AMB-92)"),
     ("delete-of-member-leaves-it", "whether the entry goes with the user is open (AMB-34)"),
     ("discovery-paging-applied", "providers with many schemas page them (AMB-41)"),

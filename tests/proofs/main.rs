@@ -25,6 +25,7 @@ use std::sync::{LazyLock, Mutex};
 
 use common::{Ran, Trial, everything};
 use faults::{Killers, Sighting};
+use scimspec::judge::History;
 use scimspec::judge::rules::{Definitions, RULES, RuleContext};
 use scimspec::outcome::{Level, Reading, Verdict};
 use scimspec::run::Observed;
@@ -74,11 +75,13 @@ fn alter_all(reading: Reading) -> Altered {
     let ran = trial.run().expect("the server can be probed");
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);
+    let history = History::of(ran.exchanges.iter().map(AsRef::as_ref));
     let context = RuleContext {
         level: Level::Must,
         spec: &[],
         place: None,
         definitions: &definitions,
+        history: &history,
         capabilities: &ran.probe.capabilities,
         reading,
         mutes: &mutes,

@@ -143,6 +143,16 @@ fn alterations(rule: &str) -> &'static [Named] {
                 }
             })
         })],
+        "filter-rows-match" => &[("rows of somebody else", |it| {
+            // Only where the whole filter is this one comparison is every other name none that matches.
+            let (_, filter) = it.request.path.split_once("filter=userName%20eq%20%22")?;
+            // A projection is judged by what was read before.
+            let filter = filter.strip_suffix("%22").filter(|rest| !rest.contains('&'))?;
+            (rows(it) > 0 && !filter.contains("%20"))
+                .then(|| each(it, |resource| set_member(resource, "userName", json!("altered"))))
+                .flatten()
+        })],
+        "filter-finds-all" => &[("nothing found", |it| alter::rows(it, Vec::clear))],
         "schemas-present" => &[
             ("no schemas", |it| each(it, |resource| drop(resource.shift_remove("schemas")))),
             ("empty", |it| each(it, |resource| set_member(resource, "schemas", json!([])))),

@@ -9,10 +9,12 @@
 //! | `http` | status, headers, media type, whether there is a body |
 //! | `error` | SCIM errors |
 //! | `list` | ListResponses |
+//! | `filter` | ListResponses against the filter that was asked for |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
 
 mod error;
+mod filter;
 mod http;
 mod list;
 mod resource;
@@ -34,6 +36,7 @@ use crate::suite::model::{Capability, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, Response};
 
 use super::context::Claims;
+use super::history::History;
 
 /// What [`judge_all`] has to know beside the exchanges.
 pub struct RuleContext<'a> {
@@ -45,6 +48,8 @@ pub struct RuleContext<'a> {
     pub place: Option<&'a Place>,
     /// The service provider's resource types, with the core ones where it shows none.
     pub definitions: &'a Definitions,
+    /// What the run showed of the resources that it created.
+    pub history: &'a History<'a>,
     /// What the service provider claims.
     pub capabilities: &'a dyn Claims,
     /// Which reading of the RFCs applies.
@@ -58,6 +63,7 @@ pub struct View<'a> {
     capabilities: &'a dyn Claims,
     reading: Reading,
     definitions: &'a Definitions,
+    history: &'a History<'a>,
 }
 
 impl View<'_> {
@@ -67,6 +73,7 @@ impl View<'_> {
             capabilities: context.capabilities,
             reading: context.reading,
             definitions: context.definitions,
+            history: context.history,
         }
     }
 
@@ -171,6 +178,8 @@ pub static RULES: &[Rule] = &[
     list::LIST_SHAPE,
     list::LIST_ARITHMETIC,
     list::LIST_NO_REPEATS,
+    filter::FILTER_ROWS_MATCH,
+    filter::FILTER_FINDS_ALL,
     resource::SCHEMAS_PRESENT,
     resource::ID_PRESENT,
     resource::ID_STABLE,

@@ -21,6 +21,16 @@ enum Say {
 }
 
 fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>) {
+    say_after(name, exchange, reading, &History::default())
+}
+
+/// What a rule says with what the run showed besides.
+fn say_after(
+    name: &str,
+    exchange: &Exchange,
+    reading: Reading,
+    history: &History<'_>,
+) -> (Say, Vec<Finding>) {
     static DEFINITIONS: std::sync::LazyLock<Definitions> =
         std::sync::LazyLock::new(|| Definitions::of(SchemaSet::core()));
     let mutes = BTreeMap::new();
@@ -29,6 +39,7 @@ fn say(name: &str, exchange: &Exchange, reading: Reading) -> (Say, Vec<Finding>)
         spec: &[],
         place: None,
         definitions: &DEFINITIONS,
+        history,
         capabilities: &AllBut(&[]),
         reading,
         mutes: &mutes,
@@ -825,6 +836,7 @@ fn equal_findings_are_one_with_several_exchanges() {
         spec: &spec,
         place: None,
         definitions: &definitions,
+        history: &History::default(),
         capabilities: &AllBut(&[]),
         reading: Reading::Lenient,
         mutes: &mutes,
@@ -892,4 +904,137 @@ proptest! {
             say(rule.name, &answered, Reading::Strict);
         }
     }
+}
+
+/// What a run showed before: two users created for all cases, and a list of both.
+fn shown_before() -> Vec<Exchange> {
+    let bob = with(with(user("2"), "/userName", json!("bob")), "/emails", Value::Null);
+    let mut told = vec![
+        exchange("POST", "/Users", 201, user("1")),
+        exchange("POST", "/Users", 201, user("2")),
+        exchange("GET", "/Users", 200, list(vec![user("1"), bob])),
+    ];
+    for (index, exchange) in told.iter_mut().enumerate() {
+        exchange.id = ExchangeId(index as u64 + 1);
+        exchange.origin = "population".to_owned();
+        exchange.started -= chrono::TimeDelta::seconds(60 - index as i64);
+    }
+    told
+}
+
+/// A query of Users by a filter.
+fn filtered(filter: &str, rows: Vec<Value>) -> Exchange {
+    let encoded = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
+    exchange("GET", &format!("/Users?filter={encoded}"), 200, list(rows))
+}
+
+#[test]
+fn rows_are_judged_by_the_filter() {
+    let ann = r#"userName eq "Ann@example.com""#;
+    let stranger = || with(user("9"), "/userName", json!("zoe"));
+    let search = |rows| with_request(exchange("POST", "/.search", 200, list(rows)), &json!({"filter": ann}));
+    check(
+        "filter-rows-match",
+        vec![
+            ("the one that matches", filtered(ann, vec![user("1")]), Say::Held),
+            ("nobody", filtered(ann, Vec::new()), Say::Silent),
+            ("a stranger who matches", filtered(ann, vec![with(user("9"), "/title", json!("x"))]), Say::Held),
+            ("somebody else", filtered(ann, vec![user("1"), stranger()]), Say::Fails),
+            ("by .search at the root", search(vec![stranger()]), Say::Fails),
+            ("one that is found there", search(vec![user("1")]), Say::Held),
+            ("a filter that nobody can read", filtered("userName eq", vec![stranger()]), Say::Silent),
+            ("ne on an absent attribute", filtered(r#"title ne "x""#, vec![stranger()]), Say::Silent),
+            ("not on an absent attribute", filtered(r#"not (title eq "x")"#, vec![stranger()]), Say::Held),
+            (
+                "two filters",
+                exchange("GET", "/Users?filter=title%20pr&filter=id%20pr", 200, list(vec![stranger()])),
+                Say::Silent,
+            ),
+            ("a plus", exchange("GET", "/Users?filter=title+pr", 200, list(vec![stranger()])), Say::Silent),
+            (
+                "a projection",
+                exchange(
+                    "GET",
+                    "/Users?filter=title%20pr&attributes=id",
+                    200,
+                    list(vec![json!({"id": "9"})]),
+                ),
+                Say::Silent,
+            ),
+            ("an error", exchange("GET", "/Users?filter=title%20pr", 400, error(400, None)), Say::Silent),
+            (
+                "discovery",
+                exchange("GET", "/Schemas?filter=title%20pr", 200, list(vec![stranger()])),
+                Say::Silent,
+            ),
+        ],
+    );
+    let told = shown_before();
+    let history = History::of(&told);
+    let broken = filtered(r#"userName pr and not (emails[type eq "work"])"#, vec![user("1"), stranger()]);
+    let (said, findings) = say_after("filter-rows-match", &broken, Reading::Lenient, &history);
+    assert_eq!((said, findings.len()), (Say::Fails, 1), "{findings:#?}");
+    assert!(
+        findings[0].message.contains("(2 such rows)") && findings[0].message.contains("ann@home.example"),
+        "{}",
+        findings[0].message
+    );
+    assert!(
+        findings[0].message.ends_with("so not (emails[type eq \"work\"]) is false (2 such rows)"),
+        "{}",
+        findings[0].message
+    );
+    // What a stranger's resource holds stays out of the report.
+    let broken =
+        filtered(r#"title pr and userName eq "x""#, vec![with(stranger(), "/title", json!("Secret"))]);
+    let (_, findings) = say_after("filter-rows-match", &broken, Reading::Lenient, &history);
+    let text = format!("{findings:?}");
+    assert!(text.contains("row '9'") && !text.contains("Secret") && !text.contains("zoe"), "{text}");
+    // A resource that was changed may stand in a list that an index has not caught up with.
+    let mut told = told;
+    told.push(exchange("PATCH", "/Users/1", 204, Value::Null));
+    told[3].id = ExchangeId(4);
+    told[3].started -= chrono::TimeDelta::seconds(30);
+    let history = History::of(&told);
+    let changed = filtered(r#"userName eq "old""#, vec![user("1")]);
+    assert_eq!(say_after("filter-rows-match", &changed, Reading::Lenient, &history).0, Say::Silent);
+}
+
+#[test]
+fn known_resources_are_found() {
+    let told = shown_before();
+    let history = History::of(&told);
+    let say = |exchange: &Exchange| say_after("filter-finds-all", exchange, Reading::Lenient, &history);
+    let ann = r#"emails.type eq "home""#;
+    assert_eq!(say(&filtered(ann, vec![user("1")])).0, Say::Held);
+    let (said, findings) = say(&filtered(ann, Vec::new()));
+    assert_eq!((said, findings.len()), (Say::Fails, 1));
+    assert_eq!(
+        findings[0].message,
+        "GET /Users: the list lacks the resource '1', which matches the filter emails.type eq \"home\": emails.type \
+         eq \"home\" is true, since emails.type is \"work\", \"home\""
+    );
+    assert_eq!(findings[0].requirements, ["RFC7644-3.4.2.2-06"]);
+    let (_, findings) = say(&filtered(r#"not (emails.type eq "work")"#, Vec::new()));
+    assert_eq!(findings[0].requirements, ["RFC7644-3.4.2.2-22"]);
+    assert!(
+        findings[0]
+            .message
+            .ends_with("since emails.type is unassigned, so not (emails.type eq \"work\") is true")
+    );
+    // A page, a projection that shows the id, an open question, and a run that knows nothing.
+    let mut page = filtered(ann, Vec::new());
+    if let Ok(response) = &mut page.answer {
+        response.body = Body::whole(with(list(Vec::new()), "/totalResults", json!(7)).to_string().into());
+    }
+    assert_eq!(say(&page).0, Say::Silent);
+    let query = "/Users?attributes=id&filter=emails.type%20eq%20%22home%22";
+    assert_eq!(say(&exchange("GET", query, 200, list(vec![json!({"id": "1"})]))).0, Say::Held);
+    assert_eq!(say(&exchange("GET", query, 200, list(Vec::new()))).0, Say::Fails);
+    let second = format!("{query}&startIndex=2");
+    assert_eq!(say(&exchange("GET", &second, 200, list(Vec::new()))).0, Say::Silent);
+    assert_eq!(say(&filtered(r#"title ne "x""#, Vec::new())).0, Say::Silent);
+    let nobody =
+        say_after("filter-finds-all", &filtered(ann, Vec::new()), Reading::Lenient, &History::default());
+    assert_eq!(nobody.0, Say::Silent);
 }

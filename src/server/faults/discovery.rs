@@ -136,6 +136,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576 }),
                 );
             }
+            if *seen.endpoint == Endpoint::Bulk {
+                refuse(answer, StatusCode::NOT_IMPLEMENTED, None, "there are no bulk operations");
+            }
         })],
     ),
     fault(

@@ -206,11 +206,17 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "bulk-swallowed",
         &["DEF-025"],
-        "Bulk, which is not supported, answers 200 without doing anything.",
+        "ServiceProviderConfig says that bulk is not supported, and Bulk answers 200 without doing anything.",
         "clients whose whole job is lost in silence",
         &["RFC7644-3.12-17", "RFC7643-5-24"],
         &[At(|seen, answer| {
-            if *seen.endpoint == Endpoint::Bulk && answer.status == StatusCode::NOT_IMPLEMENTED {
+            if *seen.endpoint == Endpoint::ServiceProviderConfig
+                && let Some(config) = object(answer)
+            {
+                let none = json!({ "supported": false, "maxOperations": 0, "maxPayloadSize": 0 });
+                config.insert("bulk".to_owned(), none);
+            }
+            if *seen.endpoint == Endpoint::Bulk {
                 let body = json!({ "schemas": [crate::scim::names::BULK_RESPONSE], "Operations": [] });
                 *answer = Answer::json(StatusCode::OK, body);
             }

@@ -267,6 +267,20 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "accept-html-answers-html",
+        &["DEF-014"],
+        "A request that accepts text/html only gets a page instead of SCIM or 406.",
+        "people who look with a browser, and clients that take any 200 for a resource",
+        &["RFC9110-12.5.1-01"],
+        &[At(|_, answer| {
+            if answer.status == StatusCode::NOT_ACCEPTABLE {
+                answer.status = StatusCode::OK;
+                answer.set_header(CONTENT_TYPE, "text/html");
+                answer.content = Content::Raw(Bytes::from_static(b"<html><body>SCIM</body></html>"));
+            }
+        })],
+    ),
+    fault(
         "trailing-slash-answers-404",
         &["DEF-017"],
         "/Users/?filter=… is answered with 404.",

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::ServerOptions;
 use super::super::auth::Credentials;
-use super::super::fault::{Fault, FaultEntry, Memory, Rewrite};
+use super::super::fault::{Fault, FaultEntry, Rewrite};
 use super::super::generate;
 use super::super::message::{Content, Request};
 use super::*;
@@ -154,7 +154,7 @@ proptest! {
     #[test]
     fn all_ways_to_a_page_lead_to_the_same(store in generate::store(), queries in proptest::collection::vec(asked(), 1..6)) {
         let (fast, slow) = (service(Vec::new()), service(vec![Fault::of(&IDLE)]));
-        let mut state = State { store, memory: Memory::default() };
+        let mut state = State::new(store);
         for asked in queries {
             let page = asked.of(&fast, &mut state);
             prop_assert_eq!(&page, &asked.of(&slow, &mut state), "{:?}", asked);
@@ -185,7 +185,7 @@ proptest! {
 #[test]
 fn a_walk_meets_everybody_who_stays_once() {
     let service = service(Vec::new());
-    let mut state = State { store: generate::empty_store(), memory: Memory::default() };
+    let mut state = State::new(generate::empty_store());
     let add = |store: &mut Store, name: String| {
         let user = serde_json::json!({ "userName": name });
         store.insert(name, Kind::User, user.as_object().cloned().unwrap(), None);

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires, Step,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires,
+    Step,
 };
 use super::super::nearest::suggestion;
 use super::expectation::{self, Place};
@@ -317,7 +318,12 @@ impl<'l> Walk<'_, '_, 'l> {
         for (name, capture) in &step.capture {
             let path = at(&format!("capture.{name}"));
             self.capture(&path, capture);
-            names.add(self.report, name, Kind::Capture, &path, &condition);
+            let kind = if capture.resource {
+                Kind::Step { resource: true, body: false, operations: false }
+            } else {
+                Kind::Capture
+            };
+            names.add(self.report, name, kind, &path, &condition);
         }
     }
 
@@ -425,8 +431,49 @@ impl<'l> Walk<'_, '_, 'l> {
             Payload::Operations(operations) => {
                 names.value(self.report, &format!("{path}.operations"), operations, condition);
             }
+            Payload::Bulk(bulk) => self.bulk(names, &format!("{path}.bulk"), bulk, condition),
             Payload::Raw(raw) => names.text(self.report, &format!("{path}.raw"), raw, condition),
             Payload::Make(make) => self.make(names, &format!("{path}.make"), make, condition),
+        }
+    }
+
+    fn bulk(&mut self, names: &Names<'_>, path: &str, bulk: &BulkMake, condition: &Condition) {
+        let BulkMake { fail_on_errors, operations, exceeds } = bulk;
+        if let Some(count) = fail_on_errors {
+            names.value(self.report, &format!("{path}.failOnErrors"), count, condition);
+        }
+        if operations.is_empty() && exceeds.is_some() {
+            self.report.key_error(&format!("{path}.exceeds"), "there is no operation to repeat", None);
+        }
+        for (index, operation) in operations.iter().enumerate() {
+            let at = |key: &str| format!("{path}.operations[{index}].{key}");
+            let texts = [
+                ("method", &operation.method),
+                ("path", &operation.path),
+                ("bulkId", &operation.bulk_id),
+                ("version", &operation.version),
+            ];
+            for (key, text) in texts {
+                if let Some(text) = text {
+                    names.text(self.report, &at(key), text, condition);
+                }
+            }
+            let sources = [
+                ("data", operation.data.is_some()),
+                ("make", operation.make.is_some()),
+                ("patch", operation.patch.is_some()),
+            ];
+            if sources.iter().filter(|(_, present)| *present).count() > 1 {
+                one_of(self.report, &format!("{path}.operations[{index}]"), &sources);
+            }
+            for (key, value) in [("data", &operation.data), ("patch", &operation.patch)] {
+                if let Some(value) = value {
+                    names.value(self.report, &at(key), value, condition);
+                }
+            }
+            if let Some(make) = &operation.make {
+                self.make(names, &at("make"), make, condition);
+            }
         }
     }
 
@@ -476,7 +523,7 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn capture(&mut self, path: &str, capture: &Capture) {
-        let Capture { path: json_path, header } = capture;
+        let Capture { path: json_path, header, resource: _ } = capture;
         one_of(self.report, path, &[("path", json_path.is_some()), ("header", header.is_some())]);
         if let Some(json_path) = json_path {
             expectation::json_path(self.report, &format!("{path}.path"), json_path);
@@ -512,6 +559,7 @@ fn has_payload(step: &Step) -> Option<&'static str> {
         ("body", step.body.is_some()),
         ("make", step.make.is_some()),
         ("operations", step.operations.is_some()),
+        ("bulk", step.bulk.is_some()),
         ("raw", step.raw.is_some()),
     ];
     all.into_iter().find(|(_, present)| *present).map(|(key, _)| key)

@@ -1,8 +1,7 @@
-//! The vectors under `fixtures/vectors/` hold for the reading of SCIM in `scimspec::scim`: each with its
-//! preferred outcome, but for those that are listed here by name, which take one that is accepted too.
+//! The vectors hold for the reading of SCIM in `scimspec::scim`: each with its preferred outcome, but for those that
+//! are listed here by name, which take one that is accepted too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use scimspec::scim::compare::{CompareOptions, differences};
 use scimspec::scim::definition::ResourceDefinition;
@@ -15,40 +14,11 @@ use scimspec::scim::schema::SchemaSet;
 use scimspec::scim::{filter, names};
 use serde_json::{Value, json};
 
-fn read(name: &str) -> Value {
-    let path = format!("{}/fixtures/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(&path).unwrap();
-    let options = serde_saphyr::options! {
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-    };
-    serde_saphyr::from_str_with_options(&text, options).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
-    value[member].as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member].as_str().unwrap_or_else(|| panic!("{member} in {value}"))
-}
-
-fn set(values: &[Value]) -> BTreeSet<String> {
-    values.iter().map(|it| it.as_str().unwrap().to_owned()).collect()
-}
+use super::{list, read, set, text};
 
 /// Puts ids and instants for the `{{…}}` of the vectors.
 fn substituted(text: &str) -> String {
-    let mut text = text
-        .replace("{{T0}}", "2026-01-01T00:00:00Z")
-        .replace("{{T0+05:30}}", "2026-01-01T05:30:00+05:30")
-        .replace("{{T1-08:00}}", "2026-01-01T16:00:00-08:00");
-    for key in ["u1", "u2", "u3", "u4", "u5", "u6", "g1", "g2", "a", "b", "c", "g"] {
-        text = text.replace(&format!("{{{{{key}.id}}}}"), &format!("id-of-{key}"));
-    }
-    assert!(!text.contains("{{"), "{text}");
-    text
+    super::substituted(text, &|key| Some(format!("id-of-{key}")), &super::Instants::FIXED)
 }
 
 fn substituted_value(value: &Value) -> Value {
@@ -274,7 +244,7 @@ fn is_met(expected: &Value, outcome: &Patched, initial: &Value, definition: &Res
 /// Accepted, but not preferred: a `replace` without value is invalidSyntax to us, as an `add` without value is.
 const PATCH_VECTORS_NOT_PREFERRED: [&str; 1] = ["PV-075"];
 
-/// Two users of one name are the store's concern: a single resource cannot collide.
+/// Two users of one name are the store's concern, a single resource cannot collide: the server's test has them.
 const PATCH_VECTORS_OF_THE_STORE: [&str; 2] = ["PV-106", "PV-107"];
 
 #[test]

@@ -1,0 +1,280 @@
+//! What the exchanges of a run show about the resources that it created: when each was made and changed, and when a
+//! list showed it.
+//!
+//! A rule sees one exchange at a time; this is what it can know beside it. Only what is certain counts: a resource's
+//! state is one that a list showed before the query, and between the two this run wrote nothing at all. So a slow
+//! index, cases that run at the same time, and values that the service provider derives from other resources raise
+//! no alarm.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::kind;
+use crate::oracle::population::Population;
+use crate::scim::resource::get;
+use crate::suite::model::Auth;
+use crate::target::exchange::Exchange;
+
+/// The origin of what is created for several cases.
+const SHARED: &str = "population";
+
+/// What a run showed, in the order of time.
+#[derive(Debug, Clone, Default)]
+pub struct History<'e> {
+    /// Whether exchanges are missing: then a write may be among them.
+    has_gaps: bool,
+    /// The ids created, with the segment of their endpoint, by the case that created them.
+    created: BTreeMap<&'e str, Vec<(&'e str, &'e str)>>,
+    /// When lists showed a resource, by its id, in the order of the exchanges.
+    sightings: BTreeMap<&'e str, Vec<Sighting<'e>>>,
+    /// Everything that may have changed something.
+    writes: Vec<Span>,
+    /// The first attempt to change or delete a resource, by its id.
+    changed: BTreeMap<String, DateTime<Utc>>,
+    /// The first bulk request: what it changed is not looked into.
+    bulk: Option<DateTime<Utc>>,
+}
+
+/// From when to when something was under way.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sighting<'e> {
+    span: Span,
+    state: &'e Value,
+}
+
+impl Span {
+    fn of(exchange: &Exchange) -> Span {
+        let elapsed = chrono::TimeDelta::from_std(exchange.elapsed).unwrap_or(chrono::TimeDelta::MAX);
+        let to = exchange.started.checked_add_signed(elapsed).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Span { from: exchange.started, to }
+    }
+}
+
+impl<'e> History<'e> {
+    /// The history that these exchanges tell, all those of a run in the order of their numbers.
+    pub fn of(exchanges: impl IntoIterator<Item = &'e Exchange>) -> History<'e> {
+        let mut history = History::default();
+        let mut last = None;
+        for exchange in exchanges {
+            let number = exchange.id.0;
+            history.has_gaps |= last.is_some_and(|last| number != last + 1);
+            last = Some(number);
+            history.add(exchange);
+        }
+        history
+    }
+
+    fn add(&mut self, exchange: &'e Exchange) {
+        let span = Span::of(exchange);
+        if is_write(exchange) {
+            // Without an answer it may still be carried out at any time.
+            let to = if exchange.response().is_some() { span.to } else { DateTime::<Utc>::MAX_UTC };
+            self.writes.push(Span { to, ..span });
+            self.add_write(exchange);
+            return;
+        }
+        let Some(rows) = rows(exchange).filter(|_| exchange.request.auth == Auth::Good) else { return };
+        if kind::is_projected(&exchange.request) || kind::discovery_type(&exchange.request).is_some() {
+            return;
+        }
+        for row in rows {
+            if let Some(id) = get(row, "id").and_then(Value::as_str) {
+                self.sightings.entry(id).or_default().push(Sighting { span, state: row });
+            }
+        }
+    }
+
+    fn add_write(&mut self, exchange: &'e Exchange) {
+        let path = exchange.request.path.split(['?', '#']).next().unwrap_or_default();
+        let mut segments = path.trim_matches('/').split('/');
+        let (endpoint, id) = (segments.next().unwrap_or_default(), segments.next());
+        if endpoint == "Bulk" {
+            self.bulk.get_or_insert(exchange.started);
+        }
+        if let Some(id) = id {
+            let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
+            self.changed.entry(id).or_insert(exchange.started);
+            return;
+        }
+        let is_created = exchange.request.method == "POST" && exchange.status() == Some(201);
+        let id = exchange.json().and_then(|body| get(body, "id")).and_then(Value::as_str);
+        if let Some(id) = id.filter(|_| is_created) {
+            self.created.entry(&exchange.origin).or_default().push((endpoint, id));
+        }
+    }
+
+    /// Whether this run created the resource.
+    pub fn is_ours(&self, id: &str) -> bool {
+        self.created.values().flatten().any(|(_, ours)| *ours == id)
+    }
+
+    /// Whether the resource is as it was when it was created, or was never written here: only then is a row of it
+    /// sure to stand where an index last saw it.
+    pub fn is_unchanged(&self, id: &str, query: &Exchange) -> bool {
+        let end = Span::of(query).to;
+        let is_before = |change: &DateTime<Utc>| *change <= end;
+        !self.changed.get(id).is_some_and(is_before)
+            && (!self.bulk.as_ref().is_some_and(is_before) || !self.is_ours(id))
+    }
+
+    /// The resources that a query must know: created by its own case or for all, and shown by a list before, with
+    /// nothing written since.
+    pub fn known_to(&self, query: &Exchange) -> Population {
+        let mut population = Population::new();
+        if self.has_gaps || query.request.auth != Auth::Good {
+            return population;
+        }
+        let span = Span::of(query);
+        let segment = kind::first_segment(&query.request);
+        let is_root = segment.is_empty() || segment == ".search";
+        let mut origins = vec![SHARED];
+        if query.origin != SHARED {
+            origins.push(&query.origin);
+        }
+        for (endpoint, id) in origins.iter().filter_map(|origin| self.created.get(origin)).flatten() {
+            if !is_root && *endpoint != segment {
+                continue;
+            }
+            let seen = self.sightings.get(id).map(Vec::as_slice).unwrap_or_default();
+            let latest = seen.iter().filter(|it| it.span.to <= span.from).max_by_key(|it| it.span.from);
+            if let Some(latest) = latest.filter(|it| self.is_quiet(Span { from: it.span.from, to: span.to }))
+            {
+                population.read_back(*id, latest.state.clone());
+            }
+        }
+        population
+    }
+
+    /// Whether nothing was written in that time.
+    fn is_quiet(&self, span: Span) -> bool {
+        !self.writes.iter().any(|write| write.from <= span.to && write.to >= span.from)
+    }
+}
+
+/// Whether a request may change something.
+fn is_write(exchange: &Exchange) -> bool {
+    let is_reading = matches!(exchange.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+    !is_reading && !kind::is_search(&exchange.request)
+}
+
+/// The rows of a list that was answered with 200.
+pub(super) fn rows(exchange: &Exchange) -> Option<&[Value]> {
+    let body = exchange.json().filter(|_| exchange.status() == Some(200))?;
+    let is_query = exchange.request.method == "GET" || kind::is_search(&exchange.request);
+    if !is_query || !kind::is_list(body) {
+        return None;
+    }
+    Some(get(body, "Resources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+    use serde_json::json;
+
+    use super::*;
+    use crate::judge::testing::{exchange, list, user};
+    use crate::target::exchange::{ExchangeId, TransportFailure};
+
+    /// An exchange of a case that begins at that second and takes one.
+    fn at(second: i64, origin: &str, exchange: Exchange) -> Exchange {
+        Exchange {
+            id: ExchangeId(u64::try_from(second).unwrap_or_default() + 1),
+            origin: origin.to_owned(),
+            started: exchange.started + TimeDelta::seconds(2 * second),
+            elapsed: Duration::from_secs(1),
+            ..exchange
+        }
+    }
+
+    fn create(second: i64, origin: &str, id: &str) -> Exchange {
+        at(second, origin, exchange("POST", "/Users", 201, user(id)))
+    }
+
+    fn show(second: i64, origin: &str, id: &str) -> Exchange {
+        at(second, origin, exchange("GET", "/Users", 200, list(vec![user(id)])))
+    }
+
+    fn query(second: i64, origin: &str) -> Exchange {
+        at(second, origin, exchange("GET", "/Users?filter=title%20pr", 200, list(Vec::new())))
+    }
+
+    fn known(exchanges: &[Exchange], query: &Exchange) -> Vec<String> {
+        let population = History::of(exchanges).known_to(query);
+        population.iter().map(|(id, _)| id.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_list_and_nothing_written_since_make_a_resource_known() {
+        let told = [
+            create(0, SHARED, "1"),
+            create(1, "a/case", "2"),
+            show(2, "b/other", "1"),
+            show(3, "a/case", "2"),
+        ];
+        assert_eq!(known(&told, &query(4, "a/case")), ["1", "2"]);
+        assert_eq!(known(&told, &query(4, "b/other")), ["1"], "what other cases made is no concern of it");
+        let at_groups = at(4, "a/case", exchange("GET", "/Groups?filter=x%20pr", 200, list(Vec::new())));
+        assert!(known(&told, &at_groups).is_empty());
+        // Not seen yet, or seen only afterwards.
+        assert!(known(&told[..2], &query(4, "a/case")).is_empty());
+        assert!(
+            known(&[create(0, SHARED, "1"), query(1, "a/case"), show(2, "a/case", "1")], &query(1, "a/case"))
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn whatever_is_uncertain_is_not_known() {
+        let base = || vec![create(0, SHARED, "1"), show(1, "a/case", "1")];
+        let with = |write: Exchange| base().into_iter().chain([write]).collect::<Vec<_>>();
+        // Anything written between, by whomever, or at the same time.
+        assert!(known(&with(create(2, "b/other", "7")), &query(3, "a/case")).is_empty());
+        let mut long = create(2, "b/other", "7");
+        long.elapsed = Duration::from_secs(60);
+        assert!(known(&with(long), &query(9, "a/case")).is_empty());
+        let lost = Exchange {
+            answer: Err(TransportFailure::TimedOut { limit: Duration::from_secs(1) }),
+            ..create(2, "b/other", "7")
+        };
+        assert!(known(&with(lost), &query(3, "a/case")).is_empty());
+        // Other credentials, and a record with gaps.
+        let mut second = query(2, "a/case");
+        second.request.auth = Auth::Second;
+        assert!(known(&base(), &second).is_empty());
+        assert!(known(&[create(0, SHARED, "1"), show(5, "a/case", "1")], &query(6, "a/case")).is_empty());
+        // A projection shows a part only.
+        let part = at(1, "a/case", exchange("GET", "/Users?attributes=id", 200, list(vec![user("1")])));
+        assert!(known(&[create(0, SHARED, "1"), part], &query(2, "a/case")).is_empty());
+        assert_eq!(known(&base(), &query(2, "a/case")), ["1"]);
+    }
+
+    #[test]
+    fn a_change_makes_a_row_uncertain() {
+        let put = at(1, "a/case", exchange("PUT", "/Users/a%20b", 200, user("a b")));
+        let told = [create(0, "a/case", "a b"), put];
+        let history = History::of(&told);
+        assert!(history.is_ours("a b") && !history.is_ours("1"));
+        assert!(!history.is_unchanged("a b", &query(2, "a/case")));
+        assert!(
+            history.is_unchanged("a b", &query(0, "a/case"))
+                && history.is_unchanged("1", &query(2, "a/case"))
+        );
+        let told = [create(0, "a/case", "1"), at(1, "a/case", exchange("POST", "/Bulk", 200, json!({})))];
+        let history = History::of(&told);
+        assert!(
+            !history.is_unchanged("1", &query(2, "a/case")) && history.is_unchanged("9", &query(2, "a/case"))
+        );
+    }
+}
