@@ -43,6 +43,11 @@ impl ListResponse {
 
     /// The message body. `Resources` is written even if empty: some clients insist, and none minds.
     pub fn to_json(&self) -> Value {
+        self.clone().into_json()
+    }
+
+    /// The message body, made of the resources themselves.
+    pub fn into_json(self) -> Value {
         let mut body = Map::new();
         body.insert("schemas".into(), json!([names::LIST_RESPONSE]));
         for (name, number) in [
@@ -54,12 +59,12 @@ impl ListResponse {
                 body.insert(name.into(), number.into());
             }
         }
-        for (name, cursor) in [("previousCursor", &self.previous_cursor), ("nextCursor", &self.next_cursor)] {
+        for (name, cursor) in [("previousCursor", self.previous_cursor), ("nextCursor", self.next_cursor)] {
             if let Some(cursor) = cursor {
-                body.insert(name.into(), cursor.as_str().into());
+                body.insert(name.into(), cursor.into());
             }
         }
-        body.insert("Resources".into(), Value::Array(self.resources.clone()));
+        body.insert("Resources".into(), Value::Array(self.resources));
         Value::Object(body)
     }
 

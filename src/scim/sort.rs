@@ -83,7 +83,14 @@ pub fn key(resource: &Value, sort_by: &AttributePath, definition: &ResourceDefin
         None => Some(resource),
         Some(schema) => get(resource, &schema.id),
     };
-    let Some(value) = container.and_then(|it| get(it, &attribute.name)) else { return SortKey::Missing };
+    match container.and_then(|it| get(it, &attribute.name)) {
+        Some(value) => key_in(value, attribute, sub),
+        None => SortKey::Missing,
+    }
+}
+
+/// What a resource is sorted by, from the value of the attribute and the sub-attribute that `sortBy` names.
+pub fn key_in(value: &Value, attribute: &Attribute, sub: Option<&Attribute>) -> SortKey {
     let list = elements(value);
     let is_primary = |it: &&Value| get(it, "primary") == Some(&Value::Bool(true));
     let Some(chosen) = list.iter().find(is_primary).or(list.first()) else { return SortKey::Missing };
@@ -97,7 +104,8 @@ pub fn key(resource: &Value, sort_by: &AttributePath, definition: &ResourceDefin
     }
 }
 
-fn key_of(value: &Value, attribute: &Attribute) -> SortKey {
+/// What one value of an attribute is sorted by.
+pub fn key_of(value: &Value, attribute: &Attribute) -> SortKey {
     match value {
         Value::Bool(boolean) => SortKey::Boolean(*boolean),
         Value::Number(number) => number.as_f64().map_or(SortKey::Missing, SortKey::Number),

@@ -1,5 +1,7 @@
 //! The three discovery endpoints (RFC 7644 §4): what the server says about itself, and nothing that it does not do.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::bulk::BulkLimits;
@@ -15,6 +17,8 @@ pub(crate) struct Discovery<'a> {
     pub base: &'a str,
     /// The most resources that one page holds.
     pub max_results: usize,
+    /// How long a cursor holds.
+    pub cursor_timeout: Duration,
     /// The limits of a bulk job.
     pub bulk: BulkLimits,
     /// When the server started: none of these documents changes afterwards.
@@ -37,11 +41,12 @@ impl Discovery<'_> {
             "sort": { "supported": true },
             "etag": { "supported": true },
             "pagination": {
-                "cursor": false,
+                "cursor": true,
                 "index": true,
                 "defaultPaginationMethod": "index",
                 "defaultPageSize": self.max_results,
                 "maxPageSize": self.max_results,
+                "cursorTimeout": self.cursor_timeout.as_secs().max(1),
             },
             "authenticationSchemes": [{
                 "type": "oauthbearertoken",

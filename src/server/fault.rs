@@ -94,6 +94,12 @@ impl Fault {
         }
     }
 
+    /// A fault that is in no catalogue.
+    #[cfg(test)]
+    pub(crate) fn of(entry: &'static FaultEntry) -> Self {
+        Self(entry)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         self.0.name
@@ -288,6 +294,11 @@ impl Planted {
     pub(crate) fn new(faults: &[Fault], variants: &[Variant]) -> Self {
         let legal = variants.iter().flat_map(|variant| variant.entry().rewrites);
         Self { rewrites: legal.chain(faults.iter().flat_map(|fault| fault.0.rewrites)).collect() }
+    }
+
+    /// Whether anything rewrites the rows of queries, so that they have to be resources before they are a page.
+    pub(crate) fn rewrite_rows(&self) -> bool {
+        self.rewrites.iter().any(|rewrite| matches!(rewrite, Rewrite::Rows(_)))
     }
 
     seam!(request, Request, Request);

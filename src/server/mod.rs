@@ -17,23 +17,30 @@ mod auth;
 mod behaviour;
 mod bulk;
 mod config_file;
+mod cursor;
 mod discovery;
 mod endpoint;
 mod fault;
 pub mod faults;
+#[cfg(test)]
+mod generate;
 mod http;
+mod index;
 mod kind;
 mod log;
 mod me;
 mod message;
 mod negotiate;
 mod normalize;
+mod order;
+mod predicate;
 mod query;
 mod rate;
 mod read;
 mod represent;
 mod retain;
 mod rewrite;
+mod rows;
 mod schema_file;
 mod seed;
 mod serve;
@@ -86,6 +93,9 @@ pub struct ServerOptions {
     pub demands: Demands,
     /// The most resources in one page, and the size of a page where the client does not say.
     pub max_results: usize,
+    /// How long a cursor holds (RFC 9865), at least. Told to clients in whole seconds; a cursor that holds for less
+    /// than one second is for tests.
+    pub cursor_timeout: Duration,
     /// The limits of bulk jobs.
     pub bulk: BulkLimits,
     /// Resource types and extensions beside the core ones.
@@ -114,6 +124,7 @@ impl Default for ServerOptions {
             variants: Vec::new(),
             demands: Demands::default(),
             max_results: 200,
+            cursor_timeout: Duration::from_secs(600),
             bulk: BulkLimits::default(),
             schemas: None,
             me: None,
@@ -135,6 +146,7 @@ impl fmt::Debug for ServerOptions {
             .field("variants", &self.variants)
             .field("demands", &self.demands)
             .field("max_results", &self.max_results)
+            .field("cursor_timeout", &self.cursor_timeout)
             .field("bulk", &self.bulk)
             .field("seed_users", &self.seed_users)
             .field("rate_limit", &self.rate_limit)

@@ -1,6 +1,8 @@
 //! From what a client sent to what the server keeps: names in the spelling of the schema, read-only and unassigned
 //! and unknown attributes left out, types checked. Pure; the rules that need the store are [`write`](super::write)'s.
 
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 use serde_json::{Map, Value};
 
 use crate::scim::definition::{ResourceDefinition, sub_attribute};
@@ -99,14 +101,14 @@ fn kept_value(attribute: &Attribute, value: &Value) -> Result<Value, ScimError> 
     }
     match value {
         Value::Array(elements) if attribute.multi_valued => {
-            let mut kept: Vec<Value> = Vec::new();
+            let mut kept: IndexMap<String, Value> = IndexMap::new();
             for element in elements {
                 let element = kept_element(attribute, element)?;
                 if !is_unassigned(&element) {
                     add_element(&mut kept, element);
                 }
             }
-            Ok(Value::Array(kept))
+            Ok(kept.into_values().collect())
         }
         other => kept_element(attribute, other),
     }
@@ -125,21 +127,20 @@ fn kept_element(attribute: &Attribute, element: &Value) -> Result<Value, ScimErr
 
 /// Adds an element, unless one of the same type and value is there: the pair should not be returned twice
 /// (RFC 7643 §2.4). Of two, the primary one stays.
-fn add_element(kept: &mut Vec<Value>, element: Value) {
-    let same = |other: &&mut Value| {
-        if element.get("value").is_some() {
-            other.get("value") == element.get("value") && other.get("type") == element.get("type")
-        } else {
-            **other == element
-        }
+fn add_element(kept: &mut IndexMap<String, Value>, element: Value) {
+    let identity = match element.get("value") {
+        Some(value) => format!("{value} {:?}", element.get("type").map(Value::to_string)),
+        None => format!("{element} alone"),
     };
-    match kept.iter_mut().find(same) {
-        Some(twin) => {
+    match kept.entry(identity) {
+        Entry::Occupied(mut twin) => {
             if element.get("primary") == Some(&Value::Bool(true)) {
-                *twin = element;
+                twin.insert(element);
             }
         }
-        None => kept.push(element),
+        Entry::Vacant(place) => {
+            place.insert(element);
+        }
     }
 }
 

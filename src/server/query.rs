@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::message::Request;
-use crate::scim::error::ScimError;
+use crate::scim::error::{ScimError, ScimType};
 use crate::scim::names;
 use crate::scim::project::Projection;
 use crate::scim::resource::{elements, is_unassigned, member};
@@ -16,8 +16,10 @@ pub(crate) struct Query {
     pub sort_by: Option<String>,
     /// Whether `sortOrder` is `descending`.
     pub descending: bool,
-    /// 1-based; at least 1.
+    /// 1-based; at least 1. Of no account where there is a cursor.
     pub start_index: usize,
+    /// The cursor, if pages are to be turned by cursor (RFC 9865 §2). The first page has the empty one.
+    pub cursor: Option<String>,
     /// At most so many; none if the client does not say.
     pub count: Option<usize>,
     pub projection: Projection,
@@ -32,12 +34,14 @@ impl Query {
     /// Reads the parameters of a GET.
     pub(crate) fn of(request: &Request) -> Result<Self, ScimError> {
         let integer = |name: &str| request.parameter(name).map(|text| integer(name, text)).transpose();
+        let cursor = request.parameter("cursor").map(str::to_owned);
         Ok(Self {
             filter: request.parameter("filter").map(str::to_owned),
             sort_by: request.parameter("sortBy").filter(|name| !name.is_empty()).map(str::to_owned),
             descending: descending(request.parameter("sortOrder"))?,
             start_index: start_index(integer("startIndex")?),
-            count: integer("count")?.map(at_least_zero),
+            count: for_cursor(integer("count"), cursor.as_deref())?.map(at_least_zero),
+            cursor,
             projection: projection_of(request)?,
         })
     }
@@ -65,12 +69,14 @@ impl Query {
             None => Ok(Vec::new()),
             Some(_) => Err(ScimError::invalid_syntax(format!("{name} has to be an array of strings"))),
         };
+        let cursor = text("cursor")?;
         Ok(Self {
             filter: text("filter")?,
             sort_by: text("sortBy")?.filter(|name| !name.is_empty()),
             descending: descending(text("sortOrder")?.as_deref())?,
             start_index: start_index(integer("startIndex")?),
-            count: integer("count")?.map(at_least_zero),
+            count: for_cursor(integer("count"), cursor.as_deref())?.map(at_least_zero),
+            cursor,
             projection: Projection::from_names(&list("attributes")?, &list("excludedAttributes")?)?,
         })
     }
@@ -105,6 +111,14 @@ fn integer(name: &str, text: &str) -> Result<i64, ScimError> {
         return Err(ScimError::invalid_value(format!("{name} has to be an integer, not {text:?}")));
     }
     Ok(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX }))
+}
+
+/// Where pages are turned by cursor, a count that is none has a keyword of its own (RFC 9865 §2.1).
+fn for_cursor<T>(count: Result<T, ScimError>, cursor: Option<&str>) -> Result<T, ScimError> {
+    count.map_err(|error| match cursor {
+        Some(_) => ScimError::bad_request(ScimType::InvalidCount, error.detail),
+        None => error,
+    })
 }
 
 /// A value below 1 is taken as 1 (RFC 7644 §3.4.2.4).

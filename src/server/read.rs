@@ -1,24 +1,29 @@
 //! GET of one resource, and queries (RFC 7644 §3.4).
 
+use std::collections::HashMap;
+
 use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
+use super::cursor::{Binding, Cursor};
 use super::endpoint::{Endpoint, Kind};
 use super::fault::{ParsedFilter, Rows};
 use super::message::Answer;
 use super::negotiate::{Precondition, Refusal, precondition, read_object};
+use super::order::{Order, Position};
+use super::predicate::Predicate;
 use super::query::{Query, projection_of};
 use super::represent::Representer;
+use super::rows::{Content, Page, Row, Window, matching, page_of, page_of_all};
 use super::service::{Call, Service, State};
 use super::store::{Record, Store};
+use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::{ScimError, ScimType};
+use crate::scim::filter::Filter;
 use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
-use crate::scim::filter::{CompareOperator, Filter, FilterValue, matches};
 use crate::scim::list::ListResponse;
-use crate::scim::names;
 use crate::scim::path::AttributePath;
-use crate::scim::sort::{self, SortKey};
 
 impl Service {
     /// GET of one resource.
@@ -61,52 +66,130 @@ impl Service {
             None => self.types.kinds().to_vec(),
         };
         let filter = self.filter(query.filter.as_deref(), &kinds, call)?;
-
-        let representer = Representer { store: &state.store, base: &call.base };
-        let mut rows = Vec::new();
-        for record in candidates(&state.store, filter.as_ref(), &kinds) {
-            if !kinds.contains(&record.kind) {
-                continue;
-            }
-            let resource = match &filter {
-                Some(filter) if mentions(filter, "version") => representer.resource(record),
-                _ => representer.candidate(record),
-            };
-            let definition = self.definition(record.kind);
-            let matched = match &filter {
-                Some(filter) => matches(filter, &resource, definition).map_err(ScimError::from)?,
-                None => true,
-            };
-            if matched {
-                rows.push(resource);
-            }
-        }
-        let mut rows = Rows {
-            endpoint: &call.endpoint,
-            filter: filter.as_ref(),
-            rows,
-            store: &state.store,
-            base: &call.base,
-            memory: &mut state.memory,
+        let path = query.sort_by.as_deref().map(sort_path).transpose()?;
+        let order = match &path {
+            Some(path) => Order::by(path, query.descending, self.defined(&kinds))
+                .with_missing_lowest(self.behaviour.missing_sorts_lowest),
+            None => Order::CREATION,
         };
-        self.faults.rows(&mut rows);
-        let mut rows = rows.rows;
-
-        if let Some(sort_by) = &query.sort_by {
-            self.sort(&mut rows, sort_by, query.descending)?;
-        }
-        let total = rows.len();
+        let State { store, memory, .. } = state;
+        let binding = binding(&query, &kinds, store);
+        let mut window = self.window(&query, &binding)?;
         let most = self.behaviour.max_results;
         let count = query.count.or(self.behaviour.default_page).unwrap_or(most).min(most);
-        let mut page: Vec<Value> =
-            rows.into_iter().skip(query.start_index.saturating_sub(1)).take(count).collect();
-        for row in &mut page {
-            let kind = self.kind_of(row);
-            complete(row, &representer);
-            *row = query.projection.apply(row, self.definition(kind));
+        let representer = Representer { store, base: &call.base };
+
+        let page = match kinds.as_slice() {
+            [kind] if filter.is_none() && order.is_by_creation() && !self.faults.rewrite_rows() => {
+                page_of_all(store, *kind, window, count)
+            }
+            _ => {
+                let predicates = match &filter {
+                    Some(filter) => Some(self.predicates(filter, &kinds)?),
+                    None => None,
+                };
+                let records = matching(&representer, &kinds, predicates.as_ref());
+                let rows = if self.faults.rewrite_rows() {
+                    let rows = records.into_iter().map(|record| representer.resource(record)).collect();
+                    let endpoint = &call.endpoint;
+                    let mut rows =
+                        Rows { endpoint, filter: filter.as_ref(), rows, store, base: &call.base, memory };
+                    self.faults.rows(&mut rows);
+                    self.rows_of_resources(rows.rows, store, &order, window.is_by_cursor())
+                } else {
+                    let row = |record| Row::of(record, order.key(record, &representer));
+                    records.into_iter().map(row).collect()
+                };
+                window.settle(&rows);
+                page_of(rows, &order, window, count)
+            }
+        };
+        let list = self.list(page, &query, &binding, &representer);
+        Ok(Answer::json(StatusCode::OK, list.into_json()))
+    }
+
+    /// Rows that are resources already. They keep their order, unless another is asked for; for a cursor each has the
+    /// place of its record, and what has none stands last.
+    fn rows_of_resources(
+        &self,
+        resources: Vec<Value>,
+        store: &Store,
+        order: &Order<'_>,
+        by_cursor: bool,
+    ) -> Vec<Row<'static>> {
+        let row = |(number, resource): (usize, Value)| {
+            let key = order.key_of_resource(&resource, self.definition(self.kind_of(&resource)));
+            let place = if by_cursor {
+                record_of(&resource, store).map_or(u64::MAX, |record| record.place)
+            } else {
+                number as u64
+            };
+            Row { position: Position { key, place }, content: Content::Resource(resource) }
+        };
+        resources.into_iter().enumerate().map(row).collect()
+    }
+
+    /// Which page a query asks for.
+    fn window(&self, query: &Query, binding: &Binding) -> Result<Window, ScimError> {
+        let token = match query.cursor.as_deref() {
+            None => return Ok(Window::Skip(query.start_index.saturating_sub(1))),
+            Some("") => return Ok(Window::First),
+            Some(token) => token,
+        };
+        let cursor = self.cursors.open(token, binding)?;
+        if cursor.count != query.count {
+            return Err(ScimError::bad_request(
+                ScimType::InvalidCount,
+                "count has to stay the same from page to page",
+            ));
         }
-        let list = ListResponse::page(total as u64, query.start_index as u64, page);
-        Ok(Answer::json(StatusCode::OK, list.to_json()))
+        Ok(if cursor.is_backward { Window::Before(cursor.position) } else { Window::After(cursor.position) })
+    }
+
+    /// The message that shows a page.
+    fn list(
+        &self,
+        page: Page<'_>,
+        query: &Query,
+        binding: &Binding,
+        representer: &Representer<'_>,
+    ) -> ListResponse {
+        let cursor = |row: Option<&Row<'_>>, is_backward: bool| {
+            let position = row?.position.clone();
+            self.cursors.seal(&Cursor { position, is_backward, count: query.count }, binding)
+        };
+        let by_cursor = query.cursor.is_some();
+        let next_cursor = (by_cursor && page.has_next).then(|| cursor(page.rows.last(), false)).flatten();
+        let previous_cursor =
+            (by_cursor && page.has_previous).then(|| cursor(page.rows.first(), true)).flatten();
+        let resources: Vec<Value> = page
+            .rows
+            .into_iter()
+            .map(|row| {
+                let (resource, kind) = match row.content {
+                    Content::Record(record) => (representer.resource(record), record.kind),
+                    Content::Resource(mut resource) => {
+                        let kind = self.kind_of(&resource);
+                        complete(&mut resource, representer);
+                        (resource, kind)
+                    }
+                };
+                query.projection.apply(&resource, self.definition(kind))
+            })
+            .collect();
+        let list = ListResponse::page(page.total as u64, query.start_index as u64, resources);
+        // What has a cursor has no index (RFC 9865 §2.4).
+        let start_index = list.start_index.filter(|_| !by_cursor);
+        ListResponse { start_index, next_cursor, previous_cursor, ..list }
+    }
+
+    fn defined<'a>(&'a self, kinds: &'a [Kind]) -> impl Iterator<Item = (Kind, &'a ResourceDefinition)> {
+        kinds.iter().map(|kind| (*kind, self.definition(*kind)))
+    }
+
+    fn predicates(&self, filter: &Filter, kinds: &[Kind]) -> Result<HashMap<Kind, Predicate>, ScimError> {
+        let compile = |(kind, definition)| Ok((kind, Predicate::compile(filter, definition)?));
+        self.defined(kinds).map(compile).collect()
     }
 
     /// Parses a filter and checks it against what it is to be applied to. An attribute that no schema of a single
@@ -138,19 +221,6 @@ impl Service {
         Ok(parsed.parsed?)
     }
 
-    fn sort(&self, rows: &mut [Value], sort_by: &str, descending: bool) -> Result<(), Refusal> {
-        let path = AttributePath::parse(sort_by)
-            .map_err(|error| ScimError::invalid_value(format!("sortBy is no attribute: {error}")))?;
-        rows.sort_by(|left, right| {
-            let key = |row: &Value| sort::key(row, &path, self.definition(self.kind_of(row)));
-            let (left, right) = (key(left), key(right));
-            let is_lowest = |key: &SortKey| self.behaviour.missing_sorts_lowest && *key == SortKey::Missing;
-            let order = is_lowest(&right).cmp(&is_lowest(&left)).then_with(|| left.order(&right));
-            if descending { order.reverse() } else { order }
-        });
-        Ok(())
-    }
-
     /// The type of a row, by what it says itself.
     fn kind_of(&self, row: &Value) -> Kind {
         let name = row.pointer("/meta/resourceType").and_then(Value::as_str);
@@ -170,46 +240,30 @@ pub(crate) fn precondition_failed() -> Refusal {
     ScimError::new(412, "the resource is not in the version that the precondition names").into()
 }
 
+fn sort_path(sort_by: &str) -> Result<AttributePath, ScimError> {
+    AttributePath::parse(sort_by)
+        .map_err(|error| ScimError::invalid_value(format!("sortBy is no attribute: {error}")))
+}
+
+/// What a cursor is bound to: everything that the client has to repeat from page to page (RFC 9865 §2), and whose
+/// resources they are.
+fn binding(query: &Query, kinds: &[Kind], store: &Store) -> Binding {
+    let asked = format!("{:?}", (&query.filter, &query.sort_by, query.descending, &query.projection));
+    let names = kinds.iter().map(|kind| kind.name().as_bytes());
+    Binding::of(names.chain([asked.as_bytes(), store.identity()]))
+}
+
 /// Adds to a row what [`Representer::candidate`] leaves out.
 fn complete(row: &mut Value, representer: &Representer<'_>) {
-    let version = row
-        .get("id")
-        .and_then(Value::as_str)
-        .and_then(|id| representer.store.get(id))
-        .map(|record| representer.version(record));
+    let version = record_of(row, representer.store).map(|record| representer.version(record));
     if let (Some(version), Some(meta)) = (version, row.get_mut("meta").and_then(Value::as_object_mut)) {
         meta.insert("version".to_owned(), version.into());
     }
 }
 
-/// The records that a filter can match: all, or those that an index finds. The indexes know the core types only.
-fn candidates<'a>(store: &'a Store, filter: Option<&Filter>, kinds: &[Kind]) -> Vec<&'a Record> {
-    let are_indexed = kinds.iter().all(|kind| kind.is_core());
-    match filter.filter(|_| are_indexed).and_then(|filter| indexed(store, filter)) {
-        Some(records) => records,
-        None => store.all().collect(),
-    }
-}
-
-/// The records that an index finds for a filter, if one serves it: `id eq` or `userName eq` on its own, or as an
-/// operand of `and`.
-fn indexed<'a>(store: &'a Store, filter: &Filter) -> Option<Vec<&'a Record>> {
-    match filter {
-        Filter::And(operands) => operands.iter().find_map(|operand| indexed(store, operand)),
-        Filter::Compare { path, operator: CompareOperator::Equal, value: FilterValue::String(text) } => {
-            let is_core = path.urn.as_deref().is_none_or(|urn| urn.eq_ignore_ascii_case(names::USER));
-            if !is_core || path.sub.is_some() {
-                None
-            } else if path.name.eq_ignore_ascii_case("id") {
-                Some(store.get(text).into_iter().collect())
-            } else if path.name.eq_ignore_ascii_case("userName") {
-                Some(store.users_named(text).collect())
-            } else {
-                None
-            }
-        }
-        _ => None,
-    }
+/// The record that a row shows.
+fn record_of<'a>(row: &Value, store: &'a Store) -> Option<&'a Record> {
+    store.get(row.get("id")?.as_str()?)
 }
 
 /// Whether a filter speaks of an attribute or sub-attribute of this name.
@@ -236,3 +290,6 @@ pub(crate) fn is_query(endpoint: &Endpoint, method: &Method) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::auth::{Authenticator, Credentials};
 use super::behaviour::Behaviour;
+use super::cursor::Cursors;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
@@ -46,6 +47,7 @@ pub(crate) struct Service {
     authenticator: Authenticator,
     pub(crate) faults: Planted,
     pub(crate) behaviour: Behaviour,
+    pub(crate) cursors: Cursors,
     base_url: String,
     since: DateTime<Utc>,
     rate_limit: Option<RateLimit>,
@@ -65,7 +67,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store, ..Self::default() }
     }
 }
@@ -90,7 +92,7 @@ impl Service {
         let mut tenants: Vec<State> = tokens
             .iter()
             .map(|_| {
-                let store = Store::new(types.unique().clone());
+                let store = Store::new(types.unique().clone(), types.indexed().clone());
                 State::new(store.with_clock_step(behaviour.clock_step))
             })
             .collect();
@@ -105,6 +107,7 @@ impl Service {
             authenticator: Authenticator::new(tokens),
             faults: Planted::new(&options.faults, &options.variants),
             behaviour,
+            cursors: Cursors::new(options.cursor_timeout),
             base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
         })
@@ -224,6 +227,7 @@ impl Service {
             base: &call.base,
             max_results: self.behaviour.max_results,
             bulk: self.behaviour.bulk,
+            cursor_timeout: self.cursors.timeout(),
             since: self.since,
         };
         let document = match &call.endpoint {

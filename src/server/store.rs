@@ -1,8 +1,11 @@
 //! The resources of one tenant in memory, in the order of their creation, with the indexes that keep reads short: by
-//! id, by user name, by membership, and by whatever else is unique. It holds what clients wrote; what the server adds to a representation is
+//! id, by user name, by membership, by whatever else is unique, and by what clients look resources up by
+//! ([`index`](super::index)). It holds what clients wrote; what the server adds to a representation is
 //! [`represent`](super::represent)'s. Refuses to know HTTP and to judge values.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, DurationRound, Utc};
@@ -11,7 +14,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::endpoint::Kind;
-use super::unique::{UniqueAttributes, UniqueIndex, UniqueValue};
+use super::index::{Column, IndexedAttributes, Indexes};
+use super::unique::{UniqueAttributes, UniqueIndex};
 use crate::scim::text::fold_case;
 
 /// One stored resource.
@@ -19,6 +23,8 @@ use crate::scim::text::fold_case;
 pub(crate) struct Record {
     pub id: String,
     pub kind: Kind,
+    /// Its place in the order of creation. No two records have had the same.
+    pub place: u64,
     /// What the client wrote: neither `id` nor `meta`, no read-only attribute, no password; of a group's
     /// members only `value`.
     pub attributes: Map<String, Value>,
@@ -26,6 +32,8 @@ pub(crate) struct Record {
     pub password: Option<String>,
     pub created: DateTime<Utc>,
     pub last_modified: DateTime<Utc>,
+    /// How often it was written: the time may stand still where the clock is coarse.
+    pub revision: u64,
 }
 
 impl Record {
@@ -34,14 +42,20 @@ impl Record {
         self.attributes.get(attribute).and_then(Value::as_str)
     }
 
+    /// Whether it is a group with members.
+    pub(crate) fn has_members(&self) -> bool {
+        self.kind == Kind::Group && self.attributes.contains_key("members")
+    }
+
     /// The ids of a group's members, in order.
     pub(crate) fn member_ids(&self) -> impl Iterator<Item = &str> {
-        let members = match self.kind {
-            Kind::Group => self.attributes.get("members").and_then(Value::as_array),
-            Kind::User | Kind::Custom(_) => None,
-        };
-        members.into_iter().flatten().filter_map(|member| member.get("value").and_then(Value::as_str))
+        members_of(self.kind, &self.attributes)
     }
+}
+
+fn members_of(kind: Kind, attributes: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let members = attributes.get("members").filter(|_| kind == Kind::Group).and_then(Value::as_array);
+    members.into_iter().flatten().filter_map(|member| member.get("value").and_then(Value::as_str))
 }
 
 /// All resources.
@@ -49,6 +63,11 @@ impl Record {
 pub(crate) struct Store {
     records: BTreeMap<u64, Record>,
     places: HashMap<String, u64>,
+    /// The places of the resources of each type.
+    of_kind: HashMap<Kind, BTreeSet<u64>>,
+    indexes: Indexes,
+    /// Whether ids compare with and without regard to case alike: each is as folding leaves it.
+    ids_are_folded: bool,
     /// From a user name, folded, to the places of the users that have it. More than one only where a fault let them.
     user_names: HashMap<String, BTreeSet<u64>>,
     /// From the id of a member to the places of the groups that list it.
@@ -67,6 +86,9 @@ impl Default for Store {
         Self {
             records: BTreeMap::new(),
             places: HashMap::new(),
+            of_kind: HashMap::new(),
+            indexes: Indexes::default(),
+            ids_are_folded: true,
             user_names: HashMap::new(),
             memberships: HashMap::new(),
             unique: UniqueIndex::default(),
@@ -88,9 +110,9 @@ fn fold(user_name: &str) -> String {
 }
 
 impl Store {
-    /// A store for types that have these unique attributes.
-    pub(crate) fn new(unique_attributes: Arc<UniqueAttributes>) -> Self {
-        Self { unique_attributes, ..Self::default() }
+    /// A store for types that have these unique attributes and these indexes.
+    pub(crate) fn new(unique_attributes: Arc<UniqueAttributes>, indexed: Arc<IndexedAttributes>) -> Self {
+        Self { unique_attributes, indexes: Indexes::new(indexed), ..Self::default() }
     }
 
     /// The first attribute, in attribute notation, with a unique value that another resource of the type has.
@@ -104,10 +126,6 @@ impl Store {
         let values = self.unique_attributes.values(kind, attributes);
         let taken = values.iter().find(|value| self.unique.is_taken(value, own));
         taken.map(|value| self.unique_attributes.label(value))
-    }
-
-    fn unique_values(&self, record: &Record) -> Vec<UniqueValue> {
-        self.unique_attributes.values(record.kind, &record.attributes)
     }
 
     /// This store with a coarser clock.
@@ -131,6 +149,56 @@ impl Store {
     /// All resources, oldest first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Record> {
         self.records.values()
+    }
+
+    /// How many resources there are of a type.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.of_kind.get(&kind).map_or(0, BTreeSet::len)
+    }
+
+    /// The resources of a type whose places lie in a range, oldest first.
+    pub(crate) fn of_kind(
+        &self,
+        kind: Kind,
+        range: impl RangeBounds<u64>,
+    ) -> impl DoubleEndedIterator<Item = &Record> {
+        let places = self.of_kind.get(&kind).into_iter();
+        // One kind has one set: flattening it visits the range alone.
+        places
+            .flat_map(move |places| places.range((range.start_bound(), range.end_bound())))
+            .filter_map(|place| self.records.get(place))
+    }
+
+    /// The resource at a place.
+    pub(crate) fn at(&self, place: u64) -> Option<&Record> {
+        self.records.get(&place)
+    }
+
+    /// The places, in order, of the records of a type that have a text in a column: all of them, and maybe others
+    /// too. None if no index knows.
+    pub(crate) fn find(&self, kind: Kind, column: &Column<'_>, text: &str) -> Option<Cow<'_, [u64]>> {
+        let owned = |places: Option<&BTreeSet<u64>>| {
+            Some(Cow::Owned(places.into_iter().flatten().copied().collect()))
+        };
+        match column {
+            Column { extension: None, name: "id", sub: None, exact: true } => {
+                Some(Cow::Owned(self.places.get(text).copied().into_iter().collect()))
+            }
+            Column { extension: None, name: "userName", sub: None, exact: false } if kind == Kind::User => {
+                owned(self.user_names.get(text))
+            }
+            Column { extension: None, name: "members", sub: Some("value"), .. }
+                if kind == Kind::Group && self.ids_are_folded =>
+            {
+                owned(self.memberships.get(text))
+            }
+            _ => self.indexes.find(kind, column, text).map(Cow::Borrowed),
+        }
+    }
+
+    /// What tells this store from every other one.
+    pub(crate) fn identity(&self) -> &[u8] {
+        &self.salt
     }
 
     /// The users with this name, oldest first.
@@ -166,8 +234,19 @@ impl Store {
         let now = self.now();
         let place = self.next;
         self.next += 1;
-        let record = Record { id: id.clone(), kind, attributes, password, created: now, last_modified: now };
-        self.index(place, &record);
+        let record = Record {
+            id: id.clone(),
+            kind,
+            place,
+            attributes,
+            password,
+            created: now,
+            last_modified: now,
+            revision: 0,
+        };
+        self.index(place, kind, None, Some(&record.attributes));
+        self.ids_are_folded &= fold_case(&id) == id.as_str();
+        self.of_kind.entry(kind).or_default().insert(place);
         self.records.insert(place, record);
         self.places.insert(id, place);
     }
@@ -180,69 +259,100 @@ impl Store {
         password: Option<String>,
         touch: bool,
     ) {
-        let now = self.now();
         let Some(&place) = self.places.get(id) else { return };
         let Some(mut record) = self.records.remove(&place) else { return };
-        self.unindex(place, &record);
+        self.index(place, record.kind, Some(&record.attributes), Some(&attributes));
+        // A write that a fault makes without its time shows in the version all the same.
+        let is_other = touch || record.attributes != attributes || record.password != password;
+        record.revision += u64::from(is_other);
         record.attributes = attributes;
         record.password = password;
         if touch {
-            // A coarse clock shows two changes at one time, as those of databases do; a fine one has time to spare.
-            let grows = if self.clock_step == FINEST { FINEST } else { Duration::zero() };
-            record.last_modified = now.max(record.last_modified + grows);
-            self.clock = self.clock.max(record.last_modified);
+            self.touch(&mut record);
         }
-        self.index(place, &record);
         self.records.insert(place, record);
+    }
+
+    fn touch(&mut self, record: &mut Record) {
+        let now = self.now();
+        // A coarse clock shows two changes at one time, as those of databases do; a fine one has time to spare.
+        let grows = if self.clock_step == FINEST { FINEST } else { Duration::zero() };
+        record.last_modified = now.max(record.last_modified + grows);
+        self.clock = self.clock.max(record.last_modified);
     }
 
     /// Removes a resource, and with it its memberships: no reference to it dangles (RFC 7644 §3.6).
     pub(crate) fn remove(&mut self, id: &str) {
-        let groups: Vec<String> = self.groups_listing(id).map(|group| group.id.clone()).collect();
-        for group in groups {
-            self.remove_member(&group, id);
-        }
-        self.remove_alone(id);
-    }
-
-    fn remove_member(&mut self, group: &str, member: &str) {
-        let Some(record) = self.get(group) else { return };
-        let mut attributes = record.attributes.clone();
-        let password = record.password.clone();
-        if let Some(Value::Array(members)) = attributes.get_mut("members") {
-            members.retain(|element| element.get("value").and_then(Value::as_str) != Some(member));
-            if members.is_empty() {
-                attributes.shift_remove("members");
+        for place in self.memberships.remove(id).into_iter().flatten() {
+            if let Some(mut group) = self.records.remove(&place) {
+                drop_member(&mut group.attributes, id);
+                group.revision += 1;
+                self.touch(&mut group);
+                self.records.insert(place, group);
             }
         }
-        self.update(group, attributes, password, true);
+        self.remove_alone(id);
     }
 
     fn remove_alone(&mut self, id: &str) {
         let Some(place) = self.places.remove(id) else { return };
         if let Some(record) = self.records.remove(&place) {
-            self.unindex(place, &record);
+            self.index(place, record.kind, Some(&record.attributes), None);
+            if let Some(places) = self.of_kind.get_mut(&record.kind) {
+                places.remove(&place);
+            }
         }
     }
 
-    fn index(&mut self, place: u64, record: &Record) {
-        if let (Kind::User, Some(name)) = (record.kind, record.text("userName")) {
-            self.user_names.entry(fold(name)).or_default().insert(place);
+    /// Follows a write in all indexes: what the record at a place had, and what it has.
+    fn index(
+        &mut self,
+        place: u64,
+        kind: Kind,
+        before: Option<&Map<String, Value>>,
+        after: Option<&Map<String, Value>>,
+    ) {
+        self.indexes.change(place, kind, before, after);
+        let name = |attributes: Option<&Map<String, Value>>| {
+            let name = attributes.filter(|_| kind == Kind::User)?.get("userName")?.as_str()?;
+            Some(fold(name))
+        };
+        let (old, new) = (name(before), name(after));
+        if old != new {
+            if let Some(name) = old {
+                take_out(&mut self.user_names, &name, place);
+            }
+            if let Some(name) = new {
+                self.user_names.entry(name).or_default().insert(place);
+            }
         }
-        for member in record.member_ids() {
-            self.memberships.entry(member.to_owned()).or_default().insert(place);
+        let (old, new): (HashSet<&str>, HashSet<&str>) = (
+            before.into_iter().flat_map(|before| members_of(kind, before)).collect(),
+            after.into_iter().flat_map(|after| members_of(kind, after)).collect(),
+        );
+        for gone in old.difference(&new) {
+            take_out(&mut self.memberships, gone, place);
         }
-        self.unique.add(self.unique_values(record), place);
+        for come in new.difference(&old) {
+            self.memberships.entry((*come).to_owned()).or_default().insert(place);
+        }
+        let values = |attributes: Option<&Map<String, Value>>| match attributes {
+            Some(attributes) => self.unique_attributes.values(kind, attributes),
+            None => Vec::new(),
+        };
+        let (old, new) = (values(before), values(after));
+        self.unique.take_out(&old, place);
+        self.unique.add(new, place);
     }
+}
 
-    fn unindex(&mut self, place: u64, record: &Record) {
-        if let (Kind::User, Some(name)) = (record.kind, record.text("userName")) {
-            take_out(&mut self.user_names, &fold(name), place);
+/// Takes a member out of a group; an attribute without values is none.
+fn drop_member(group: &mut Map<String, Value>, id: &str) {
+    if let Some(Value::Array(members)) = group.get_mut("members") {
+        members.retain(|element| element.get("value").and_then(Value::as_str) != Some(id));
+        if members.is_empty() {
+            group.shift_remove("members");
         }
-        for member in record.member_ids() {
-            take_out(&mut self.memberships, member, place);
-        }
-        self.unique.take_out(&self.unique_values(record), place);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ServerError;
 use super::behaviour::Behaviour;
+use super::index::IndexedAttributes;
 use super::kind::Kind;
 use super::schema_file::SchemaFile;
 use super::unique::UniqueAttributes;
@@ -20,6 +21,7 @@ pub(crate) struct Types {
     /// Of each kind, in the order of `kinds`: User and Group are the first two.
     definitions: Vec<ResourceDefinition>,
     unique: Arc<UniqueAttributes>,
+    indexed: Arc<IndexedAttributes>,
 }
 
 impl Types {
@@ -49,7 +51,8 @@ impl Types {
             })
             .collect();
         let unique = UniqueAttributes::of(kinds.iter().copied().zip(&definitions));
-        Ok(Self { schemas, kinds, definitions, unique: Arc::new(unique) })
+        let indexed = IndexedAttributes::of(kinds.iter().copied().zip(&definitions));
+        Ok(Self { schemas, kinds, definitions, unique: Arc::new(unique), indexed: Arc::new(indexed) })
     }
 
     /// All schemas, and the resource types as discovery lists them.
@@ -76,6 +79,11 @@ impl Types {
     /// What is unique beyond ids and user names.
     pub(crate) fn unique(&self) -> &Arc<UniqueAttributes> {
         &self.unique
+    }
+
+    /// What resources are found by without looking at all of them.
+    pub(crate) fn indexed(&self) -> &Arc<IndexedAttributes> {
+        &self.indexed
     }
 }
 

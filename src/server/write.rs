@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LOCATION, ETAG, LOCATION};
+use indexmap::IndexSet;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -328,7 +329,7 @@ fn judge_members(
     unknown_members: bool,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
-    let mut ids: Vec<String> = Vec::new();
+    let mut ids: IndexSet<String> = IndexSet::with_capacity(members.len());
     for member in &*members {
         let reference = member.get("$ref").and_then(Value::as_str);
         let id = match (member.get("value").and_then(Value::as_str), reference) {
@@ -344,9 +345,7 @@ fn judge_members(
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));
         }
-        if !ids.iter().any(|known| *known == id) {
-            ids.push(id.into_owned());
-        }
+        ids.insert(id.into_owned());
     }
     *members = ids.into_iter().map(|id| serde_json::json!({ "value": id })).collect();
     Ok(())
