@@ -268,7 +268,17 @@ impl Predicate {
             Predicate::EqualsCi(text) => format!("{} whatever the case of its letters", words::quote(text)),
             Predicate::Differs(value) => format!("anything but {}", words::show(value)),
             Predicate::OneOf(values) => {
-                words::or(&values.iter().take(20).map(words::show).collect::<Vec<_>>())
+                // The same value as a text, as a number and in an object is shown once.
+                let mut told: Vec<String> = Vec::new();
+                let mut shown: Vec<String> = Vec::new();
+                for value in values.iter().take(64) {
+                    let plain = plain(value);
+                    if !told.contains(&plain) && shown.len() < 20 {
+                        told.push(plain);
+                        shown.push(words::show(value));
+                    }
+                }
+                words::or(&shown)
             }
             Predicate::SameAs { label, values, .. } => match values.as_slice() {
                 [value] => format!("the same as {label}, {}", words::show(value)),
@@ -582,6 +592,19 @@ fn excludes(node: &Value, value: &Value) -> bool {
         _ => as_text(node).is_none_or(|node| {
             !wanted(value).iter().any(|part| part.as_str().is_some_and(|part| node.contains(part)))
         }),
+    }
+}
+
+/// What a value says, whatever it is wrapped in: `"404"`, `404` and `{"code": "404"}` say the same.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(members) if members.len() == 1 => members
+            .values()
+            .next()
+            .map(|inner| as_text(inner).unwrap_or_default().into_owned())
+            .unwrap_or_default(),
+        other => other.to_string(),
     }
 }
 

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::behaviour::UnknownMembers;
 use super::endpoint::Kind;
 use super::fault::{Change, Conflicts, PatchOperations};
 use super::message::Answer;
@@ -329,7 +330,7 @@ fn judge_members(
     store: &Store,
     record: Option<&Record>,
     kept: &mut Map<String, Value>,
-    unknown_members: bool,
+    unknown: UnknownMembers,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
     let mut ids: IndexSet<String> = IndexSet::with_capacity(members.len());
@@ -342,8 +343,15 @@ fn judge_members(
             }
             (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
         };
-        if !unknown_members && store.get(&id).is_none_or(|record| !record.kind.is_core()) {
-            return Err(ScimError::invalid_value(format!("members: there is no User or Group {id:?}")));
+        if store.get(&id).is_none_or(|record| !record.kind.is_core()) {
+            match unknown {
+                UnknownMembers::Taken => {}
+                UnknownMembers::Dropped => continue,
+                UnknownMembers::Refused => {
+                    let detail = format!("members: there is no User or Group {id:?}");
+                    return Err(ScimError::invalid_value(detail));
+                }
+            }
         }
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));

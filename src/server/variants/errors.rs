@@ -111,6 +111,25 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
+        "unresolved-reference-as-412",
+        &["AMB-122"],
+        "An operation of a bulk job whose reference cannot be resolved has status 412.",
+        "RFC 7644 section 3.7.2 names no status for it; table 8: 412, a precondition failed",
+        &[At(|seen, answer| {
+            if *seen.endpoint != Endpoint::Bulk {
+                return;
+            }
+            let operations = object(answer).and_then(|body| body.get_mut("Operations")?.as_array_mut());
+            for operation in operations.into_iter().flatten() {
+                let detail = operation.pointer("/response/detail").and_then(Value::as_str);
+                if detail.is_some_and(|detail| detail.contains("cannot be resolved")) {
+                    operation["status"] = "412".into();
+                    operation["response"]["status"] = "412".into();
+                }
+            }
+        })],
+    ),
+    rewriting(
         "bad-syntax-as-bad-value",
         &["AMB-08"],
         "What is refused as invalidSyntax elsewhere is invalidValue here.",

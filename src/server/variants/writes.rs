@@ -4,6 +4,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::super::behaviour::UnknownMembers;
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{Change, Rewrite};
 use super::super::message::{Answer, Content, Request};
@@ -387,7 +388,15 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-34"],
         "A group takes members that do not exist.",
         "RFC 7643 section 2.3.7: referential integrity may be enforced",
-        |behaviour| behaviour.unknown_members = true,
+        |behaviour| behaviour.unknown_members = UnknownMembers::Taken,
+    ),
+    choice(
+        "unknown-members-dropped",
+        &["AMB-34"],
+        "A group leaves out members that do not exist, and says nothing of it.",
+        "RFC 7644 section 3.3: the server may ignore what was sent; RFC 7643 section 2.3.7: no rule for references to \
+         nothing",
+        |behaviour| behaviour.unknown_members = UnknownMembers::Dropped,
     ),
     rewriting(
         "groups-in-groups-refused",
