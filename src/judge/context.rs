@@ -19,6 +19,11 @@ pub trait Claims {
     /// # Errors
     /// The evidence that it is not: `ServiceProviderConfig.sort.supported = false`.
     fn check(&self, requires: &Requires) -> Result<(), String>;
+
+    /// The most resources of a list, where `filter.maxResults` says (RFC 7643 section 5).
+    fn max_results(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A resource that the case knows by a name.

@@ -124,7 +124,7 @@ pub fn error(status: u16, scim_type: Option<&str>) -> Value {
     body
 }
 
-/// Claims everything but what is listed.
+/// Claims everything but what is listed, and lists of three resources at most.
 pub struct AllBut(pub &'static [Capability]);
 
 impl Claims for AllBut {
@@ -139,6 +139,10 @@ impl Claims for AllBut {
             },
             _ => Ok(()),
         }
+    }
+
+    fn max_results(&self) -> Option<u64> {
+        Some(3)
     }
 }
 

@@ -185,7 +185,9 @@ fn compared(
     if is_deeper_than(&Value::Object(expected.clone()), MAX_DEPTH) {
         return None;
     }
-    let mut comparison = Comparison { stance, is_primary_open: false, out: Vec::new() };
+    // A user's displayName follows the name; that of a group follows nothing.
+    let has_name = definition.top_attribute("name").is_some();
+    let mut comparison = Comparison { stance, is_primary_open: false, has_name, out: Vec::new() };
     comparison.resource(expected, before, read, definition);
     comparison.out.truncate(MAX_DEPARTURES);
     // Few groups come from elsewhere, so few servers keep an externalId of theirs (AMB-31).
@@ -270,6 +272,8 @@ struct Comparison {
     stance: Stance,
     /// Whether any value of the list may be the primary one.
     is_primary_open: bool,
+    /// Whether the resource has a name that its displayName may be computed from.
+    has_name: bool,
     out: Vec<Departure>,
 }
 
@@ -396,6 +400,11 @@ impl Comparison {
         }
     }
 
+    /// Whether an attribute may have changed along with others.
+    fn is_computed(&self, spot: Spot<'_>) -> bool {
+        is_computed(spot.attribute, spot.parent) && (spot.parent.is_some() || self.has_name)
+    }
+
     /// Whether the expected resource says anything of an attribute.
     fn is_compared(&self, attribute: &Attribute) -> bool {
         // What only the server writes counts between two of its own views.
@@ -416,7 +425,7 @@ impl Comparison {
         // What the operations leave alone may follow what they change.
         let is_same = |(left, right): (&Value, &Value)| same_value(left, right, Some(attribute));
         if self.stance == Stance::Patch
-            && is_computed(attribute, spot.parent)
+            && self.is_computed(spot)
             && (expected.zip(before).is_some_and(is_same) || (expected.is_none() && before.is_none()))
         {
             return;
@@ -446,8 +455,7 @@ impl Comparison {
     ) {
         let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
         let subs = subs(spot.attribute);
-        let mut inner =
-            Comparison { stance: self.stance, is_primary_open: self.is_primary_open, out: Vec::new() };
+        let mut inner = Comparison { out: Vec::new(), ..*self };
         inner.members(
             &subs,
             Some(spot.attribute),
@@ -512,8 +520,7 @@ impl Comparison {
             Stance::Patch if spot.parent.is_some_and(refers) && is_usual => {}
             Stance::Patch => {
                 let why = "it must not be there after the operations";
-                let is_computed = is_computed(spot.attribute, spot.parent);
-                let grade = if is_computed { Grade::Warning } else { Grade::Failure };
+                let grade = if self.is_computed(spot) { Grade::Warning } else { Grade::Failure };
                 self.report(spot, None, Some(read), grade, why);
             }
             Stance::Refused => {
@@ -613,7 +620,7 @@ impl Comparison {
         let known: HashMap<String, &Value> = before.iter().rev().map(|it| (key(it, attribute), it)).collect();
         let earlier = |value: &Value| known.get(&key(value, attribute)).copied();
         let between = |expected: &Value, read: &Value, path: &str| {
-            let mut inner = Comparison { stance: self.stance, is_primary_open, out: Vec::new() };
+            let mut inner = Comparison { is_primary_open, out: Vec::new(), ..*self };
             let element = Spot { path, ..spot };
             inner.element(element, expected, earlier(expected), read);
             inner.out

@@ -208,6 +208,10 @@ impl Claims for Capabilities {
     fn check(&self, requires: &Requires) -> Result<(), String> {
         Capabilities::check(self, requires)
     }
+
+    fn max_results(&self) -> Option<u64> {
+        self.max_results
+    }
 }
 
 /// The member of ServiceProviderConfig that claims a feature, and what is assumed where nothing is said: what

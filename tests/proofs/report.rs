@@ -1,6 +1,6 @@
 //! What is written down about the proofs, and held equal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ use super::{Altered, Caught, SURVIVORS};
 pub const KILLERS_HEADER: &str = "\
 # For each fault of the embedded server, cases that see it: one that is about it, and every case for which this is the
 # fault that proves it. There are more. `beside` are cases that run too, so that a rule has something to see.
-# Written by `UPDATE_PROOFS=1 cargo test --test proofs`; held by `cargo test --test proofs`.
+# Written by `UPDATE_PROOFS=1 cargo test --test proofs`, or, for some faults only, with their names instead of the 1;
+# held by `cargo test --test proofs`.
 
 ";
 
@@ -25,6 +26,16 @@ const UNPROVABLE: &[(&str, &str)] =
 /// Whether files are to be written anew.
 pub fn updates() -> bool {
     std::env::var_os("UPDATE_PROOFS").is_some()
+}
+
+/// The faults that are to be tried anew with every case; none if all are.
+pub fn chosen() -> Option<BTreeSet<String>> {
+    let names = std::env::var("UPDATE_PROOFS").ok().filter(|names| names != "1")?;
+    let names: BTreeSet<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
+    for name in &names {
+        server::Fault::from_name(name).unwrap_or_else(|error| panic!("UPDATE_PROOFS: {error}"));
+    }
+    Some(names)
 }
 
 /// A file of the project.
@@ -98,7 +109,7 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
          \n\
          A check is done when it has been seen to fail. `cargo test --test proofs` shows it for every case and rule, and\n\
          holds this page to the truth; `UPDATE_PROOFS=1 cargo test --test proofs` tries every fault with every case and\n\
-         writes the page anew.\n\
+         writes the page anew; with `UPDATE_PROOFS=NAME,NAME` only these faults are tried.\n\
          \n\
          ## Altered exchanges\n\
          \n\

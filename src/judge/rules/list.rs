@@ -17,6 +17,12 @@ pub const LIST_ARITHMETIC: Rule =
 pub const LIST_NO_REPEATS: Rule =
     Rule { name: "list-no-repeats", subject: "ListResponse with two resources", judge: list_no_repeats };
 
+pub const LIST_WITHIN_LIMIT: Rule = Rule {
+    name: "list-within-limit",
+    subject: "ListResponse of a service provider that says how long lists may be",
+    judge: list_within_limit,
+};
+
 /// Whether the request asks for a list: a query of a collection, a `.search`, or discovery of many.
 fn asks_for_list(exchange: &Exchange, context: &View<'_>) -> bool {
     if kind::is_search(&exchange.request) {
@@ -292,4 +298,28 @@ fn list_no_repeats(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
             .class("each id once", "repeated id")
     });
     verdict("list-no-repeats", exchange, faults.into_iter().collect())
+}
+
+/// No list is longer than `filter.maxResults`, whatever was asked for. Discovery ignores paging (RFC 7644 section 4),
+/// and a limit of nothing says nothing.
+fn list_within_limit(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
+    let Some(limit) = view.capabilities.max_results().filter(|limit| *limit > 0) else {
+        return RuleVerdict::NotEligible;
+    };
+    let Some(body) = success(exchange).and_then(|response| response.body.json().ok()) else {
+        return RuleVerdict::NotEligible;
+    };
+    if !kind::is_list(body) || kind::discovery_type(&exchange.request).is_some() {
+        return RuleVerdict::NotEligible;
+    }
+    let rows = get(body, "Resources").and_then(Value::as_array).map_or(0, Vec::len) as u64;
+    let fault = (rows > limit).then(|| {
+        Fault::new(
+            format!("the list holds {rows} resources, and filter.maxResults says {limit} at most"),
+            format!("at most {limit} resources"),
+            format!("{rows} resources"),
+        )
+        .class("at most maxResults", "more")
+    });
+    verdict("list-within-limit", exchange, fault.into_iter().collect())
 }

@@ -205,6 +205,7 @@ pub static RULES: &[Rule] = &[
     list::LIST_SHAPE,
     list::LIST_ARITHMETIC,
     list::LIST_NO_REPEATS,
+    list::LIST_WITHIN_LIMIT,
     filter::FILTER_ROWS_MATCH,
     filter::FILTER_FINDS_ALL,
     resource::SCHEMAS_PRESENT,

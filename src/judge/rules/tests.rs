@@ -427,6 +427,18 @@ fn list_rules() {
             ("rows without id", query("/Users", list(vec![json!({}), json!({})])), Say::Held),
         ],
     );
+    let many = |count: usize| list((0..count).map(|id| user(&id.to_string())).collect());
+    check(
+        "list-within-limit",
+        vec![
+            ("as many as the limit", query("/Users", many(3)), Say::Held),
+            ("none", query("/Users", many(0)), Say::Held),
+            ("more", query("/Users?count=10", many(4)), Say::Fails),
+            ("more by search", exchange("POST", "/Users/.search", 200, many(4)), Say::Fails),
+            ("discovery", query("/Schemas", many(4)), Say::Silent),
+            ("not a list", get_user(), Say::Silent),
+        ],
+    );
 }
 
 #[test]

@@ -38,6 +38,21 @@ fn row(path: &str, grade: Grade) -> Vec<(String, Grade)> {
 }
 
 #[test]
+fn the_name_of_a_group_follows_nothing() {
+    let group = SchemaSet::core().definition("Group").unwrap();
+    let before = json!({"schemas": [names::GROUP], "id": "1", "displayName": "Team", "members": [{"value": "2"}]});
+    let sent = patch_op(&json!([{"op": "remove", "path": "members"}]));
+    let read = |name: &str| {
+        let read = json!({"schemas": [names::GROUP], "id": "1", "displayName": name});
+        let write = Write::Patch { sent: &sent, before: &before };
+        let all = departures(&write, &read, &group).expect("the model follows");
+        all.into_iter().map(|it| (it.path, it.grade)).collect::<Vec<_>>()
+    };
+    assert_eq!(read("Team"), vec![]);
+    assert_eq!(read("Crew"), row("displayName", Grade::Failure));
+}
+
+#[test]
 fn a_create_may_be_answered_in_many_ways() {
     let sent = json!({
         "schemas": [names::USER], "userName": "Ann@Example.com", "id": "mine", "color": "red", "password": "t1meMa$heen",
