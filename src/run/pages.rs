@@ -30,8 +30,7 @@ impl CaseRun<'_> {
         first: Sent,
     ) -> Result<Sent, Verdict> {
         let Ok(Action::Query(query)) = step.action() else { return Ok(first) };
-        let leaves_size_open =
-            query.start_index.is_none() && query.count.is_none() && query.cursor.is_none();
+        let leaves_size_open = query.start_index.is_none() && query.count.is_none() && query.cursor.is_none();
         if query.filter.is_none() || !leaves_size_open {
             return Ok(first);
         }

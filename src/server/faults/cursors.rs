@@ -31,7 +31,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC9865-2-15"],
         &[At(|seen, answer| {
             if asked(seen).is_some_and(|cursor| !cursor.is_empty())
-                && let Some(Value::Array(rows)) = page(seen, answer).and_then(|body| body.get_mut("Resources"))
+                && let Some(Value::Array(rows)) =
+                    page(seen, answer).and_then(|body| body.get_mut("Resources"))
                 && !rows.is_empty()
             {
                 rows.remove(0);
