@@ -449,6 +449,21 @@ async fn only_reads_are_repeated_after_a_broken_connection() {
     assert_eq!(server.received().len(), 3);
 }
 
+/// As Express does where an error is passed on behind the answer.
+#[tokio::test]
+async fn no_write_is_lost_on_a_connection_that_an_error_left_behind() {
+    let server = Hostile::scripted(|request| match request.method.as_str() {
+        "GET" => Act::Forsake(b"HTTP/1.1 500 Broken\r\nContent-Length: 2\r\n\r\n{}".to_vec()),
+        _ => Act::Bytes(answer(201, &[], user(1).to_string().as_bytes())),
+    });
+    let target = target(&server);
+    assert_eq!(get(&target, "/Users").await.exchange.status(), Some(500));
+    let sent = target.send(create("/Users", &user(1))).await.unwrap();
+    assert_eq!(sent.exchange.status(), Some(201), "{:?}", sent.exchange.answer);
+    let writes = server.lines().into_iter().filter(|line| line.starts_with("POST")).count();
+    assert_eq!(writes, 1);
+}
+
 #[tokio::test]
 async fn the_rate_is_kept_by_parallel_requests() {
     let (_, server) = directory();

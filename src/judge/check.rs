@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -164,6 +165,7 @@ enum Predicate {
     Excludes(Value),
     Set(Vec<Value>),
     Matches(Regex),
+    Locates(String),
     Before(chrono::DateTime<chrono::Utc>, String),
     After(chrono::DateTime<chrono::Utc>, String),
     AtMost(Duration),
@@ -236,6 +238,9 @@ impl Predicate {
             })?;
             all.push(Predicate::Matches(regex));
         }
+        if let Some(id) = &check.locates {
+            all.push(Predicate::Locates(text(id)?));
+        }
         if let Some(instant) = &check.before {
             let (instant, shown) = self::instant(bench, name, &text(instant)?)?;
             all.push(Predicate::Before(instant, shown));
@@ -263,7 +268,17 @@ impl Predicate {
             Predicate::EqualsCi(text) => format!("{} whatever the case of its letters", words::quote(text)),
             Predicate::Differs(value) => format!("anything but {}", words::show(value)),
             Predicate::OneOf(values) => {
-                words::or(&values.iter().take(20).map(words::show).collect::<Vec<_>>())
+                // The same value as a text, as a number and in an object is shown once.
+                let mut told: Vec<String> = Vec::new();
+                let mut shown: Vec<String> = Vec::new();
+                for value in values.iter().take(64) {
+                    let plain = plain(value);
+                    if !told.contains(&plain) && shown.len() < 20 {
+                        told.push(plain);
+                        shown.push(words::show(value));
+                    }
+                }
+                words::or(&shown)
             }
             Predicate::SameAs { label, values, .. } => match values.as_slice() {
                 [value] => format!("the same as {label}, {}", words::show(value)),
@@ -284,6 +299,7 @@ impl Predicate {
                 format!("exactly the set {}", words::show(&Value::Array(values.clone())))
             }
             Predicate::Matches(regex) => format!("to match {}", words::clip(regex.as_str(), 80)),
+            Predicate::Locates(id) => format!("the URI of the resource {}", words::quote(id)),
             Predicate::Before(_, shown) => format!("an instant before {shown}"),
             Predicate::After(_, shown) => format!("an instant at or after {shown}"),
             Predicate::AtMost(limit) => format!("at most {} ms", limit.as_millis()),
@@ -311,6 +327,7 @@ impl Predicate {
             Predicate::Excludes(_) => "excludes".to_owned(),
             Predicate::Set(_) => "set".to_owned(),
             Predicate::Matches(_) => "matches".to_owned(),
+            Predicate::Locates(_) => "locates".to_owned(),
             Predicate::Before(..) => "before".to_owned(),
             Predicate::After(..) => "after".to_owned(),
             Predicate::AtMost(_) => "at-most".to_owned(),
@@ -397,6 +414,7 @@ impl Predicate {
                 _ => false,
             },
             Predicate::Matches(regex) => as_text(node).is_some_and(|text| regex.is_match(&text)),
+            Predicate::Locates(id) => node.as_str().and_then(located_id).is_some_and(|found| found == *id),
             Predicate::Before(instant, _) => as_instant(node).is_some_and(|node| node < *instant),
             Predicate::After(instant, _) => as_instant(node).is_some_and(|node| node >= *instant),
             Predicate::AtMost(_) => false,
@@ -541,6 +559,13 @@ fn same_uri(a: &Value, b: &Value, base: Option<&Url>) -> bool {
     matches!((read(a), read(b)), (Some(a), Some(b)) if a == b)
 }
 
+/// The id of the resource that a URI names: the last segment of its path, unescaped.
+fn located_id(uri: &str) -> Option<String> {
+    let path = uri.split(['?', '#']).next()?.trim_end_matches('/');
+    let (_, id) = path.rsplit_once('/')?;
+    Some(percent_decode_str(id).decode_utf8().ok()?.into_owned())
+}
+
 fn wanted(value: &Value) -> &[Value] {
     match value {
         Value::Array(elements) => elements,
@@ -567,6 +592,19 @@ fn excludes(node: &Value, value: &Value) -> bool {
         _ => as_text(node).is_none_or(|node| {
             !wanted(value).iter().any(|part| part.as_str().is_some_and(|part| node.contains(part)))
         }),
+    }
+}
+
+/// What a value says, whatever it is wrapped in: `"404"`, `404` and `{"code": "404"}` say the same.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(members) if members.len() == 1 => members
+            .values()
+            .next()
+            .map(|inner| as_text(inner).unwrap_or_default().into_owned())
+            .unwrap_or_default(),
+        other => other.to_string(),
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::written::Grade;
 use crate::scim::definition::{Resolved, ResourceDefinition};
+use crate::scim::filter::Filter;
 use crate::scim::names;
 use crate::scim::patch::{self, PatchOp, PatchOperation, PatchOptions, PatchRequest};
 use crate::scim::resource::{elements, get, is_unassigned, schemas};
@@ -46,6 +47,9 @@ pub fn worlds(sent: &Value, before: &Value, definition: &ResourceDefinition) -> 
         request.as_object_mut()?.insert("schemas".to_owned(), json!([names::PATCH_OP]));
     }
     let operations = PatchRequest::parse(&request, tolerant()).ok()?;
+    if operations.iter().any(|operation| selects_by_undeclared(operation, definition)) {
+        return None;
+    }
     let mut worlds = vec![World { state: before.clone(), remark: None }];
     for operation in &operations {
         let mut next: Vec<World> = Vec::new();
@@ -67,6 +71,30 @@ pub fn worlds(sent: &Value, before: &Value, definition: &ResourceDefinition) -> 
         worlds = next;
     }
     Some(worlds)
+}
+
+/// Whether an operation selects values by a sub-attribute that their declaration leaves out. Which values that are is
+/// then the server's own affair: one that has work addresses only may take any for a work address.
+fn selects_by_undeclared(operation: &PatchOperation, definition: &ResourceDefinition) -> bool {
+    let Some(path) = &operation.path else { return false };
+    let Some(Resolved::Attribute { attribute, .. }) = definition.resolve(&path.attribute) else {
+        return false;
+    };
+    !attribute.sub_attributes.is_empty()
+        && path.filter.as_ref().is_some_and(|filter| {
+            names_in(filter).into_iter().any(|name| attribute.sub_attribute(name).is_none())
+        })
+}
+
+/// The sub-attributes that a value filter names.
+fn names_in(filter: &Filter) -> Vec<&str> {
+    match filter {
+        Filter::And(operands) | Filter::Or(operands) => operands.iter().flat_map(names_in).collect(),
+        Filter::Not(operand) => names_in(operand),
+        Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { path, .. } => {
+            vec![&path.name]
+        }
+    }
 }
 
 fn worse(left: Option<Remark>, right: Option<Remark>) -> Option<Remark> {

@@ -28,6 +28,9 @@ use crate::scim::resource::{MAX_DEPTH, elements, get, is_deeper_than, is_unassig
 use crate::scim::schema::{Attribute, AttributeType, Mutability, Returned};
 use crate::scim::text::fold_case;
 
+/// The path of a departure that is about a PATCH as a whole.
+pub const OPERATIONS: &str = "Operations";
+
 /// The most departures that are told of one resource.
 const MAX_DEPARTURES: usize = 50;
 
@@ -159,7 +162,7 @@ fn after_patch(
     let Some(remark) = world.remark.filter(|_| found.is_empty()) else { return Some(found) };
     // It lives in a world that is not quite right: told by what it differs in from one that is.
     let told = right.filter(|found| !found.is_empty()).unwrap_or_else(|| {
-        let path = "Operations".to_owned();
+        let path = OPERATIONS.to_owned();
         vec![Stance::Patch.departure(path, get(sent, "Operations"), None, remark.grade, remark.why)]
     });
     let regraded = |departure| Departure {
@@ -187,6 +190,12 @@ fn compared(
     let mut comparison = Comparison { stance, is_primary_open: false, has_name, out: Vec::new() };
     comparison.resource(expected, before, read, definition);
     comparison.out.truncate(MAX_DEPARTURES);
+    // Few groups come from elsewhere, so few servers keep an externalId of theirs (AMB-31).
+    let is_dropped =
+        |it: &Departure| it.grade == Grade::Warning && it.path == "externalId" && it.actual.is_none();
+    if definition.name.eq_ignore_ascii_case("Group") {
+        comparison.out.iter_mut().filter(|it| is_dropped(it)).for_each(|it| it.grade = Grade::Note);
+    }
     Some(comparison.out)
 }
 
@@ -494,7 +503,9 @@ impl Comparison {
             Stance::Create | Stance::Replace if spot.is_external_id() && !is_kept => {
                 let why = "nobody sent it, and only clients set externalId";
                 let told = (None, Some(read));
-                self.disputed(spot, told, Grade::Failure, why, "AMB-31", &["RFC7643-3.1-14"]);
+                // An empty text identifies nothing, so nothing was issued.
+                let grade = if *read == Value::from("") { Grade::Warning } else { Grade::Failure };
+                self.disputed(spot, told, grade, why, "AMB-31", &["RFC7643-3.1-14"]);
             }
             Stance::Replace if is_kept => self.kept(spot, read),
             Stance::Create | Stance::Replace => {
@@ -670,15 +681,16 @@ impl Comparison {
     }
 }
 
-/// The sub-attributes of a complex attribute: those declared, and of a list those that each has by default.
+/// The sub-attributes of a complex attribute: those declared, and where there are none, those that a list has by
+/// default (RFC 7643 section 2.4). What a declaration leaves out is an unknown attribute, which a server may drop.
 fn subs(attribute: &Attribute) -> Vec<&Attribute> {
-    let mut subs: Vec<&Attribute> = attribute.sub_attributes.iter().collect();
-    for name in ["value", "type", "primary"] {
-        if attribute.sub_attribute(name).is_none() {
-            subs.extend(sub_attribute(attribute, name));
-        }
+    if attribute.sub_attributes.is_empty() {
+        return ["value", "type", "primary"]
+            .iter()
+            .filter_map(|name| sub_attribute(attribute, name))
+            .collect();
     }
-    subs
+    attribute.sub_attributes.iter().collect()
 }
 
 /// What tells a value of a list from the others: its `value` where it has one.

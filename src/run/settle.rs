@@ -42,11 +42,16 @@ impl CaseRun<'_> {
         if is_write(step) && succeeded {
             self.names.written();
         }
-        self.own(step, prepared, sent, place);
-        if !judgement.status_held && failed {
-            if !succeeded && let Some(id) = &step.id {
+        let is_broken = !judgement.status_held && failed;
+        if is_broken && !succeeded {
+            // What was refused, and should not have been, leaves nothing behind that later steps could stand on.
+            if let Some(id) = &step.id {
                 self.names.sent.remove(id);
             }
+            return Flow::End;
+        }
+        self.own(step, prepared, sent, place);
+        if is_broken {
             return Flow::End;
         }
         if succeeded {

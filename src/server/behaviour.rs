@@ -19,14 +19,25 @@ pub(crate) struct Behaviour {
     pub default_page: Option<usize>,
     /// Whether resources without a value for `sortBy` come first in ascending order, instead of last.
     pub missing_sorts_lowest: bool,
-    /// Whether a group may list members that do not exist.
-    pub unknown_members: bool,
+    /// What becomes of members that do not exist.
+    pub unknown_members: UnknownMembers,
     /// How PATCH is read.
     pub patch: PatchOptions,
     /// The finest difference between two times that the server tells.
     pub clock_step: chrono::Duration,
     /// What is changed in the core schemas and resource types before the server takes them for its own.
     pub schemas: Vec<fn(&mut SchemaSet)>,
+}
+
+/// What becomes of a member of a group that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnknownMembers {
+    /// The request is refused.
+    Refused,
+    /// The group lists it.
+    Taken,
+    /// The group is written without it.
+    Dropped,
 }
 
 impl Behaviour {
@@ -38,7 +49,7 @@ impl Behaviour {
             bulk: options.bulk,
             default_page: None,
             missing_sorts_lowest: false,
-            unknown_members: false,
+            unknown_members: UnknownMembers::Refused,
             patch: PATCH_OPTIONS,
             clock_step: chrono::Duration::milliseconds(1),
             schemas: Vec::new(),

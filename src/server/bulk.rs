@@ -13,6 +13,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -381,6 +382,7 @@ fn made_id(answer: &Answer) -> Option<String> {
     let shown = answer.body().and_then(|body| body.get("id")).and_then(Value::as_str).map(str::to_owned);
     shown.or_else(|| {
         let location = answer.headers.get(LOCATION)?.to_str().ok()?;
-        location.rsplit('/').next().map(str::to_owned)
+        let id = percent_decode_str(location.rsplit('/').next()?).decode_utf8().ok()?;
+        Some(id.into_owned())
     })
 }

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! [`scim`](crate::scim) says what SCIM means, the modules here when it is applied. Faults ([`faults`]) are planted
-//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs. Where the RFCs leave the
-//! choice, [`variants`] make the other one.
+//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs.
+//! Where the RFCs leave the choice, [`variants`] make the other one.
 //!
 //! The server binds 127.0.0.1 only and keeps nothing.
 

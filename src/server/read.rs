@@ -41,7 +41,7 @@ impl Service {
         let location = representer.location(record);
         let answer = match precondition(&call.request, &version) {
             Precondition::Proceed => {
-                let resource = representer.resource(record);
+                let resource = representer.resource_in(record, version.clone());
                 Answer::json(StatusCode::OK, projection.apply(&resource, self.definition(kind)))
             }
             Precondition::NotModified => Answer::empty(StatusCode::NOT_MODIFIED),

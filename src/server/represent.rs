@@ -49,9 +49,14 @@ impl Representer<'_> {
 
     /// The whole resource, its version included.
     pub(crate) fn resource(&self, record: &Record) -> Value {
+        self.resource_in(record, self.version(record))
+    }
+
+    /// The whole resource, whose version is known already.
+    pub(crate) fn resource_in(&self, record: &Record, version: String) -> Value {
         let mut resource = self.candidate(record);
         if let Some(meta) = resource.get_mut("meta").and_then(Value::as_object_mut) {
-            meta.insert("version".to_owned(), self.version(record).into());
+            meta.insert("version".to_owned(), version.into());
         }
         resource
     }
@@ -156,12 +161,9 @@ impl Representer<'_> {
             add(how);
             add(display(group).unwrap_or_default());
         });
-        let mut tag = String::from("W/\"");
-        for byte in state.finalize().iter().take(8) {
-            tag.push_str(&format!("{byte:02x}"));
-        }
-        tag.push('"');
-        tag
+        let digest: [u8; 32] = state.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        format!("W/\"{:016x}\"", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 
     /// A member that the record has, with what the server adds to it.

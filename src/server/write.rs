@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::behaviour::UnknownMembers;
 use super::endpoint::Kind;
 use super::fault::{Change, Conflicts, PatchOperations};
 use super::message::Answer;
@@ -26,6 +27,13 @@ use crate::scim::names;
 use crate::scim::patch::{PatchOperation, PatchRequest, apply};
 use crate::scim::project::Projection;
 use crate::scim::validate::ValidationPurpose;
+
+/// A resource that a write is to change.
+struct Target {
+    record: Record,
+    /// How it looks before the write, with the digest in the place of the password.
+    before: Value,
+}
 
 /// A write that passed, ready for the store.
 struct Draft {
@@ -75,11 +83,12 @@ impl Service {
         kind: Kind,
         id: &str,
     ) -> Result<Answer, Refusal> {
-        let record = self.unmodified(&state.store, call, kind, id)?;
+        let target = self.unmodified(&state.store, call, kind, id)?;
+        let record = &target.record;
         let sent = read_object(&call.request)?;
         let projection = projection_of(&call.request)?;
         let result = retain(&sent, &record.attributes, self.definition(kind)).and_then(|whole| {
-            self.judge(state, call, kind, Some(&record), &whole, ValidationPurpose::ReplaceRequest)
+            self.judge(state, call, kind, Some(record), &whole, ValidationPurpose::ReplaceRequest)
         });
         let result = result.map(|mut kept| {
             // A write-only attribute that the client leaves out is not asserted: it never saw it.
@@ -88,7 +97,7 @@ impl Service {
             }
             kept
         });
-        self.commit(state, call, &record, &Value::Object(sent), &[], result)?;
+        self.commit(state, call, &target, &Value::Object(sent), &[], result)?;
         self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
     }
 
@@ -100,25 +109,24 @@ impl Service {
         kind: Kind,
         id: &str,
     ) -> Result<Answer, Refusal> {
-        let record = self.unmodified(&state.store, call, kind, id)?;
+        let target = self.unmodified(&state.store, call, kind, id)?;
+        let Target { record, before } = &target;
         let sent = Value::Object(read_object(&call.request)?);
         let projection = projection_of(&call.request)?;
-        let before = before(&state.store, call, &record);
         let list = PatchRequest::parse(&sent, self.behaviour.patch)?;
         let definition = self.definition(kind);
-        let mut operations =
-            PatchOperations { list, definition, id, before: &before, memory: &mut state.memory };
+        let mut operations = PatchOperations { list, definition, id, before, memory: &mut state.memory };
         self.faults.operations(&mut operations);
         let operations = operations.list;
-        let result = apply(&operations, &before, definition, self.behaviour.patch).and_then(|after| {
+        let result = apply(&operations, before, definition, self.behaviour.patch).and_then(|after| {
             let Value::Object(mut after) = after else {
                 return Err(ScimError::invalid_value("the resource would no longer be an object"));
             };
-            drop_undeclared(&before, &mut after);
-            drop_stale_reference(&before, &mut after);
-            self.judge(state, call, kind, Some(&record), &after, ValidationPurpose::ReplaceRequest)
+            drop_undeclared(before, &mut after);
+            drop_stale_reference(before, &mut after);
+            self.judge(state, call, kind, Some(record), &after, ValidationPurpose::ReplaceRequest)
         });
-        self.commit(state, call, &record, &sent, &operations, result)?;
+        self.commit(state, call, &target, &sent, &operations, result)?;
         self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
     }
 
@@ -130,8 +138,7 @@ impl Service {
         kind: Kind,
         id: &str,
     ) -> Result<Answer, Refusal> {
-        let record = self.unmodified(&state.store, call, kind, id)?;
-        let before = before(&state.store, call, &record);
+        let Target { record, before } = self.unmodified(&state.store, call, kind, id)?;
         let State { store, memory, .. } = state;
         let mut change = Change {
             method: &call.request.method,
@@ -159,13 +166,18 @@ impl Service {
     }
 
     /// The resource that a write is to change, if it exists and its preconditions hold.
-    fn unmodified(&self, store: &Store, call: &Call, kind: Kind, id: &str) -> Result<Record, Refusal> {
+    fn unmodified(&self, store: &Store, call: &Call, kind: Kind, id: &str) -> Result<Target, Refusal> {
         let record = find(store, kind, id)?;
-        let version = Representer { store, base: &call.base }.version(record);
-        match precondition(&call.request, &version) {
-            Precondition::Proceed => Ok(record.clone()),
-            Precondition::NotModified | Precondition::Failed => Err(precondition_failed()),
+        let representer = Representer { store, base: &call.base };
+        let version = representer.version(record);
+        if precondition(&call.request, &version) != Precondition::Proceed {
+            return Err(precondition_failed());
         }
+        let mut before = representer.resource_in(record, version);
+        if let (Some(digest), Some(object)) = (&record.password, before.as_object_mut()) {
+            object.insert("password".to_owned(), digest.as_str().into());
+        }
+        Ok(Target { record: record.clone(), before })
     }
 
     /// What a resource that a client sent, or a PATCH made, is to be kept as; or why it is refused.
@@ -224,12 +236,12 @@ impl Service {
         &self,
         state: &mut State,
         call: &Call,
-        record: &Record,
+        target: &Target,
         sent: &Value,
         operations: &[PatchOperation],
         result: Result<Map<String, Value>, ScimError>,
     ) -> Result<(), Refusal> {
-        let before = before(&state.store, call, record);
+        let Target { record, before } = target;
         let State { store, memory, .. } = state;
         let (after, refusal) = outcome(result);
         let mut change = Change {
@@ -238,7 +250,7 @@ impl Service {
             definition: self.definition(record.kind),
             sent,
             operations,
-            before: Some(&before),
+            before: Some(before),
             after,
             refusal,
             id: record.id.clone(),
@@ -271,10 +283,11 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let record = find(store, kind, id)?;
         let representer = Representer { store, base: &call.base };
-        let resource = representer.resource(record);
+        let version = representer.version(record);
+        let resource = representer.resource_in(record, version.clone());
         let location = representer.location(record);
         Ok(Answer::json(status, projection.apply(&resource, self.definition(kind)))
-            .with_header(ETAG, &representer.version(record))
+            .with_header(ETAG, &version)
             .with_header(LOCATION, &location)
             .with_header(CONTENT_LOCATION, &location))
     }
@@ -285,15 +298,6 @@ fn outcome(result: Result<Map<String, Value>, ScimError>) -> (Option<Value>, Opt
         Ok(kept) => (Some(Value::Object(kept)), None),
         Err(error) => (None, Some(error)),
     }
-}
-
-/// How a resource looks before a write, with the digest in the place of the password.
-fn before(store: &Store, call: &Call, record: &Record) -> Value {
-    let mut before = Representer { store, base: &call.base }.resource(record);
-    if let (Some(digest), Some(object)) = (&record.password, before.as_object_mut()) {
-        object.insert("password".to_owned(), digest.as_str().into());
-    }
-    before
 }
 
 /// Reduces a resource to what the store keeps: members to their ids, the password to its digest, nothing that the
@@ -326,7 +330,7 @@ fn judge_members(
     store: &Store,
     record: Option<&Record>,
     kept: &mut Map<String, Value>,
-    unknown_members: bool,
+    unknown: UnknownMembers,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
     let mut ids: IndexSet<String> = IndexSet::with_capacity(members.len());
@@ -339,8 +343,15 @@ fn judge_members(
             }
             (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
         };
-        if !unknown_members && store.get(&id).is_none_or(|record| !record.kind.is_core()) {
-            return Err(ScimError::invalid_value(format!("members: there is no User or Group {id:?}")));
+        if store.get(&id).is_none_or(|record| !record.kind.is_core()) {
+            match unknown {
+                UnknownMembers::Taken => {}
+                UnknownMembers::Dropped => continue,
+                UnknownMembers::Refused => {
+                    let detail = format!("members: there is no User or Group {id:?}");
+                    return Err(ScimError::invalid_value(detail));
+                }
+            }
         }
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));

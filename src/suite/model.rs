@@ -726,6 +726,8 @@ pub struct Check {
     pub set: Option<Value>,
     /// Matches this regular expression.
     pub matches: Option<String>,
+    /// Is the URI of the resource with this id, absolute or relative, whichever way it escapes the id.
+    pub locates: Option<String>,
     /// Is an instant before this one.
     pub before: Option<String>,
     /// Is an instant after this one, or the same.

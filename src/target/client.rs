@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use reqwest::Client;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -34,6 +35,8 @@ pub(super) enum Purpose {
 /// A service provider under test.
 pub struct Target {
     pub(super) client: Client,
+    /// Opens a connection for each request.
+    pub(super) fresh: Client,
     pub(super) base: String,
     pub(super) base_path: String,
     pub(super) base_url: Url,
@@ -72,6 +75,8 @@ pub(super) struct State {
     pub(super) next_intent: u64,
     pub(super) next_exchange: u64,
     pub(super) made: u64,
+    /// When an answer last made it doubtful whether connections stay open, whatever their headers say.
+    pub(super) doubted: Option<Instant>,
     pub(super) log: Vec<Arc<Exchange>>,
     pub(super) log_bytes: usize,
     pub(super) log_dropped: u64,

@@ -14,6 +14,7 @@ use super::exchange::{Exchange, ExchangeId, Request, Response, TransportFailure}
 use super::failure;
 use super::guard::Permissions;
 use super::pace;
+use super::setup::IDLE;
 use super::wire::Wire;
 
 /// Redirects that are followed for one request, all within the base URL.
@@ -179,14 +180,23 @@ impl Target {
         *request.body_mut() = wire.body.clone().map(Into::into);
         let limit = self.limits.request;
         let deadline = Instant::now() + limit;
-        let mut response = match tokio::time::timeout_at(deadline, self.client.execute(request)).await {
+        let client = if self.doubts_connections() { &self.fresh } else { &self.client };
+        let mut response = match tokio::time::timeout_at(deadline, client.execute(request)).await {
             Err(_) => return Err(TransportFailure::TimedOut { limit }),
             Ok(Err(error)) => {
-                return Err(self.masked_failure(failure::classify(&error, &self.address, &self.limits)));
+                let failure = failure::classify(&error, &self.address, &self.limits);
+                if matches!(failure, TransportFailure::Closed { .. }) {
+                    self.doubt_connections();
+                }
+                return Err(self.masked_failure(failure));
             }
             Ok(Ok(response)) => response,
         };
         let status = response.status().as_u16();
+        if status >= 500 {
+            // Before the body is read, so that nobody gets this connection.
+            self.doubt_connections();
+        }
         let headers = response
             .headers()
             .iter()
@@ -202,6 +212,17 @@ impl Target {
         let mut raw = body::decode(raw, &codings, self.limits.body).await;
         raw.bytes = self.masked(raw.bytes);
         Ok(Response { status, headers, body: body::finish(raw) })
+    }
+
+    /// Frameworks whose error handler fails close the connection behind an answer that says it stays open: a request
+    /// sent on it would be lost, and a write must not be repeated.
+    fn doubt_connections(&self) {
+        self.state().doubted = Some(Instant::now());
+    }
+
+    /// Whether a connection from before the last doubt may still be waiting for a request.
+    fn doubts_connections(&self) -> bool {
+        self.state().doubted.is_some_and(|since| since.elapsed() < IDLE)
     }
 
     fn masked(&self, bytes: Bytes) -> Bytes {

@@ -19,7 +19,7 @@ use super::pace::Pace;
 
 /// Idle connections are dropped early: many servers close theirs after 2 to 5 seconds, and a request on a
 /// connection that is being closed fails for no fault of anybody's.
-const IDLE: Duration = Duration::from_millis(1500);
+pub(super) const IDLE: Duration = Duration::from_millis(1500);
 
 /// Why a target cannot be set up: the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,10 @@ impl Target {
         if mark.len() < 4 || !mark.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(TargetError::Mark { mark });
         }
-        let client = client(&options.limits, options.insecure, &options.roots, options.proxy.as_ref())?;
+        let [client, fresh] = [true, false].map(|keeps| {
+            client(&options.limits, options.insecure, &options.roots, options.proxy.as_ref(), keeps)
+        });
+        let (client, fresh) = (client?, fresh?);
         for (name, value) in &options.headers {
             header(name, value).map_err(|why| TargetError::Header { name: name.clone(), why })?;
         }
@@ -97,6 +100,7 @@ impl Target {
         let port = base_url.port_or_known_default().unwrap_or(0);
         Ok(Target {
             client,
+            fresh,
             base,
             base_path,
             address: format!("{}:{port}", base_url.host_str().unwrap_or_default()),
@@ -130,6 +134,7 @@ impl Target {
                 next_intent,
                 next_exchange: 1,
                 made: 0,
+                doubted: None,
                 log: Vec::new(),
                 log_bytes: 0,
                 log_dropped: 0,
@@ -169,6 +174,7 @@ fn client(
     insecure: bool,
     roots: &[Vec<u8>],
     proxy: Option<&Url>,
+    keeps_connections: bool,
 ) -> Result<Client, TargetError> {
     let wrong =
         |what| move |error: reqwest::Error| TargetError::Client { what, why: failure::innermost(&error) };
@@ -179,6 +185,7 @@ fn client(
         .referer(false)
         .connect_timeout(limits.connect)
         .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(if keeps_connections { usize::MAX } else { 0 })
         .tcp_nodelay(true)
         .dns_resolver(Arc::new(SystemResolver))
         .tls_danger_accept_invalid_certs(insecure)

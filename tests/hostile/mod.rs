@@ -200,6 +200,8 @@ impl Received {
 /// What is done with one request.
 pub enum Act {
     Bytes(Vec<u8>),
+    /// Keeps the connection open behind the answer, and closes it on the next request.
+    Forsake(Vec<u8>),
     Drip {
         first: Vec<u8>,
         then: Vec<u8>,
@@ -367,6 +369,12 @@ impl Shared {
             Act::Die => return self.stop(),
             Act::Bytes(bytes) => {
                 let _ = stream.write_all(&bytes);
+            }
+            Act::Forsake(bytes) => {
+                let _ = stream.write_all(&bytes);
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+                let _ = stream.read(&mut [0; 1024]);
+                return;
             }
             Act::Hang => {
                 while !stopped() {

@@ -76,6 +76,7 @@ fn filter_rows_match(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
     if judged.decided == 0 {
         return RuleVerdict::NotEligible;
     }
+    let asked = as_sent(exchange);
     let surplus = judged.departures.into_iter().filter_map(|departure| match departure {
         ListDeparture::Surplus { id, explanation, .. } => Some((id, explanation)),
         ListDeparture::Missing { .. } | ListDeparture::Repeated { .. } => None,
@@ -94,8 +95,8 @@ fn filter_rows_match(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
             let more = if count > 1 { format!(" ({count} such rows)") } else { String::new() };
             let kind = node(&explanation);
             Fault::new(
-                format!("{row} does not match the filter {}: {why}{more}", shown(&filter)),
-                format!("only resources that match {}", shown(&filter)),
+                format!("{row} does not match the filter {asked}: {why}{more}"),
+                format!("only resources that match {asked}"),
                 format!("{row}, though {why}"),
             )
             .class("rows that match", format!("row against {kind}"))
@@ -116,6 +117,7 @@ fn filter_finds_all(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
     if judged.awaited == 0 {
         return RuleVerdict::NotEligible;
     }
+    let asked = as_sent(exchange);
     let missing = judged.departures.into_iter().filter_map(|departure| match departure {
         ListDeparture::Missing { id, explanation } => Some((id, explanation)),
         ListDeparture::Surplus { .. } | ListDeparture::Repeated { .. } => None,
@@ -129,11 +131,10 @@ fn filter_finds_all(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
             let kind = node(&explanation);
             Fault::new(
                 format!(
-                    "the list lacks the resource '{}', which matches the filter {}: {why}{more}",
-                    words::clip(&id, 60),
-                    shown(&filter)
+                    "the list lacks the resource '{}', which matches the filter {asked}: {why}{more}",
+                    words::clip(&id, 60)
                 ),
-                format!("every resource that matches {}", shown(&filter)),
+                format!("every resource that matches {asked}"),
                 format!("'{}' missing, though {why}", words::clip(&id, 60)),
             )
             .class("all that match", format!("missing by {kind}"))
@@ -190,8 +191,9 @@ fn why(explanation: &Explanation, with_values: bool) -> String {
     words::clip(&text, 2 * SHOWN)
 }
 
-fn shown(filter: &Filter) -> String {
-    words::clip(&filter.to_string(), SHOWN)
+/// The filter as it was sent: its spelling may be what it is about.
+fn as_sent(exchange: &Exchange) -> String {
+    words::clip(&parameter(exchange, "filter").unwrap_or_default(), SHOWN)
 }
 
 /// What the service provider breaks whose answer lacks a match by that kind of node.

@@ -410,7 +410,9 @@ fn found<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Vec<Found<'a>> {
     if !body.is_object() {
         return Vec::new();
     }
-    let by_endpoint = context.definitions.by_endpoint(exchange);
+    // What comes with the success of a DELETE is a resource only where it says so.
+    let by_endpoint =
+        context.definitions.by_endpoint(exchange).filter(|_| exchange.request.method != "DELETE");
     let is_discovery = kind::discovery_type(&exchange.request).is_some();
     let make = |at: String, class: &'static str, resource: &'a Value| Found {
         at,

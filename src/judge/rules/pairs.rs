@@ -160,7 +160,11 @@ pub(super) fn represented(exchange: &Exchange) -> Option<&Value> {
 /// The resource that an exchange is about: the one in its path, or the one that it made.
 fn resource_of(exchange: &Exchange) -> Option<Resource> {
     let endpoint = kind::first_segment(&exchange.request).to_owned();
-    if endpoint.is_empty() || kind::discovery_type(&exchange.request).is_some() {
+    // A bulk job is no resource, even where its answer has a Location.
+    if endpoint.is_empty()
+        || endpoint.eq_ignore_ascii_case("Bulk")
+        || kind::discovery_type(&exchange.request).is_some()
+    {
         return None;
     }
     if let Some(id) = id_in_path(&exchange.request.path) {

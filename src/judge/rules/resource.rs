@@ -522,11 +522,12 @@ fn created_equals_modified(exchange: &Exchange, context: &View<'_>) -> RuleVerdi
     if apart.is_zero() {
         return RuleVerdict::Held;
     }
+    let shown = match apart.num_milliseconds() {
+        0 => "less than 1".to_owned(),
+        milliseconds => milliseconds.to_string(),
+    };
     let fault = Fault::new(
-        format!(
-            "meta.created and meta.lastModified of a new resource are {} ms apart",
-            apart.num_milliseconds()
-        ),
+        format!("meta.created and meta.lastModified of a new resource are {shown} ms apart"),
         "the same instant",
         format!("{created} and {modified}"),
     )

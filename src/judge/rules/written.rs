@@ -6,11 +6,11 @@
 
 use serde_json::Value;
 
-use super::pairs::{Pair, represented, shown};
+use super::pairs::{Pair, id_in_path, represented, shown};
 use super::{Fault, Rule, RuleVerdict, View, success, verdict};
 use crate::judge::body::without_indexes;
 use crate::judge::{kind, words};
-use crate::oracle::written::{Departure, Grade, Write, departures};
+use crate::oracle::written::{Departure, Grade, OPERATIONS, Write, departures};
 use crate::outcome::{Difference, Severity};
 use crate::scim::datetime;
 use crate::scim::definition::ResourceDefinition;
@@ -79,7 +79,8 @@ fn written_is_read(read: &Exchange, view: &View<'_>) -> RuleVerdict {
     let Some(sent) = write.request.json() else { return RuleVerdict::NotEligible };
     let before = pair.before.and_then(shown);
     let wrote = match (method, before) {
-        ("POST", _) => Write::Create { sent: &sent },
+        // A POST to a resource is none that SCIM defines.
+        ("POST", _) if id_in_path(&write.request.path).is_none() => Write::Create { sent: &sent },
         ("PUT", before) => Write::Replace { sent: &sent, before },
         ("PATCH", Some(before)) => Write::Patch { sent: &sent, before },
         _ => return RuleVerdict::NotEligible,
@@ -201,12 +202,17 @@ fn judged(
             let difference = difference(&departure);
             let write = words::subject(pair.write);
             let path = without_indexes(&departure.path);
-            let dispute = departure.dispute.map(|dispute| format!(", {dispute}")).unwrap_or_default();
-            let mut fault = Fault::new(
+            let dispute = departure.dispute.map(|dispute| format!(" ({dispute})")).unwrap_or_default();
+            let message = if departure.path == OPERATIONS {
+                format!("{write} succeeded ({}), though {}{dispute}", pair.write.id, departure.why)
+            } else {
                 format!(
                     "{} is {} after {write} ({}), expected {}: {}{dispute}",
                     departure.path, difference.actual, pair.write.id, difference.expected, departure.why
-                ),
+                )
+            };
+            let mut fault = Fault::new(
+                message,
                 format!("{}: {}", difference.path, difference.expected),
                 format!("{}: {}", difference.path, difference.actual),
             )

@@ -479,6 +479,17 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         },
     ),
     choice(
+        "emails-without-type",
+        &["AMB-29"],
+        "emails have a value and primary, as /Schemas says, and the type that a client sends is dropped.",
+        "RFC 7643 section 2.4: the sub-attributes named there are those of an attribute that does not define its own",
+        |behaviour| {
+            behaviour.schemas.push(|set| {
+                drop_parts(set, names::USER, "emails", |part| !matches!(part, "value" | "primary"));
+            });
+        },
+    ),
+    choice(
         "members-without-display-declared",
         &["AMB-26"],
         "Schemas declare members without display and addresses without primary.",

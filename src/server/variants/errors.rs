@@ -40,23 +40,34 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "error-without-detail",
-        &[],
-        "Errors have no detail.",
-        "RFC 7644 section 3.12: detail is optional",
+        &["AMB-10"],
+        "Errors have no detail, but for the 413, which has to name the limit.",
+        "RFC 7644 section 3.12: detail is optional; section 3.7.4 demands it of the 413",
         &[At(|_, answer| {
-            if let Some(body) = error(answer) {
+            let names_limit = answer.status == StatusCode::PAYLOAD_TOO_LARGE;
+            if let Some(body) = error(answer).filter(|_| !names_limit) {
                 body.shift_remove("detail");
             }
         })],
     ),
     rewriting(
         "error-detail-in-another-language",
-        &[],
+        &["AMB-10"],
         "The detail of an error is in German, and Content-Language says so.",
         "RFC 7644 section 3.12: detail is a text for people, in no prescribed words",
         &[At(|_, answer| {
             if let Some(body) = error(answer) {
-                body.insert("detail".to_owned(), "Die Anfrage ließ sich nicht ausführen.".into());
+                // The limit that a 413 has to name is a number in any language.
+                let detail = body.get("detail").and_then(Value::as_str).unwrap_or_default();
+                let numbers: Vec<&str> = detail
+                    .split(|letter: char| !letter.is_ascii_digit())
+                    .filter(|it| !it.is_empty())
+                    .collect();
+                let german = match numbers.as_slice() {
+                    [] => "Die Anfrage ließ sich nicht ausführen.".to_owned(),
+                    numbers => format!("Die Anfrage ließ sich nicht ausführen ({}).", numbers.join(", ")),
+                };
+                body.insert("detail".to_owned(), german.into());
                 answer.set_header(CONTENT_LANGUAGE, "de");
             }
         })],
@@ -88,17 +99,6 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
-        "conflict-on-change-as-400",
-        &["AMB-03"],
-        "A PUT or PATCH that wants a userName in use is answered with 400 uniqueness.",
-        "RFC 7644 section 3.12 table 9: uniqueness is a keyword of 400 for PUT and PATCH; RFC 7643 section 7",
-        &[At(|seen, answer| {
-            if seen.request.method != Method::POST && answer.status == StatusCode::CONFLICT {
-                set_status(answer, StatusCode::BAD_REQUEST);
-            }
-        })],
-    ),
-    rewriting(
         "conflict-on-change-without-scim-type",
         &["AMB-03"],
         "The 409 to a PUT or PATCH has no scimType.",
@@ -107,6 +107,25 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             let is_change = seen.request.method != Method::POST && answer.status == StatusCode::CONFLICT;
             if let Some(body) = error(answer).filter(|_| is_change) {
                 body.shift_remove("scimType");
+            }
+        })],
+    ),
+    rewriting(
+        "unresolved-reference-as-412",
+        &["AMB-122"],
+        "An operation of a bulk job whose reference cannot be resolved has status 412.",
+        "RFC 7644 section 3.7.2 names no status for it; table 8: 412, a precondition failed",
+        &[At(|seen, answer| {
+            if *seen.endpoint != Endpoint::Bulk {
+                return;
+            }
+            let operations = object(answer).and_then(|body| body.get_mut("Operations")?.as_array_mut());
+            for operation in operations.into_iter().flatten() {
+                let detail = operation.pointer("/response/detail").and_then(Value::as_str);
+                if detail.is_some_and(|detail| detail.contains("cannot be resolved")) {
+                    operation["status"] = "412".into();
+                    operation["response"]["status"] = "412".into();
+                }
             }
         })],
     ),
@@ -191,21 +210,21 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "search-not-implemented",
-        &["AMB-04"],
+        &["AMB-04", "AMB-58"],
         "POST to .search is answered with 501.",
         "RFC 7644 section 3.12 table 8: 501 is for operations that are not supported; a warning",
         &[At(|seen, answer| search_as(seen.endpoint, answer, StatusCode::NOT_IMPLEMENTED))],
     ),
     rewriting(
         "search-not-found",
-        &["AMB-04"],
+        &["AMB-04", "AMB-58"],
         "POST to .search is answered with 404.",
         "RFC 9110 section 15.5.5: there is nothing at that path; a warning",
         &[At(|seen, answer| search_as(seen.endpoint, answer, StatusCode::NOT_FOUND))],
     ),
     rewriting(
         "search-not-allowed",
-        &["AMB-04"],
+        &["AMB-04", "AMB-58"],
         "POST to .search is answered with 405, as by a server that takes .search for an id.",
         "RFC 9110 section 15.5.6: the path has no POST; a warning",
         &[At(|seen, answer| {
@@ -217,7 +236,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "root-not-found",
-        &["AMB-04"],
+        &["AMB-04", "AMB-58"],
         "The base URL itself, and .search there, are answered with 404.",
         "RFC 7644 section 3.4.2.1: a query of several types may be supported",
         &[At(|seen, answer| {
@@ -228,26 +247,12 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "root-not-implemented",
-        &["AMB-04"],
+        &["AMB-04", "AMB-58"],
         "The base URL itself, and .search there, are answered with 501.",
         "RFC 7644 section 3.4.2.1: a query of several types may be supported; section 3.12 table 8",
         &[At(|seen, answer| {
             if matches!(seen.endpoint, Endpoint::Root | Endpoint::RootSearch) && !is_refused_earlier(answer) {
                 refuse(answer, StatusCode::NOT_IMPLEMENTED, None, "queries are per resource type");
-            }
-        })],
-    ),
-    rewriting(
-        "password-not-to-be-asked-for",
-        &["AMB-37"],
-        "A request for attributes=password is refused with 400.",
-        "RFC 7644 section 3.9 and RFC 7643 section 7: nothing is said of asking for what is never returned; a warning",
-        &[At(|seen, answer| {
-            let names = seen.request.parameter("attributes").unwrap_or_default();
-            if names.split(',').any(|name| name.eq_ignore_ascii_case("password"))
-                && !is_refused_earlier(answer)
-            {
-                refuse(answer, StatusCode::BAD_REQUEST, Some("invalidValue"), "password is never returned");
             }
         })],
     ),

@@ -283,6 +283,17 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
+        "location-on-a-job",
+        &[],
+        "The answer to a bulk job has a Location, its own URL, as every answer of some servers has.",
+        "RFC 9110 section 10.2.2: what a Location says of a 200 is not defined, and none is forbidden",
+        &[At(|seen, answer| {
+            if *seen.endpoint == Endpoint::Bulk && answer.status.is_success() {
+                answer.set_header(LOCATION, "/scim/v2/Bulk");
+            }
+        })],
+    ),
+    rewriting(
         "location-without-host",
         &["AMB-13"],
         "The Location header is a path, while meta.location is absolute.",

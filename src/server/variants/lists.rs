@@ -214,39 +214,6 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
-        "search-not-implemented",
-        &["AMB-58"],
-        "POST to …/.search is answered with 501 everywhere.",
-        "RFC 7644 section 3.4.3 is a client's choice (clients may use it); Table 8 has 501 for what is not supported",
-        &[At(|seen, answer| {
-            if matches!(seen.endpoint, Endpoint::Search(_) | Endpoint::RootSearch) {
-                refuse(answer, StatusCode::NOT_IMPLEMENTED, None, ".search is not supported");
-            }
-        })],
-    ),
-    rewriting(
-        "search-not-found",
-        &["AMB-58"],
-        "POST to …/.search is answered with 404 everywhere.",
-        "RFC 7644 section 3.4.3 is a client's choice (clients may use it); no sentence has a status for its absence",
-        &[At(|seen, answer| {
-            if matches!(seen.endpoint, Endpoint::Search(_) | Endpoint::RootSearch) {
-                refuse(answer, StatusCode::NOT_FOUND, None, "there is no such endpoint");
-            }
-        })],
-    ),
-    rewriting(
-        "root-not-searched",
-        &["AMB-58"],
-        "Resources are searched at the endpoints of their types only: the root and its .search are answered with 404.",
-        "RFC 7644 section 3.4.2.1: queries may be made against the root",
-        &[At(|seen, answer| {
-            if matches!(seen.endpoint, Endpoint::Root | Endpoint::RootSearch) {
-                refuse(answer, StatusCode::NOT_FOUND, None, "there is no such endpoint");
-            }
-        })],
-    ),
-    rewriting(
         "newest-first",
         &[],
         "Where nothing is sorted, the resource created last comes first.",

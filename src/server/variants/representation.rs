@@ -222,48 +222,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             });
         })],
     ),
-    rewriting(
-        "extension-always-declared",
-        &["AMB-16", "AMB-29"],
-        "schemas of each user has the URN of the extension, also where the user has none of it.",
-        "RFC 7643 section 3: schemas names what may be there",
-        &[At(|seen, answer| {
-            each_user(seen, answer, |user| {
-                if let Some(Value::Array(schemas)) = user.get_mut("schemas")
-                    && !schemas.iter().any(|urn| urn == names::ENTERPRISE_USER)
-                {
-                    schemas.push(names::ENTERPRISE_USER.into());
-                }
-            });
-        })],
-    ),
     // --- values that the server makes ---------------------------------------------------------------------------
-    rewriting(
-        "user-name-in-lower-case",
-        &["AMB-30"],
-        "userName is kept in lower case.",
-        "RFC 7643 section 4.1.1: userName is case-insensitive; section 2.2: case need not be kept where it means nothing",
-        &[Writing(|change| {
-            if let Some(Value::String(name)) =
-                change.after.as_mut().and_then(|after| after.get_mut("userName"))
-            {
-                *name = name.to_lowercase();
-            }
-        })],
-    ),
-    rewriting(
-        "addresses-in-lower-case",
-        &["AMB-22"],
-        "The values of emails are kept in lower case.",
-        "RFC 7643 section 4.1.2: the service provider may canonicalise e-mail addresses",
-        &[Writing(|change| {
-            each_email(change, |email| {
-                if let Some(Value::String(value)) = email.get_mut("value") {
-                    *value = value.to_lowercase();
-                }
-            });
-        })],
-    ),
     rewriting(
         "addresses-get-display",
         &["AMB-26", "AMB-29"],
@@ -295,17 +254,6 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
-        "active-by-default",
-        &["AMB-38", "AMB-29"],
-        "A user that is created without active is active.",
-        "RFC 7643 section 4.1.1: what active means is the service provider's; RFC 7644 section 3.3: it may add attributes",
-        &[Writing(|change| {
-            made(change, |user| {
-                user.entry("active").or_insert(Value::Bool(true));
-            })
-        })],
-    ),
-    rewriting(
         "display-name-made",
         &["AMB-25", "AMB-29"],
         "A user that is created without displayName gets its userName for one.",
@@ -330,17 +278,6 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                     name.entry("formatted").or_insert(formatted.trim().into());
                 }
             });
-        })],
-    ),
-    rewriting(
-        "external-id-not-kept",
-        &["AMB-31"],
-        "externalId is taken, and dropped.",
-        "RFC 7643 section 3.1: externalId is optional to support; a warning",
-        &[Writing(|change| {
-            if let Some(Value::Object(after)) = &mut change.after {
-                after.shift_remove("externalId");
-            }
         })],
     ),
     // --- references --------------------------------------------------------------------------------------------

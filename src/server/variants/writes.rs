@@ -4,6 +4,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::super::behaviour::UnknownMembers;
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{Change, Rewrite};
 use super::super::message::{Answer, Content, Request};
@@ -387,7 +388,15 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-34"],
         "A group takes members that do not exist.",
         "RFC 7643 section 2.3.7: referential integrity may be enforced",
-        |behaviour| behaviour.unknown_members = true,
+        |behaviour| behaviour.unknown_members = UnknownMembers::Taken,
+    ),
+    choice(
+        "unknown-members-dropped",
+        &["AMB-34"],
+        "A group leaves out members that do not exist, and says nothing of it.",
+        "RFC 7644 section 3.3: the server may ignore what was sent; RFC 7643 section 2.3.7: no rule for references to \
+         nothing",
+        |behaviour| behaviour.unknown_members = UnknownMembers::Dropped,
     ),
     rewriting(
         "groups-in-groups-refused",
@@ -404,13 +413,6 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                 refused(change, ScimError::invalid_value("groups within groups are not supported"));
             }
         })],
-    ),
-    choice(
-        "display-name-required",
-        &["AMB-38"],
-        "/Schemas declares displayName of User required, and a User without it is answered with 400.",
-        "RFC 7643 section 7: a service provider declares what it requires",
-        |behaviour| behaviour.demands.required.push("displayName".to_owned()),
     ),
     choice(
         "both-names-required",
@@ -645,7 +647,11 @@ fn refused(change: &mut Change<'_>, refusal: ScimError) {
     }
 }
 
+/// Rewrites a message, but for a bulk job, whose size counts: its operations are made one by one and come here then.
 fn rewrite_object(request: &mut Request, rewrite: impl FnOnce(&mut Map<String, Value>)) {
+    if request.path.ends_with("/Bulk") {
+        return;
+    }
     rewrite_body(request, |body| {
         if let Some(body) = body.as_object_mut() {
             rewrite(body);

@@ -290,6 +290,7 @@ fn check(report: &mut Report<'_>, place: Place<'_>, path: &str, check: &Check, c
         ("excludes", check.excludes.is_some()),
         ("set", check.set.is_some()),
         ("matches", check.matches.is_some()),
+        ("locates", check.locates.is_some()),
         ("before", check.before.is_some()),
         ("after", check.after.is_some()),
         ("at-most", check.at_most.is_some()),
@@ -340,7 +341,13 @@ fn check(report: &mut Report<'_>, place: Place<'_>, path: &str, check: &Check, c
     if check.one_of.as_ref().is_some_and(Vec::is_empty) {
         report.key_error(&at("one-of"), "no value is one of none", None);
     }
-    for (key, text) in [("equals-ci", &check.equals_ci), ("before", &check.before), ("after", &check.after)] {
+    let texts = [
+        ("equals-ci", &check.equals_ci),
+        ("locates", &check.locates),
+        ("before", &check.before),
+        ("after", &check.after),
+    ];
+    for (key, text) in texts {
         if let Some(text) = text {
             names.text(report, &at(key), text, condition);
         }
