@@ -2,6 +2,7 @@
 //! where it is planted. The functions that do it stand beside their entries, by what they are about.
 
 mod bulk;
+mod cursors;
 mod discovery;
 mod errors;
 mod filters;
@@ -10,6 +11,7 @@ mod lists;
 mod patches;
 mod rare;
 mod representation;
+mod tenants;
 mod writes;
 
 use std::sync::LazyLock;
@@ -26,17 +28,19 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         discovery::FAULTS,
         representation::FAULTS,
         lists::FAULTS,
+        cursors::FAULTS,
         filters::FAULTS,
         writes::FAULTS,
         patches::FAULTS,
         bulk::FAULTS,
+        tenants::FAULTS,
         rare::FAULTS,
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// filters, writes, PATCH, bulk, rare things.
+/// cursors, filters, writes, PATCH, bulk, tenants, rare things.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }
