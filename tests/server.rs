@@ -577,7 +577,15 @@ fn the_catalogue_is_sound() {
     };
     let mut names = std::collections::BTreeSet::new();
     for entry in catalogue {
-        assert!(kebab(entry.name) && names.insert(entry.name), "{}", entry.name);
+        match &entry.family {
+            None => assert!(kebab(entry.name), "{}", entry.name),
+            Some(member) => {
+                assert!(kebab(member.family), "{}", entry.name);
+                assert_eq!(entry.name, format!("{}:{}", member.family, member.attribute));
+                assert!(entry.client_sees.contains(member.attribute), "{}", entry.client_sees);
+            }
+        }
+        assert!(names.insert(entry.name), "{}", entry.name);
         assert!(entry.client_sees.ends_with('.') && !entry.hurts.is_empty(), "{}", entry.name);
         assert!(entry.requirements.len() <= 3, "{}", entry.name);
         for id in entry.requirements {
