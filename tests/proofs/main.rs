@@ -114,7 +114,8 @@ fn catch_all() -> Caught {
         let matrix = faults::for_each(is_chosen, |entry| faults::run(entry, Vec::new(), Reading::Lenient));
         report::keep_matrix(&matrix);
         let mut known = if names.is_some() { recorded(&path) } else { BTreeMap::new() };
-        known.retain(|name, _| server::faults::catalogue().iter().any(|it| it.name == name && !is_chosen(it)));
+        known
+            .retain(|name, _| server::faults::catalogue().iter().any(|it| it.name == name && !is_chosen(it)));
         let chosen = faults::choose(&matrix, known);
         let text = toml::to_string(&chosen).expect("names and lists");
         std::fs::write(&path, format!("{}{text}", report::KILLERS_HEADER)).expect("the file can be written");
@@ -124,13 +125,16 @@ fn catch_all() -> Caught {
         // No case named would mean all of them.
         if cases.is_empty() { Sighting::default() } else { faults::run(entry, cases, reading) }
     };
-    let sightings = faults::for_each(|_| true, |entry| {
-        let recorded = killers.get(entry.name).cloned().unwrap_or_default();
-        (
-            again(recorded.cases(), entry, Reading::Lenient),
-            again(recorded.strict_cases(), entry, Reading::Strict),
-        )
-    });
+    let sightings = faults::for_each(
+        |_| true,
+        |entry| {
+            let recorded = killers.get(entry.name).cloned().unwrap_or_default();
+            (
+                again(recorded.cases(), entry, Reading::Lenient),
+                again(recorded.strict_cases(), entry, Reading::Strict),
+            )
+        },
+    );
     let mut caught = Caught { killers, ..Caught::default() };
     for (fault, (lenient, strict)) in sightings {
         caught.lenient.insert(fault.clone(), lenient);

@@ -145,9 +145,9 @@ fn alterations(rule: &str) -> &'static [Named] {
                 }
             })
         })],
-        "list-within-limit" => &[("a thousand and one", |it| {
-            alter::rows(it, |rows| rows.resize(1001, json!({})))
-        })],
+        "list-within-limit" => {
+            &[("a thousand and one", |it| alter::rows(it, |rows| rows.resize(1001, json!({}))))]
+        }
         "filter-rows-match" => &[("rows of somebody else", |it| {
             // Only where the whole filter is this one comparison is every other name none that matches.
             let (_, filter) = it.request.path.split_once("filter=userName%20eq%20%22")?;

@@ -40,7 +40,8 @@ fn row(path: &str, grade: Grade) -> Vec<(String, Grade)> {
 #[test]
 fn the_name_of_a_group_follows_nothing() {
     let group = SchemaSet::core().definition("Group").unwrap();
-    let before = json!({"schemas": [names::GROUP], "id": "1", "displayName": "Team", "members": [{"value": "2"}]});
+    let before =
+        json!({"schemas": [names::GROUP], "id": "1", "displayName": "Team", "members": [{"value": "2"}]});
     let sent = patch_op(&json!([{"op": "remove", "path": "members"}]));
     let read = |name: &str| {
         let read = json!({"schemas": [names::GROUP], "id": "1", "displayName": name});
