@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::kind::Kind;
-use crate::scim::definition::{ResourceDefinition, Resolved};
+use crate::scim::definition::{Resolved, ResourceDefinition};
 use crate::scim::names;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::{Attribute, AttributeType, Mutability, Schema, SchemaSet};
@@ -26,13 +26,16 @@ impl CoreAttribute {
     pub(crate) fn all() -> Vec<Self> {
         let schemas = [names::USER, names::ENTERPRISE_USER, names::GROUP];
         let schemas = schemas.into_iter().filter_map(|urn| SchemaSet::core().schema(urn));
-        schemas.flat_map(|schema| schema.attributes.iter().flat_map(|it| Self::with_subs(schema, it))).collect()
+        schemas
+            .flat_map(|schema| schema.attributes.iter().flat_map(|it| Self::with_subs(schema, it)))
+            .collect()
     }
 
     fn with_subs(schema: &'static Schema, attribute: &'static Attribute) -> Vec<Self> {
         let prefix = schema.name.replace(' ', "");
         let of = |sub: Option<&'static Attribute>| {
-            let path = AttributePath { sub: sub.map(|sub| sub.name.clone()), ..AttributePath::of(&attribute.name) };
+            let path =
+                AttributePath { sub: sub.map(|sub| sub.name.clone()), ..AttributePath::of(&attribute.name) };
             Self { name: format!("{prefix}.{path}"), schema, attribute, sub }
         };
         std::iter::once(None).chain(attribute.sub_attributes.iter().map(Some)).map(of).collect()
@@ -121,7 +124,9 @@ impl CoreAttribute {
             let mut place = &mut *resource;
             let parts = self.is_of_extension().then_some(&self.schema.id);
             for part in parts.into_iter().chain(self.sub.map(|_| &self.attribute.name)) {
-                let Some(inner) = place.entry(part.clone()).or_insert_with(empty).as_object_mut() else { return };
+                let Some(inner) = place.entry(part.clone()).or_insert_with(empty).as_object_mut() else {
+                    return;
+                };
                 place = inner;
             }
         }
@@ -153,7 +158,10 @@ impl CoreAttribute {
     }
 
     /// Its declaration in a schema, if this is the schema that declares it.
-    pub(crate) fn declaration<'a>(&self, schema: &'a mut Map<String, Value>) -> Option<&'a mut Map<String, Value>> {
+    pub(crate) fn declaration<'a>(
+        &self,
+        schema: &'a mut Map<String, Value>,
+    ) -> Option<&'a mut Map<String, Value>> {
         if schema.get("id").and_then(Value::as_str) != Some(&self.schema.id) {
             return None;
         }
@@ -171,7 +179,10 @@ fn named<'a>(
     name: &str,
 ) -> Option<&'a mut Map<String, Value>> {
     let elements = holder.get_mut(list)?.as_array_mut()?;
-    elements.iter_mut().filter_map(Value::as_object_mut).find(|it| it.get("name").is_some_and(|it| it == name))
+    elements
+        .iter_mut()
+        .filter_map(Value::as_object_mut)
+        .find(|it| it.get("name").is_some_and(|it| it == name))
 }
 
 #[cfg(test)]
@@ -193,7 +204,9 @@ mod tests {
         let all = CoreAttribute::all();
         let names: std::collections::BTreeSet<&str> = all.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names.len(), all.len());
-        for name in ["User.userName", "User.name.givenName", "EnterpriseUser.manager.value", "Group.displayName"] {
+        for name in
+            ["User.userName", "User.name.givenName", "EnterpriseUser.manager.value", "Group.displayName"]
+        {
             assert!(names.contains(name), "{name}");
         }
     }
@@ -203,7 +216,10 @@ mod tests {
         for (name, place) in [
             ("User.title", "/title"),
             ("User.name.givenName", "/name/givenName"),
-            ("EnterpriseUser.manager.value", "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value"),
+            (
+                "EnterpriseUser.manager.value",
+                "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value",
+            ),
         ] {
             let (attribute, mut resource) = (attribute(name), Map::new());
             attribute.set(&mut resource, Some(&json!("x")));

@@ -372,7 +372,9 @@ impl Planted {
 
     /// Whether anything rewrites the rows of queries, so that they have to be resources before they are a page.
     pub(crate) fn rewrite_rows(&self) -> bool {
-        self.rewrites.iter().any(|rewrite| rewrite.seam() == Seam::Rows && !matches!(rewrite, Rewrite::Conflicts(_)))
+        self.rewrites
+            .iter()
+            .any(|rewrite| rewrite.seam() == Seam::Rows && !matches!(rewrite, Rewrite::Conflicts(_)))
     }
 
     seam!(request, Request, Request);

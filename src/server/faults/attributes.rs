@@ -35,20 +35,19 @@ struct Family {
     rewrites: &'static [AttributeRewrite],
 }
 
-/// Which of the attributes that can have a defect are in the catalogue: those with which a case sees it. A name that
+/// Which of the attributes that can have a defect are in the catalogue: those of which a case sees it. A name that
 /// ends with a dot stands for all sub-attributes.
 enum Scope {
-    All,
     AllBut(&'static [&'static str]),
     Only(&'static [&'static str]),
 }
 
 impl Scope {
     fn has(&self, name: &str) -> bool {
-        let is_one =
-            |names: &[&str]| names.iter().any(|it| *it == name || (it.ends_with('.') && name.starts_with(it)));
+        let is_one = |names: &[&str]| {
+            names.iter().any(|it| *it == name || (it.ends_with('.') && name.starts_with(it)))
+        };
         match self {
-            Self::All => true,
             Self::AllBut(names) => !is_one(names),
             Self::Only(names) => is_one(names),
         }
@@ -63,7 +62,30 @@ const FAMILIES: &[Family] = &[
         hurts: "everybody: what was provisioned is not there",
         requirements: &["RFC7644-3.3-01"],
         applies: |it| it.is_writable() && !it.leaf().required,
-        scope: Scope::All,
+        scope: Scope::AllBut(&[
+            "User.ims",
+            "User.ims.",
+            "User.photos",
+            "User.photos.",
+            "User.x509Certificates",
+            "User.x509Certificates.",
+            "User.name.formatted",
+            "User.emails.display",
+            "User.phoneNumbers.display",
+            "User.phoneNumbers.primary",
+            "User.addresses.formatted",
+            "User.addresses.primary",
+            "User.entitlements.display",
+            "User.entitlements.type",
+            "User.entitlements.primary",
+            "User.roles.display",
+            "User.roles.type",
+            "User.roles.primary",
+            "EnterpriseUser.manager.$ref",
+            "Group.members.$ref",
+            "Group.members.type",
+            "Group.members.display",
+        ]),
         rewrites: &[Written(|attribute, change| {
             if *change.method == Method::POST
                 && let Some(after) = after(attribute, change)
@@ -79,9 +101,18 @@ const FAMILIES: &[Family] = &[
         hurts: "people with longer values, which are wrong from then on",
         requirements: &["RFC7644-3.3-01", "RFC7643-2.3.1-01"],
         applies: |it| {
-            it.is_writable() && it.leaf().kind == AttributeType::String && it.leaf().uniqueness == Uniqueness::None
+            it.is_writable()
+                && it.leaf().kind == AttributeType::String
+                && it.leaf().uniqueness == Uniqueness::None
         },
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.displayName",
+            "User.displayName",
+            "User.emails.value",
+            "User.name.familyName",
+            "User.title",
+        ]),
         rewrites: &[Written(|attribute, change| {
             if *change.method == Method::POST
                 && let Some(after) = after(attribute, change)
@@ -101,7 +132,7 @@ const FAMILIES: &[Family] = &[
         hurts: "people with a second address, and groups with more than one member",
         requirements: &["RFC7643-2.4-01", "RFC7644-3.3-01"],
         applies: |it| it.is_writable() && it.leaf().multi_valued,
-        scope: Scope::All,
+        scope: Scope::AllBut(&["User.ims", "User.photos", "User.x509Certificates"]),
         rewrites: &[Written(|attribute, change| {
             if let Some(after) = after(attribute, change) {
                 attribute.each_holder(after, |holder, name| {
@@ -119,7 +150,17 @@ const FAMILIES: &[Family] = &[
         hurts: "identity providers that replace: the change is lost, and the answer says 200",
         requirements: &["RFC7644-3.5.1-01", "RFC7644-3.5.1-04"],
         applies: |it| it.is_writable() && it.is_singular_or_whole(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.costCenter",
+            "EnterpriseUser.department",
+            "EnterpriseUser.employeeNumber",
+            "Group.displayName",
+            "Group.members",
+            "User.active",
+            "User.emails",
+            "User.phoneNumbers",
+            "User.title",
+        ]),
         rewrites: &[Written(|attribute, change| {
             if *change.method == Method::PUT {
                 keep_as_before(attribute, change);
@@ -133,7 +174,19 @@ const FAMILIES: &[Family] = &[
         hurts: "Okta and Entra: the change is lost, and the answer says success",
         requirements: &["RFC7644-3.5.2.3-01", "RFC7644-3.5.2-17"],
         applies: |it| it.is_writable() && it.is_singular_or_whole(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.displayName",
+            "Group.members",
+            "User.active",
+            "User.addresses",
+            "User.emails",
+            "User.name",
+            "User.name.familyName",
+            "User.nickName",
+            "User.title",
+            "User.userName",
+        ]),
         rewrites: &[Written(|attribute, change| patch_ignores(PatchOp::Replace, attribute, change))],
     },
     Family {
@@ -143,7 +196,14 @@ const FAMILIES: &[Family] = &[
         hurts: "Entra, which adds what was empty: the change is lost, and the answer says success",
         requirements: &["RFC7644-3.5.2.1-01", "RFC7644-3.5.2-17"],
         applies: |it| it.is_writable() && it.is_singular_or_whole(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.members",
+            "User.emails",
+            "User.name",
+            "User.nickName",
+            "User.title",
+        ]),
         rewrites: &[Written(|attribute, change| patch_ignores(PatchOp::Add, attribute, change))],
     },
     Family {
@@ -153,7 +213,14 @@ const FAMILIES: &[Family] = &[
         hurts: "people whose data should be gone",
         requirements: &["RFC7644-3.5.2.2-01", "RFC7644-3.5.2-17"],
         applies: |it| it.is_writable() && it.is_singular_or_whole() && !it.leaf().required,
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.members",
+            "User.emails",
+            "User.name.middleName",
+            "User.phoneNumbers",
+            "User.title",
+        ]),
         rewrites: &[Written(|attribute, change| patch_ignores(PatchOp::Remove, attribute, change))],
     },
     Family {
@@ -163,7 +230,15 @@ const FAMILIES: &[Family] = &[
         hurts: "everybody: a rename empties the rest",
         requirements: &["RFC7644-3.5.2-17"],
         applies: |it| it.is_writable() && it.is_singular_or_whole() && !it.leaf().required,
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "User.active",
+            "User.displayName",
+            "User.emails",
+            "User.name",
+            "User.name.familyName",
+            "User.name.givenName",
+            "User.title",
+        ]),
         rewrites: &[Written(|attribute, change| {
             let before = change.before.and_then(Value::as_object).and_then(|before| attribute.value(before));
             let is_patch = *change.method == Method::PATCH;
@@ -187,7 +262,7 @@ const FAMILIES: &[Family] = &[
                 && it.leaf().kind == AttributeType::String
                 && it.leaf().uniqueness == Uniqueness::None
         },
-        scope: Scope::All,
+        scope: Scope::Only(&["User.name.familyName"]),
         rewrites: &[Written(demand_unique)],
     },
     Family {
@@ -196,8 +271,25 @@ const FAMILIES: &[Family] = &[
         client_sees: "{} is shown with another JSON type than it has.",
         hurts: "typed clients, which cannot read the resource at all",
         requirements: &["RFC7643-2.3-02", "RFC7643-2.2-02"],
-        applies: |it| it.leaf().mutability != Mutability::WriteOnly,
-        scope: Scope::All,
+        applies: |it| {
+            it.leaf().mutability != Mutability::WriteOnly && it.sub.is_none_or(|sub| sub.name == "value")
+        },
+        scope: Scope::AllBut(&[
+            "User.ims",
+            "User.ims.",
+            "User.photos",
+            "User.photos.",
+            "User.x509Certificates",
+            "User.x509Certificates.",
+            "User.emails.display",
+            "User.addresses.",
+            "User.entitlements.",
+            "User.roles.",
+            "User.phoneNumbers.",
+            "User.groups.",
+            "EnterpriseUser.manager.",
+            "Group.members.",
+        ]),
         rewrites: &[At(|attribute, seen, answer| {
             each_value(attribute, seen, answer, |value| *value = of_another_type(value, attribute.leaf()));
         })],
@@ -209,7 +301,7 @@ const FAMILIES: &[Family] = &[
         hurts: "typed clients, which cannot read the resource at all",
         requirements: &["RFC7643-2.4-01", "RFC7643-2.2-02"],
         applies: |it| it.leaf().multi_valued,
-        scope: Scope::All,
+        scope: Scope::AllBut(&["User.ims", "User.photos", "User.x509Certificates"]),
         rewrites: &[At(|attribute, seen, answer| {
             each_value(attribute, seen, answer, |value| {
                 if let Some(first) = value.as_array().and_then(|values| values.first()).cloned() {
@@ -225,7 +317,15 @@ const FAMILIES: &[Family] = &[
         hurts: "typed clients, which cannot read the resource at all",
         requirements: &["RFC7643-2.3-02", "RFC7643-2.2-02"],
         applies: |it| !it.leaf().multi_valued && it.leaf().mutability != Mutability::WriteOnly,
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.displayName",
+            "User.active",
+            "User.name",
+            "User.name.familyName",
+            "User.title",
+            "User.userName",
+        ]),
         rewrites: &[At(|attribute, seen, answer| {
             each_value(attribute, seen, answer, |value| *value = Value::Array(vec![value.take()]));
         })],
@@ -237,7 +337,17 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that compare what they wrote: they write it again each time",
         requirements: &["RFC7643-7-29", "RFC7644-3.9-01"],
         applies: |it| it.is_writable(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.members",
+            "User.active",
+            "User.emails",
+            "User.emails.type",
+            "User.name.givenName",
+            "User.phoneNumbers",
+            "User.roles",
+            "User.title",
+        ]),
         rewrites: &[At(|attribute, seen, answer| {
             each_of_kind(attribute, seen, answer, |resource, _| remove(attribute, resource));
         })],
@@ -249,7 +359,12 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that read only what they need",
         requirements: &["RFC7644-3.9-05", "RFC7644-3.4.2.5-02"],
         applies: |it| it.is_writable(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "User.active",
+            "User.name.familyName",
+            "User.userName",
+        ]),
         rewrites: &[At(|attribute, seen, answer| {
             if seen.request.parameter("attributes").is_some_and(|list| attribute.is_in_list(list)) {
                 each_of_kind(attribute, seen, answer, |resource, _| remove(attribute, resource));
@@ -263,7 +378,7 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that spare themselves long lists",
         requirements: &["RFC7644-3.9-08", "RFC7644-3.4.2.5-04"],
         applies: |it| it.is_writable() && it.is_singular_or_whole(),
-        scope: Scope::All,
+        scope: Scope::Only(&["Group.members", "User.emails", "User.name"]),
         rewrites: &[At(|attribute, seen, answer| {
             if seen.request.parameter("excludedAttributes").is_some_and(|list| attribute.is_in_list(list)) {
                 show_stored(attribute, seen, answer);
@@ -277,7 +392,7 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that spare themselves long lists",
         requirements: &["RFC7644-3.9-05", "RFC7644-3.4.2.5-02"],
         applies: |it| it.is_writable() && it.sub.is_none(),
-        scope: Scope::All,
+        scope: Scope::Only(&["User.active", "User.emails", "User.name"]),
         rewrites: &[At(|attribute, seen, answer| {
             if seen.request.parameter("attributes").is_some_and(|list| !attribute.is_in_list(list)) {
                 show_stored(attribute, seen, answer);
@@ -291,7 +406,16 @@ const FAMILIES: &[Family] = &[
         hurts: "identity providers, which create what is there already",
         requirements: &["RFC7644-3.4.2.2-06"],
         applies: |it| it.is_writable() && it.is_simple(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "Group.displayName",
+            "Group.members.value",
+            "User.active",
+            "User.displayName",
+            "User.emails.value",
+            "User.name.familyName",
+            "User.title",
+            "User.userName",
+        ]),
         rewrites: &[Parsed(|attribute, filter| {
             each_term(attribute, filter, |term| {
                 if matches!(term, Filter::Compare { operator: CompareOperator::Equal, .. }) {
@@ -307,7 +431,7 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that look for what is filled in",
         requirements: &["RFC7644-3.4.2.2-11"],
         applies: |it| it.is_writable(),
-        scope: Scope::All,
+        scope: Scope::Only(&["User.active", "User.emails", "User.name", "User.title"]),
         rewrites: &[Parsed(|attribute, filter| {
             each_term(attribute, filter, |term| {
                 if matches!(term, Filter::Present(_)) {
@@ -323,7 +447,7 @@ const FAMILIES: &[Family] = &[
         hurts: "identity providers that match by it",
         requirements: &["RFC7644-3.4.2.2-06", "RFC7644-3.4.2.2-25"],
         applies: |it| it.is_writable(),
-        scope: Scope::All,
+        scope: Scope::Only(&["Group.displayName", "User.userName"]),
         rewrites: &[Parsed(|attribute, filter| {
             let mut is_about_it = false;
             each_term(attribute, filter, |_| is_about_it = true);
@@ -342,7 +466,7 @@ const FAMILIES: &[Family] = &[
             let leaf = it.leaf();
             it.is_writable() && it.is_singular() && leaf.kind == AttributeType::String && !leaf.case_exact
         },
-        scope: Scope::All,
+        scope: Scope::Only(&["User.title", "User.userName"]),
         rewrites: &[AttributeRewrite::Rows(|attribute, rows| {
             if let Some(Filter::Compare {
                 path,
@@ -365,7 +489,7 @@ const FAMILIES: &[Family] = &[
         hurts: "people who look through a list",
         requirements: &["RFC7644-3.4.2.3-02", "RFC7644-3.4.2.3-03"],
         applies: |it| it.is_writable() && it.is_simple(),
-        scope: Scope::All,
+        scope: Scope::Only(&["User.name.familyName", "User.title", "User.userName"]),
         rewrites: &[Asked(|attribute, query| {
             if query.sort_by.as_deref().is_some_and(|path| attribute.is_in_list(path)) {
                 query.sort_by = None;
@@ -379,7 +503,7 @@ const FAMILIES: &[Family] = &[
         hurts: "schema-driven clients, which never write it",
         requirements: &["RFC7643-2.2-02", "RFC7643-7-09"],
         applies: |it| it.is_writable(),
-        scope: Scope::All,
+        scope: Scope::Only(&["User.userName"]),
         rewrites: &[At(|attribute, seen, answer| {
             each_schema(seen, answer, |schema| {
                 if attribute.declaration(schema).is_some() {
@@ -405,7 +529,16 @@ const FAMILIES: &[Family] = &[
         hurts: "schema-driven clients, which send what is refused and cannot read what they get",
         requirements: &["RFC7643-2.2-02", "RFC7643-2.3-02", "RFC7643-7-10"],
         applies: |it| it.is_writable() && it.is_simple(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.displayName",
+            "Group.members.value",
+            "User.active",
+            "User.emails.value",
+            "User.name.familyName",
+            "User.title",
+            "User.userName",
+        ]),
         rewrites: &[At(|attribute, seen, answer| {
             let kind = if attribute.leaf().kind == AttributeType::Boolean { "string" } else { "boolean" };
             declare(attribute, seen, answer, "type", kind.into());
@@ -418,7 +551,18 @@ const FAMILIES: &[Family] = &[
         hurts: "schema-driven clients, which send an array for an object, or an object for an array",
         requirements: &["RFC7643-7-13", "RFC7643-2.4-01", "RFC7643-2.2-02"],
         applies: |it| it.is_writable(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.displayName",
+            "Group.members",
+            "User.active",
+            "User.emails",
+            "User.name",
+            "User.name.familyName",
+            "User.phoneNumbers",
+            "User.title",
+            "User.userName",
+        ]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "multiValued", (!attribute.leaf().multi_valued).into());
         })],
@@ -430,7 +574,7 @@ const FAMILIES: &[Family] = &[
         hurts: "schema-driven clients, which refuse to provision whoever has no value",
         requirements: &["RFC7643-7-15", "RFC7643-2.2-02"],
         applies: |it| it.is_writable() && !it.leaf().required,
-        scope: Scope::All,
+        scope: Scope::Only(&["Group.members", "User.nickName", "User.title"]),
         rewrites: &[At(|attribute, seen, answer| declare(attribute, seen, answer, "required", true.into()))],
     },
     Family {
@@ -440,31 +584,20 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that trust it to be kept secret",
         requirements: &["RFC7643-7-27", "RFC7643-2.2-02"],
         applies: |it| it.is_writable(),
-        scope: Scope::All,
-        rewrites: &[At(|attribute, seen, answer| declare(attribute, seen, answer, "returned", "never".into()))],
-    },
-    Family {
-        name: "declared-write-only",
-        characteristic: Characteristic::Mutability,
-        client_sees: "/Schemas says that {} is writeOnly, and it is shown.",
-        hurts: "clients that trust it to be kept secret",
-        requirements: &["RFC7643-7-25", "RFC7643-2.2-02"],
-        applies: |it| it.is_writable(),
-        scope: Scope::All,
+        scope: Scope::Only(&[
+            "EnterpriseUser.department",
+            "Group.displayName",
+            "Group.members",
+            "User.active",
+            "User.emails",
+            "User.emails.value",
+            "User.name",
+            "User.name.familyName",
+            "User.title",
+            "User.userName",
+        ]),
         rewrites: &[At(|attribute, seen, answer| {
-            declare(attribute, seen, answer, "mutability", "writeOnly".into());
-        })],
-    },
-    Family {
-        name: "declared-read-only",
-        characteristic: Characteristic::Mutability,
-        client_sees: "/Schemas says that {} is readOnly, and clients can write it.",
-        hurts: "schema-driven clients, which never write it",
-        requirements: &["RFC7643-7-20", "RFC7643-2.2-02"],
-        applies: |it| it.is_writable(),
-        scope: Scope::All,
-        rewrites: &[At(|attribute, seen, answer| {
-            declare(attribute, seen, answer, "mutability", "readOnly".into());
+            declare(attribute, seen, answer, "returned", "never".into())
         })],
     },
     Family {
@@ -474,7 +607,7 @@ const FAMILIES: &[Family] = &[
         hurts: "schema-driven clients, which make a new resource for each change",
         requirements: &["RFC7643-7-23", "RFC7643-2.2-02"],
         applies: |it| it.is_writable() && it.leaf().mutability == Mutability::ReadWrite,
-        scope: Scope::All,
+        scope: Scope::Only(&["Group.displayName", "User.emails", "User.title"]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "mutability", "immutable".into());
         })],
@@ -486,7 +619,7 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that match by it",
         requirements: &["RFC7643-7-17", "RFC7643-2.2-02"],
         applies: |it| it.is_writable() && it.leaf().kind == AttributeType::String,
-        scope: Scope::All,
+        scope: Scope::Only(&["User.userName"]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "caseExact", (!attribute.leaf().case_exact).into());
         })],
@@ -552,9 +685,13 @@ fn patch_ignores(op: PatchOp, attribute: &CoreAttribute, change: &mut Change<'_>
 fn demand_unique(attribute: &CoreAttribute, change: &mut Change<'_>) {
     let before = change.before.and_then(Value::as_object).and_then(|before| attribute.value(before)).cloned();
     let (store, id) = (change.store, change.id.clone());
-    let Some(value) = after(attribute, change).and_then(|after| attribute.value(after)).cloned() else { return };
+    let Some(value) = after(attribute, change).and_then(|after| attribute.value(after)).cloned() else {
+        return;
+    };
     let is_taken = store.all().any(|record| {
-        record.kind == attribute.kind() && record.id != id && attribute.value(&record.attributes) == Some(&value)
+        record.kind == attribute.kind()
+            && record.id != id
+            && attribute.value(&record.attributes) == Some(&value)
     });
     if is_taken && before != Some(value) {
         change.after = None;
@@ -619,7 +756,11 @@ fn of_another_type(value: &Value, definition: &Attribute) -> Value {
 /// Changes each comparison of a filter that is about the attribute, but for those between brackets. A parsed filter
 /// nests no deeper than the parser allows.
 fn each_term(attribute: &CoreAttribute, filter: &mut ParsedFilter<'_>, mut change: impl FnMut(&mut Filter)) {
-    fn walk(filter: &mut Filter, is_about_it: &impl Fn(&AttributePath) -> bool, change: &mut impl FnMut(&mut Filter)) {
+    fn walk(
+        filter: &mut Filter,
+        is_about_it: &impl Fn(&AttributePath) -> bool,
+        change: &mut impl FnMut(&mut Filter),
+    ) {
         match filter {
             Filter::And(operands) | Filter::Or(operands) => {
                 operands.iter_mut().for_each(|operand| walk(operand, is_about_it, change));
@@ -640,7 +781,13 @@ fn each_term(attribute: &CoreAttribute, filter: &mut ParsedFilter<'_>, mut chang
 }
 
 /// Has /Schemas say something of the attribute.
-fn declare(attribute: &CoreAttribute, seen: &Seen<'_>, answer: &mut Answer, characteristic: &str, value: Value) {
+fn declare(
+    attribute: &CoreAttribute,
+    seen: &Seen<'_>,
+    answer: &mut Answer,
+    characteristic: &str,
+    value: Value,
+) {
     if answer.status != StatusCode::OK {
         return;
     }
