@@ -31,6 +31,7 @@ impl CaseRun<'_> {
             self.part().findings.extend(judgement.findings);
             return self.stop(error.is_lack, error.to_string());
         }
+        let deviated = !judgement.findings.is_empty();
         let failed = judgement.findings.iter().any(|finding| finding.severity == Severity::Failure);
         if let (Some(id), Some(matched)) = (&step.id, judgement.matched) {
             self.names.matched.insert(id.clone(), matched);
@@ -42,7 +43,8 @@ impl CaseRun<'_> {
         if is_write(step) && succeeded {
             self.names.written();
         }
-        let is_broken = !judgement.status_held && failed;
+        // Against a recommendation a wrong status only warns, and a refusal leaves as little to stand on.
+        let is_broken = !judgement.status_held && (failed || (deviated && !succeeded));
         if is_broken && !succeeded {
             // What was refused, and should not have been, leaves nothing behind that later steps could stand on.
             if let Some(id) = &step.id {
