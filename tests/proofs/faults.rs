@@ -282,6 +282,10 @@ pub fn leniency(fault: &str) -> Option<&'static str> {
 
 /// Faults that break a must and that cases only warn of or take note of, each with the reason: mostly a dispute.
 const LENIENCIES: &[(&str, &str)] = &[
+    (
+        "bulk-fails-as-a-whole",
+        "an error for a job of which an operation failed contradicts examples only (AMB-124)",
+    ),
     ("bulk-ids-not-unique", "what becomes of a bulkId that is there twice is open (AMB-121)"),
     ("bulk-location-relative", "a relative location resolves all the same (AMB-127)"),
     ("bulk-path-references-unknown", "the RFC does not speak of references in paths (AMB-122)"),
