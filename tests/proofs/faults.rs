@@ -75,8 +75,10 @@ fn sighting(entry: &FaultEntry, ran: &Ran) -> Sighting {
     sighting
 }
 
-/// What a rule has to see beside the exchanges that break it: the case of a list that shows the population.
-const NEEDS: &[(&str, &str)] = &[("rules/filter-finds-all", "query/users")];
+/// What a rule has to see beside the exchanges that break it: the case of a list that shows the population, and one
+/// whose filter only a part of it matches.
+const NEEDS: &[(&str, &str)] =
+    &[("rules/filter-finds-all", "query/users"), ("rules/filter-rows-match", "filter/equal")];
 
 fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
     let is_about_it = outcome
