@@ -48,6 +48,16 @@ pub(super) struct PartRun {
     pub(super) elapsed: Duration,
 }
 
+impl PartRun {
+    /// What this part lacks is what a broken checkpoint before it should have brought: no trouble of its own.
+    fn blame(&mut self, checkpoint: &str) {
+        if let Some(Verdict::Errored { cause: ErrorCause::Precondition { detail } }) = &self.trouble {
+            let reason = SkipReason::NotReached { checkpoint: format!("{checkpoint} ({detail})") };
+            self.trouble = Some(Verdict::Skipped { reason });
+        }
+    }
+}
+
 /// Whether a case goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -132,6 +142,9 @@ impl CaseRun<'_> {
             }
             let path = format!("{}.steps[{index}]", self.job.path);
             if self.step(step, &path, &steps[index + 1..]).await == Flow::End {
+                if let Some(checkpoint) = &broken {
+                    self.part().blame(checkpoint);
+                }
                 broken.get_or_insert_with(|| self.job.parts[self.current].id.clone());
                 skipping = true;
                 if self.job.parts.len() == 1 {

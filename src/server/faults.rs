@@ -1,6 +1,7 @@
 //! The catalogue of faults: each a defect that real servers have had, or that a requirement forbids, with the place
 //! where it is planted. The functions that do it stand beside their entries, by what they are about.
 
+mod attributes;
 mod bulk;
 mod cursors;
 mod discovery;
@@ -35,12 +36,14 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         bulk::FAULTS,
         tenants::FAULTS,
         rare::FAULTS,
+        &attributes::faults(),
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, rare things.
+/// cursors, filters, writes, PATCH, bulk, tenants, rare things, and the families over the attributes of the core
+/// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }
@@ -55,7 +58,7 @@ const fn fault(
     requirements: &'static [&'static str],
     rewrites: &'static [Rewrite],
 ) -> FaultEntry {
-    FaultEntry { name, defects, client_sees, hurts, requirements, rewrites }
+    FaultEntry { name, defects, client_sees, hurts, requirements, family: None, rewrites }
 }
 
 /// Shows, in each resource of an answer, what faults remember that it should show.

@@ -13,6 +13,7 @@
 //!
 //! The server binds 127.0.0.1 only and keeps nothing.
 
+mod attribute;
 mod auth;
 mod behaviour;
 mod bulk;
@@ -64,7 +65,7 @@ use tokio::task::JoinHandle;
 
 pub use bulk::BulkLimits;
 pub use config_file::ConfigFileError;
-pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
+pub use fault::{Characteristic, FamilyMember, Fault, FaultEntry, Seam, UnknownFault};
 pub use log::Log;
 pub use rate::{RateLimit, RateLimitError};
 pub use schema_file::{Problems, SchemaFile, SchemaFileError};

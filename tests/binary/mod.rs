@@ -197,6 +197,12 @@ static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[^\s:']*/\.tmp\w
 
 /// What the system says of a name that does not resolve depends on whether there is a network.
 static UNKNOWN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(does not resolve: ).*").unwrap());
+
+/// Whether a closed connection shows as the end of its stream or as a reset is a matter of moments.
+static CLOSED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(without an answer: ).*(closed before message completed|reset by peer|[Bb]roken pipe).*")
+        .unwrap()
+});
 static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"broke off after \d+ bytes").unwrap());
 static ID: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b").unwrap());
@@ -206,6 +212,7 @@ pub fn stable(text: &str) -> String {
     let text = PORT.replace_all(text, "$1:PORT");
     let text = FOLDER.replace_all(&text, "FOLDER");
     let text = UNKNOWN.replace_all(&text, "${1}WHY");
+    let text = CLOSED.replace_all(&text, "${1}WHY");
     let text = BYTES.replace_all(&text, "broke off after N bytes");
     ID.replace_all(&text, "ID").into_owned()
 }
