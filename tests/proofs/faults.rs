@@ -75,8 +75,10 @@ fn sighting(entry: &FaultEntry, ran: &Ran) -> Sighting {
     sighting
 }
 
-/// What a rule has to see beside the exchanges that break it: the case of a list that shows the population.
-const NEEDS: &[(&str, &str)] = &[("rules/filter-finds-all", "query/users")];
+/// What a rule has to see beside the exchanges that break it: the case of a list that shows the population, and one
+/// whose filter only a part of it matches.
+const NEEDS: &[(&str, &str)] =
+    &[("rules/filter-finds-all", "query/users"), ("rules/filter-rows-match", "filter/equal")];
 
 fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
     let is_about_it = outcome
@@ -282,6 +284,10 @@ pub fn leniency(fault: &str) -> Option<&'static str> {
 
 /// Faults that break a must and that cases only warn of or take note of, each with the reason: mostly a dispute.
 const LENIENCIES: &[(&str, &str)] = &[
+    (
+        "bulk-fails-as-a-whole",
+        "an error for a job of which an operation failed contradicts examples only (AMB-124)",
+    ),
     ("bulk-ids-not-unique", "what becomes of a bulkId that is there twice is open (AMB-121)"),
     ("bulk-location-relative", "a relative location resolves all the same (AMB-127)"),
     ("bulk-path-references-unknown", "the RFC does not speak of references in paths (AMB-122)"),
