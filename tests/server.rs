@@ -577,7 +577,15 @@ fn the_catalogue_is_sound() {
     };
     let mut names = std::collections::BTreeSet::new();
     for entry in catalogue {
-        assert!(kebab(entry.name) && names.insert(entry.name), "{}", entry.name);
+        match &entry.family {
+            None => assert!(kebab(entry.name), "{}", entry.name),
+            Some(member) => {
+                assert!(kebab(member.family), "{}", entry.name);
+                assert_eq!(entry.name, format!("{}:{}", member.family, member.attribute));
+                assert!(entry.client_sees.contains(member.attribute), "{}", entry.client_sees);
+            }
+        }
+        assert!(names.insert(entry.name), "{}", entry.name);
         assert!(entry.client_sees.ends_with('.') && !entry.hurts.is_empty(), "{}", entry.name);
         assert!(entry.requirements.len() <= 3, "{}", entry.name);
         for id in entry.requirements {
@@ -600,6 +608,39 @@ fn the_catalogue_is_sound() {
 }
 
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
+/// The attributes of a whole user that have one text.
+const SINGULAR: &[&str] = &[
+    "displayName",
+    "nickName",
+    "profileUrl",
+    "title",
+    "userType",
+    "preferredLanguage",
+    "locale",
+    "timezone",
+    "name.formatted",
+    "name.familyName",
+    "name.givenName",
+    "name.middleName",
+    "name.honorificPrefix",
+    "name.honorificSuffix",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:organization",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+];
+
+/// The place in a user that a path names.
+fn at<'a>(user: &'a mut Value, path: &str) -> &'a mut Value {
+    let (holder, path) = match path.strip_prefix(ENTERPRISE).and_then(|path| path.strip_prefix(':')) {
+        Some(path) => (&mut user[ENTERPRISE], path),
+        None => (user, path),
+    };
+    path.split('.').fold(holder, |holder, name| &mut holder[name])
+}
 
 /// What a walk through a server saw, as text without what differs between two runs of a sound server: tags and ids by
 /// their order of appearance, times by whether a resource was changed since it was created.
@@ -977,6 +1018,60 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     see!("bulk of nobody", bench.send(request.body(body)).await);
     see!("groups after bulk", bench.get("/Groups").await);
     see!("users after bulk", bench.get("/Users").await);
+
+    let whole = |user_name: &str, mark: &str| {
+        let mut user = json!({"schemas": [USER, ENTERPRISE], "userName": user_name, "active": mark == "x",
+            "emails": [{"value": format!("{mark}@work"), "type": "work", "display": mark, "primary": true},
+                {"value": format!("{mark}@home"), "type": "home"}],
+            "phoneNumbers": [{"value": format!("tel:+1-{mark}"), "type": "work", "display": mark, "primary": true},
+                {"value": "tel:+2", "type": "home"}],
+            "addresses": [{"formatted": mark, "streetAddress": mark, "locality": mark, "region": mark,
+                "postalCode": mark, "country": "DE", "type": "work", "primary": true}, {"type": "home", "locality": "Ulm"}],
+            "roles": [{"value": mark, "type": "work", "display": mark, "primary": true}, {"value": "second"}],
+            "entitlements": [{"value": mark, "type": "work", "display": mark, "primary": true}, {"value": "second"}]});
+        for path in SINGULAR {
+            *at(&mut user, path) = format!("{mark} value").into();
+        }
+        user
+    };
+    let first = see!("whole user", bench.post("/Users", whole("whole", "x")).await);
+    let whole_path = format!("/Users/{}", first.body["id"].as_str().unwrap_or_default());
+    // Its values stand before those of the first.
+    see!("another whole user", bench.post("/Users", whole("another", "b")).await);
+    see!("same values", bench.post("/Users", whole("same", "x")).await);
+    let all = SINGULAR.join(",");
+    see!("all asked for", bench.get(&format!("{whole_path}?attributes={all},emails,roles,active")).await);
+    see!(
+        "all excluded",
+        bench.get(&format!("{whole_path}?excludedAttributes={all},emails,roles,active")).await
+    );
+    for operator in ["eq \"x value\"", "pr"] {
+        let terms: Vec<String> = SINGULAR.iter().map(|path| format!("{path} {operator}")).collect();
+        see!(operator, bench.find(&terms.join(" and ")).await);
+    }
+    for path in SINGULAR {
+        see!(path, bench.find(&format!("{path} eq \"X VALUE\"")).await);
+        see!(path, bench.get(&format!("/Users?sortBy={path}")).await);
+    }
+    let set: Vec<Value> =
+        SINGULAR.iter().map(|path| json!({"op": "replace", "path": path, "value": "y value"})).collect();
+    see!("replace all", bench.patch(&whole_path, json!(set)).await);
+    let clear: Vec<Value> = SINGULAR.iter().map(|path| json!({"op": "remove", "path": path})).collect();
+    see!("put whole", bench.put(&whole_path, whole("whole", "c")).await);
+    see!("remove all", bench.patch(&whole_path, json!(clear)).await);
+    let add: Vec<Value> =
+        SINGULAR.iter().map(|path| json!({"op": "add", "path": path, "value": "z value"})).collect();
+    see!("add all", bench.patch(&whole_path, json!(add)).await);
+    for (op, path, value) in [
+        ("replace", "active", json!(true)),
+        ("replace", "phoneNumbers", json!([{"value": "tel:+3"}])),
+        ("add", "roles", json!([{"value": "third"}])),
+        ("remove", "emails", Value::Null),
+        ("remove", "addresses", Value::Null),
+    ] {
+        let operations = json!([{"op": op, "path": path, "value": value}]);
+        see!(path, bench.patch(&whole_path, operations).await);
+    }
     track.lines
 }
 

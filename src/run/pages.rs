@@ -30,7 +30,8 @@ impl CaseRun<'_> {
         first: Sent,
     ) -> Result<Sent, Verdict> {
         let Ok(Action::Query(query)) = step.action() else { return Ok(first) };
-        if query.filter.is_none() || query.start_index.is_some() || query.count.is_some() {
+        let leaves_size_open = query.start_index.is_none() && query.count.is_none() && query.cursor.is_none();
+        if query.filter.is_none() || !leaves_size_open {
             return Ok(first);
         }
         let Some((total, mut rows)) = part_of(&first.exchange) else { return Ok(first) };

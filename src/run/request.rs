@@ -149,16 +149,18 @@ pub fn read(endpoint: &str, id: &str) -> Prepared {
 /// A filter whose template does not resolve.
 pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Prepared, RequestError> {
     let filter = query.filter.as_deref().map(|filter| scope.text(filter, Escape::JsonString)).transpose()?;
+    let cursor = query.cursor.as_deref().map(|cursor| scope.text(cursor, Escape::None)).transpose()?;
     let attribute_list = |all: &[String]| (!all.is_empty()).then(|| all.join(","));
     let endpoint = query.endpoint.trim_end_matches('/');
     match by {
         By::Get => {
-            let parameters: [(&str, Option<String>); 7] = [
+            let parameters: [(&str, Option<String>); 8] = [
                 ("filter", filter.clone()),
                 ("sortBy", query.sort_by.clone()),
                 ("sortOrder", query.sort_order.clone()),
                 ("startIndex", query.start_index.map(|number| number.to_string())),
                 ("count", query.count.map(|number| number.to_string())),
+                ("cursor", cursor),
                 ("attributes", attribute_list(&query.attributes)),
                 ("excludedAttributes", attribute_list(&query.excluded_attributes)),
             ];
@@ -191,6 +193,7 @@ pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Pre
             add("sortOrder", query.sort_order.clone().map(Value::from));
             add("startIndex", query.start_index.map(Value::from));
             add("count", query.count.map(Value::from));
+            add("cursor", cursor.map(Value::from));
             add("attributes", list(&query.attributes));
             add("excludedAttributes", list(&query.excluded_attributes));
             let path = format!("{endpoint}/.search");

@@ -9,6 +9,7 @@ use std::fmt;
 use axum::http::Method;
 use serde_json::{Map, Value};
 
+use super::attribute::CoreAttribute;
 use super::endpoint::{Endpoint, Kind};
 use super::faults;
 use super::message::{Answer, Request};
@@ -57,7 +58,7 @@ impl fmt::Display for Seam {
 /// One defect of the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct FaultEntry {
-    /// Its name, in kebab-case, permanent.
+    /// Its name, permanent: in kebab-case; of a family, `family:attribute`.
     pub name: &'static str,
     /// The defects seen on real servers that it stands for: ids of the form `DEF-001`. Empty where none of them was
     /// collected; then the requirements say why it is here.
@@ -68,7 +69,45 @@ pub struct FaultEntry {
     pub hurts: &'static str,
     /// The requirements that it breaks: at most three.
     pub requirements: &'static [&'static str],
+    /// The family that it belongs to: one defect of many attributes.
+    pub family: Option<FamilyMember>,
     pub(crate) rewrites: &'static [Rewrite],
+}
+
+/// What a fault of a family is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FamilyMember {
+    /// The family's name, in kebab-case.
+    pub family: &'static str,
+    /// What of the attribute is not kept.
+    pub characteristic: Characteristic,
+    /// The attribute: `User.title`, `User.name.givenName`, `EnterpriseUser.department`, `Group.members`.
+    pub attribute: &'static str,
+}
+
+/// What a service provider can get wrong about an attribute (RFC 7643 §2.2), and what it does with its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Characteristic {
+    /// The data type.
+    Type,
+    /// Whether there can be many values.
+    MultiValued,
+    /// Who may write it, and when.
+    Mutability,
+    /// When it is shown.
+    Returned,
+    /// Whether case matters.
+    CaseExact,
+    /// Whether there has to be a value.
+    Required,
+    /// Whether others may have the same value.
+    Uniqueness,
+    /// That what is written is kept.
+    Storage,
+    /// That it can be searched by.
+    Filter,
+    /// That it can be sorted by.
+    Sort,
 }
 
 impl FaultEntry {
@@ -149,6 +188,30 @@ pub(crate) enum Rewrite {
     Rows(fn(&mut Rows<'_>)),
     Conflicts(fn(&mut Conflicts<'_>)),
     Answer(fn(&mut Seen<'_>, &mut Answer)),
+    /// What a family does, to this attribute.
+    Of(&'static CoreAttribute, AttributeRewrite),
+}
+
+/// What a family of faults does to an attribute, and where.
+#[derive(Clone, Copy)]
+pub(crate) enum AttributeRewrite {
+    Query(fn(&CoreAttribute, &mut Query)),
+    Filter(fn(&CoreAttribute, &mut ParsedFilter<'_>)),
+    Change(fn(&CoreAttribute, &mut Change<'_>)),
+    Rows(fn(&CoreAttribute, &mut Rows<'_>)),
+    Answer(fn(&CoreAttribute, &mut Seen<'_>, &mut Answer)),
+}
+
+impl AttributeRewrite {
+    fn seam(&self) -> Seam {
+        match self {
+            Self::Query(_) => Seam::Request,
+            Self::Filter(_) => Seam::Filter,
+            Self::Change(_) => Seam::Resource,
+            Self::Rows(_) => Seam::Rows,
+            Self::Answer(_) => Seam::Answer,
+        }
+    }
 }
 
 impl Rewrite {
@@ -161,6 +224,7 @@ impl Rewrite {
             Self::Change(_) => Seam::Resource,
             Self::Rows(_) | Self::Conflicts(_) => Seam::Rows,
             Self::Answer(_) => Seam::Answer,
+            Self::Of(_, rewrite) => rewrite.seam(),
         }
     }
 }
@@ -277,12 +341,22 @@ pub(crate) struct Planted {
 }
 
 macro_rules! seam {
-    ($(#[$doc:meta])* $name:ident, $variant:ident, $data:ty) => {
-        $(#[$doc])*
+    ($name:ident, $variant:ident, $data:ty) => {
         pub(crate) fn $name(&self, data: &mut $data) {
             for rewrite in &self.rewrites {
                 if let Rewrite::$variant(rewrite) = rewrite {
                     rewrite(data);
+                }
+            }
+        }
+    };
+    ($name:ident, $variant:ident, $data:ty, of attributes) => {
+        pub(crate) fn $name(&self, data: &mut $data) {
+            for rewrite in &self.rewrites {
+                match rewrite {
+                    Rewrite::$variant(rewrite) => rewrite(data),
+                    Rewrite::Of(attribute, AttributeRewrite::$variant(rewrite)) => rewrite(attribute, data),
+                    _ => {}
                 }
             }
         }
@@ -298,23 +372,27 @@ impl Planted {
 
     /// Whether anything rewrites the rows of queries, so that they have to be resources before they are a page.
     pub(crate) fn rewrite_rows(&self) -> bool {
-        self.rewrites.iter().any(|rewrite| matches!(rewrite, Rewrite::Rows(_)))
+        self.rewrites
+            .iter()
+            .any(|rewrite| rewrite.seam() == Seam::Rows && !matches!(rewrite, Rewrite::Conflicts(_)))
     }
 
     seam!(request, Request, Request);
-    seam!(query, Query, Query);
-    seam!(filter, Filter, ParsedFilter<'_>);
+    seam!(query, Query, Query, of attributes);
+    seam!(filter, Filter, ParsedFilter<'_>, of attributes);
     seam!(operations, Operations, PatchOperations<'_>);
     seam!(bulk, Bulk, BulkJob);
     seam!(bulk_step, BulkStep, BulkStep<'_>);
-    seam!(change, Change, Change<'_>);
-    seam!(rows, Rows, Rows<'_>);
+    seam!(change, Change, Change<'_>, of attributes);
+    seam!(rows, Rows, Rows<'_>, of attributes);
     seam!(conflicts, Conflicts, Conflicts<'_>);
 
     pub(crate) fn answer(&self, seen: &mut Seen<'_>, answer: &mut Answer) {
         for rewrite in &self.rewrites {
-            if let Rewrite::Answer(rewrite) = rewrite {
-                rewrite(seen, answer);
+            match rewrite {
+                Rewrite::Answer(rewrite) => rewrite(seen, answer),
+                Rewrite::Of(attribute, AttributeRewrite::Answer(rewrite)) => rewrite(attribute, seen, answer),
+                _ => {}
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The catalogue of faults: each a defect that real servers have had, or that a requirement forbids, with the place
 //! where it is planted. The functions that do it stand beside their entries, by what they are about.
 
+mod attributes;
 mod bulk;
+mod cursors;
 mod discovery;
 mod errors;
 mod filters;
@@ -10,6 +12,7 @@ mod lists;
 mod patches;
 mod rare;
 mod representation;
+mod tenants;
 mod writes;
 
 use std::sync::LazyLock;
@@ -26,17 +29,21 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         discovery::FAULTS,
         representation::FAULTS,
         lists::FAULTS,
+        cursors::FAULTS,
         filters::FAULTS,
         writes::FAULTS,
         patches::FAULTS,
         bulk::FAULTS,
+        tenants::FAULTS,
         rare::FAULTS,
+        &attributes::faults(),
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// filters, writes, PATCH, bulk, rare things.
+/// cursors, filters, writes, PATCH, bulk, tenants, rare things, and the families over the attributes of the core
+/// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }
@@ -51,7 +58,7 @@ const fn fault(
     requirements: &'static [&'static str],
     rewrites: &'static [Rewrite],
 ) -> FaultEntry {
-    FaultEntry { name, defects, client_sees, hurts, requirements, rewrites }
+    FaultEntry { name, defects, client_sees, hurts, requirements, family: None, rewrites }
 }
 
 /// Shows, in each resource of an answer, what faults remember that it should show.

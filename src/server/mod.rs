@@ -8,11 +8,12 @@
 //! ```
 //!
 //! [`scim`](crate::scim) says what SCIM means, the modules here when it is applied. Faults ([`faults`]) are planted
-//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs. Where the RFCs leave the
-//! choice, [`variants`] make the other one.
+//! at the seams between the stages and rewrite only the data that crosses them; without one, no code of theirs runs.
+//! Where the RFCs leave the choice, [`variants`] make the other one.
 //!
 //! The server binds 127.0.0.1 only and keeps nothing.
 
+mod attribute;
 mod auth;
 mod behaviour;
 mod bulk;
@@ -64,7 +65,7 @@ use tokio::task::JoinHandle;
 
 pub use bulk::BulkLimits;
 pub use config_file::ConfigFileError;
-pub use fault::{Fault, FaultEntry, Seam, UnknownFault};
+pub use fault::{Characteristic, FamilyMember, Fault, FaultEntry, Seam, UnknownFault};
 pub use log::Log;
 pub use rate::{RateLimit, RateLimitError};
 pub use schema_file::{Problems, SchemaFile, SchemaFileError};

@@ -380,6 +380,8 @@ pub struct Query {
     pub start_index: Option<i64>,
     /// How many results at most.
     pub count: Option<i64>,
+    /// Where the page begins, where pages are turned by cursor (RFC 9865): empty for the first.
+    pub cursor: Option<String>,
     /// Attributes to return.
     #[serde(default)]
     pub attributes: Vec<String>,

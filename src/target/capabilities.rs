@@ -185,7 +185,14 @@ impl Capabilities {
         };
         let path =
             AttributePath::parse(path).map_err(|error| format!("'{path}' is no attribute: {error}"))?;
-        match definition.attribute(&path) {
+        // A part that a list has by default is not there where its declaration names others (RFC 7643 section 2.4).
+        let whole = AttributePath { sub: None, ..path.clone() };
+        let is_left_out = path.sub.as_ref().is_some_and(|part| {
+            definition.attribute(&whole).is_some_and(|attribute| {
+                !attribute.sub_attributes.is_empty() && attribute.sub_attribute(part).is_none()
+            })
+        });
+        match definition.attribute(&path).filter(|_| !is_left_out) {
             Some(_) if self.schemas_read => Ok(format!("/Schemas defines {text}")),
             Some(_) => Ok(format!("{text} is assumed, since /Schemas {}", self.schemas_summary)),
             None => Err(format!("/Schemas defines no {text}")),
@@ -473,6 +480,7 @@ mod tests {
         let (capabilities, _) = capabilities(&discovery());
         let attribute = |path: &str| capabilities.check(&Requires::Attribute(path.to_owned()));
         assert_eq!(attribute("User.emails.value"), Ok(()));
+        assert_eq!(attribute("User.emails.type"), Err("/Schemas defines no User.emails.type".to_owned()));
         assert_eq!(attribute("User.title"), Err("/Schemas defines no User.title".to_owned()));
         assert_eq!(attribute("Device.x"), Err("/ResourceTypes lists no Device".to_owned()));
         assert!(attribute("title").is_err());

@@ -15,16 +15,40 @@ pub struct Expectations {
     /// The server and its version, as one installs it.
     pub server: String,
     /// What it gets wrong.
-    #[serde(default)]
-    pub expected: Vec<Entry>,
+    #[serde(rename = "fault")]
+    pub faults: Vec<Fault>,
     #[serde(skip)]
     path: PathBuf,
 }
 
-/// One finding that is right about the server.
+/// One thing that the server gets wrong, with everything that is found of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct Fault {
+    /// What is wrong, in a few words.
+    pub name: String,
+    /// Why it is, and how anybody can see it.
+    pub evidence: Evidence,
+    /// What scimspec says of it.
+    pub findings: Vec<Known>,
+}
+
+/// Why a fault is one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Which sentence of which RFC it breaks, and how.
+    pub why: String,
+    /// A shell command that shows it with `$BASE` and `$TOKEN`, without scimspec.
+    pub seen: String,
+    /// What that command prints, or a part of it that proves the point.
+    pub prints: String,
+}
+
+/// A finding that is right about the server.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
     /// The case.
     pub id: String,
     /// The check inside the case.
@@ -35,15 +59,9 @@ pub struct Entry {
     pub verdict: Expected,
     /// The profiles whose runs show it.
     pub profiles: Vec<String>,
-    /// Which sentence of which RFC it breaks, and how.
-    pub why: String,
-    /// A shell command that shows it with `$BASE` and `$TOKEN`, without scimspec.
-    pub seen: String,
-    /// What that command prints, or a part of it that proves the point.
-    pub prints: String,
 }
 
-/// The verdicts that an entry can stand for.
+/// The verdicts that a known finding can stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Expected {
@@ -67,20 +85,27 @@ impl Expected {
 type Key = (String, String, Expected, Fingerprint);
 
 impl Expectations {
-    /// Reads a list of this directory.
-    pub fn read(name: &str) -> Expectations {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name);
+    /// Reads the list of a server of this directory.
+    pub fn read(server: &str) -> Expectations {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(format!("{server}.toml"));
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut list: Expectations =
             toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         list.path = path;
-        for entry in &list.expected {
-            let Entry { id, fingerprints, profiles, why, .. } = entry;
-            assert!(!fingerprints.is_empty(), "{id}: fingerprints must name at least one finding");
-            assert!(!profiles.is_empty(), "{id}: profiles must name the runs that show it");
-            assert!(why.contains("RFC "), "{id}: why must name the section of the RFC");
+        for Fault { name, evidence, findings } in &list.faults {
+            assert!(!findings.is_empty(), "{name}: findings must name at least one");
+            assert!(evidence.why.contains("RFC "), "{name}: why must name the section of the RFC");
+            for Known { id, fingerprints, profiles, .. } in findings {
+                assert!(!fingerprints.is_empty(), "{id}: fingerprints must name at least one finding");
+                assert!(!profiles.is_empty(), "{id}: profiles must name the runs that show it");
+            }
         }
         list
+    }
+
+    /// The evidence of each fault, with the fault's name.
+    pub fn evidence(&self) -> impl Iterator<Item = (&str, &Evidence)> {
+        self.faults.iter().map(|fault| (fault.name.as_str(), &fault.evidence))
     }
 
     /// What is wrong with a run of this profile: findings that the list does not know, entries that the run
@@ -88,8 +113,9 @@ impl Expectations {
     pub fn disagreement(&self, profile: &str, outcomes: &[Outcome]) -> Option<String> {
         let seen = findings(outcomes);
         let known: BTreeSet<Key> = self
-            .expected
+            .faults
             .iter()
+            .flat_map(|fault| &fault.findings)
             .filter(|entry| entry.profiles.iter().any(|name| name == profile))
             .flat_map(|entry| {
                 entry.fingerprints.iter().map(|fingerprint| {
@@ -145,7 +171,7 @@ fn findings(outcomes: &[Outcome]) -> BTreeMap<Key, &Finding> {
         .collect()
 }
 
-/// A finding whole, with the entry that would make it known.
+/// A finding whole, with the line that would make it known.
 fn draft((id, check, verdict, Fingerprint(fingerprint)): &Key, finding: &Finding, profile: &str) -> String {
     let Finding { message, expected, actual, requirements, exchange, place, .. } = finding;
     let mut text = format!("{message}\n  requirements: {}\n", requirements.join(", "));
@@ -166,8 +192,8 @@ fn draft((id, check, verdict, Fingerprint(fingerprint)): &Key, finding: &Finding
     let verdict = format!("{verdict:?}").to_lowercase();
     let _ = write!(
         text,
-        "[[expected]]\nid = {id:?}\nfinding = {check:?}\nfingerprints = [{fingerprint:?}]\n\
-         verdict = {verdict:?}\nprofiles = [{profile:?}]\nwhy = \"RFC …\"\nseen = '''curl …'''\nprints = '''…'''\n"
+        "  {{ id = {id:?}, finding = {check:?}, fingerprints = [{fingerprint:?}], verdict = {verdict:?}, \
+         profiles = [{profile:?}] }},\n"
     );
     text
 }
@@ -222,8 +248,9 @@ mod tests {
     fn list(of: &Finding, verdict: &str) -> Expectations {
         let Fingerprint(fingerprint) = of.fingerprint("create/empty");
         toml::from_str(&format!(
-            "server = 'x'\n[[expected]]\nid = 'create/empty'\nfinding = 'status'\nfingerprints = ['{fingerprint}']\n\
-             verdict = '{verdict}'\nprofiles = ['rfc']\nwhy = 'RFC 7643 section 4.1.1'\nseen = 'true'\nprints = ''"
+            "server = 'x'\n[[fault]]\nname = 'x'\nevidence = {{ why = 'RFC 7643', seen = 'true', prints = '' }}\n\
+             [[fault.findings]]\nid = 'create/empty'\nfinding = 'status'\n\
+             fingerprints = ['{fingerprint}']\nverdict = '{verdict}'\nprofiles = ['rfc']\n"
         ))
         .expect("the list is valid")
     }
@@ -290,11 +317,18 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_list_is_well_formed() {
-        let list = Expectations::read("scim2-server.toml");
-        let pinned = include_str!("scim2-server.requirements.txt");
-        let (name, version) = list.server.split_once(' ').expect("server and version");
-        let pin = pinned.lines().find(|line| line.starts_with(name)).expect("the server is pinned");
-        assert!(pin.ends_with(&format!("=={version}")), "the list is about {version}, installed is {pin}");
+    fn the_committed_lists_are_about_the_versions_that_are_installed() {
+        for (server, pinned) in [
+            ("scim2-server", include_str!("scim2-server.requirements.txt")),
+            ("scimmy", include_str!("scimmy/package.json")),
+        ] {
+            let list = Expectations::read(server);
+            let (name, version) = list.server.split_once(' ').expect("server and version");
+            let is_pin = |line: &str| {
+                line.starts_with(name) && line.ends_with(&format!("=={version}"))
+                    || line.contains(&format!("\"{name}\": \"{version}\""))
+            };
+            assert!(pinned.lines().any(is_pin), "the list is about {version}: {pinned}");
+        }
     }
 }

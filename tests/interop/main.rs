@@ -2,8 +2,8 @@
 //!
 //! These tests install and start a real server, so they are ignored by default:
 //! `cargo test --test interop -- --ignored`. Each run is compared with a committed list of findings, each
-//! explained and shown by a curl command. A finding that is not in the list fails, because on a server as clean
-//! as these it is most likely a false alarm; an entry that is not found any more fails, because then a check
+//! explained and shown by a curl command. A finding that is not in the list fails, because it may be a false
+//! alarm; an entry that is not found any more fails, because then a check
 //! has gone blind; and a resource that was there before must be there afterwards, unchanged, and nothing else.
 
 mod expectations;
@@ -14,15 +14,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use expectations::Expectations;
+use expectations::{Evidence, Expectations};
 use reqwest::{Client, Method};
 use scimspec::report::model::RunReport;
 use serde_json::{Value, json};
-use server::{Server, TOKEN};
+use server::{Product, SCIM2_SERVER, SCIMMY, Server, TOKEN};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// The most that one run may take. It takes a second or two.
+/// The most that one run may take. It takes some seconds.
 const RUN_WITHIN: Duration = Duration::from_secs(120);
 /// The most that one command of the list may take.
 const EVIDENCE_WITHIN: Duration = Duration::from_secs(20);
@@ -32,24 +32,46 @@ const LEAST_JUDGED: u32 = 10;
 #[tokio::test]
 #[ignore = "installs and starts scim2-server"]
 async fn scim2_server_with_profile_rfc() {
-    scim2_server("rfc").await;
+    agrees(SCIM2_SERVER, "rfc").await;
 }
 
 #[tokio::test]
 #[ignore = "installs and starts scim2-server"]
 async fn scim2_server_with_profile_okta() {
-    scim2_server("okta").await;
+    agrees(SCIM2_SERVER, "okta").await;
 }
 
-/// What the list says of the server is true without scimspec, too.
 #[tokio::test]
 #[ignore = "installs and starts scim2-server"]
 async fn scim2_server_shows_what_the_list_says() {
-    let list = Expectations::read("scim2-server.toml");
-    let server = Server::scim2_server("evidence").await;
-    for entry in &list.expected {
+    shows_what_the_list_says(SCIM2_SERVER).await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts scimmy"]
+async fn scimmy_with_profile_rfc() {
+    agrees(SCIMMY, "rfc").await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts scimmy"]
+async fn scimmy_with_profile_okta() {
+    agrees(SCIMMY, "okta").await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts scimmy"]
+async fn scimmy_shows_what_the_list_says() {
+    shows_what_the_list_says(SCIMMY).await;
+}
+
+/// What the list says of the server is true without scimspec, too.
+async fn shows_what_the_list_says(product: Product) {
+    let list = Expectations::read(product.name);
+    let server = Server::start(product, "evidence").await;
+    for (name, Evidence { seen, prints, .. }) in list.evidence() {
         let shell = Command::new("bash")
-            .args(["-euo", "pipefail", "-c", &entry.seen])
+            .args(["-euo", "pipefail", "-c", seen])
             .env("BASE", &server.base_url)
             .env("TOKEN", TOKEN)
             .stdin(Stdio::null())
@@ -57,26 +79,24 @@ async fn scim2_server_shows_what_the_list_says() {
             .output();
         let output = timeout(EVIDENCE_WITHIN, shell)
             .await
-            .unwrap_or_else(|_| panic!("{}: its command did not end", entry.id))
+            .unwrap_or_else(|_| panic!("{name}: its command did not end"))
             .expect("bash can be run");
         let printed = String::from_utf8_lossy(&output.stdout);
         assert!(
-            output.status.success() && printed.contains(entry.prints.trim()),
-            "{}: {}\nprinted\n{printed}{}\nwithout\n{}",
-            entry.id,
-            entry.seen,
+            output.status.success() && printed.contains(prints.trim()),
+            "{name}: {seen}\nprinted\n{printed}{}\nwithout\n{prints}",
             String::from_utf8_lossy(&output.stderr),
-            entry.prints
         );
     }
 }
 
-async fn scim2_server(profile: &str) {
-    let list = Expectations::read("scim2-server.toml");
-    let server = Server::scim2_server(profile).await;
+/// A run with this profile finds what the list says, and leaves nothing behind.
+async fn agrees(product: Product, profile: &str) {
+    let list = Expectations::read(product.name);
+    let server = Server::start(product, profile).await;
     let strangers = Strangers::settle(&server).await;
 
-    let run = scimspec_run(&server, profile).await;
+    let run = scimspec_run(&server, product, profile).await;
 
     let RunReport { outcomes, summary, .. } = &run.report;
     if let Some(disagreement) = list.disagreement(profile, outcomes) {
@@ -102,10 +122,10 @@ struct Run {
 }
 
 /// Runs scimspec with this profile against the server.
-async fn scimspec_run(server: &Server, profile: &str) -> Run {
+async fn scimspec_run(server: &Server, product: Product, profile: &str) -> Run {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
-    let json: PathBuf = directory.join(format!("scim2-server-{profile}.json"));
-    let junit: PathBuf = directory.join(format!("scim2-server-{profile}.xml"));
+    let json: PathBuf = directory.join(format!("{}-{profile}.json", product.name));
+    let junit: PathBuf = directory.join(format!("{}-{profile}.xml", product.name));
     let work = tempfile::tempdir_in(&directory).expect("a working directory can be made");
     let run = Command::new(env!("CARGO_BIN_EXE_scimspec"))
         .args(["run", &server.base_url, "--token-env", "INTEROP_TOKEN", "--profile", profile])

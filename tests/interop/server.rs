@@ -20,6 +20,18 @@ const PORTS_TRIED: u32 = 3;
 /// The token that the server accepts.
 pub const TOKEN: &str = "interop-s3cr3t-token";
 
+/// A server by others: `NAME.sh` beside this file installs and serves it.
+#[derive(Debug, Clone, Copy)]
+pub struct Product {
+    /// Its name.
+    pub name: &'static str,
+    /// The path of its base URL.
+    pub base_path: &'static str,
+}
+
+pub const SCIM2_SERVER: Product = Product { name: "scim2-server", base_path: "/v2" };
+pub const SCIMMY: Product = Product { name: "scimmy", base_path: "/scim" };
+
 /// A running server. Dropping it stops it, also when the test panics.
 pub struct Server {
     child: Child,
@@ -29,10 +41,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Installs scim2-server if it is not there, starts it on a free loopback port with an empty store, and
-    /// waits until it answers.
-    pub async fn scim2_server(name: &str) -> Server {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/scim2-server.sh");
+    /// Installs the server if it is not there, starts it on a free loopback port with an empty store, and waits
+    /// until it answers. The log is named after what it is started for.
+    pub async fn start(product: Product, purpose: &str) -> Server {
+        let Product { name, base_path } = product;
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/interop/{name}.sh"));
         let installed = Command::new(&script)
             .arg("install")
             .stdin(Stdio::null())
@@ -42,21 +55,21 @@ impl Server {
 
         let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
         fs::create_dir_all(&logs).expect("the directory for logs can be made");
-        let log = logs.join(format!("scim2-server-{name}.log"));
+        let log = logs.join(format!("{name}-{purpose}.log"));
         let mut trouble = String::new();
         for _ in 0..PORTS_TRIED {
             let port = free_port().expect("the loopback address has a free port");
             let mut server = Server {
                 child: serve(&script, port, &log).expect("the server can be started"),
                 log: log.clone(),
-                base_url: format!("http://127.0.0.1:{port}/v2"),
+                base_url: format!("http://127.0.0.1:{port}{base_path}"),
             };
             match server.ready().await {
                 Ok(()) => return server,
                 Err(why) => trouble = why,
             }
         }
-        panic!("scim2-server did not start: {trouble}\n{}", fs::read_to_string(&log).unwrap_or_default());
+        panic!("{name} did not start: {trouble}\n{}", fs::read_to_string(&log).unwrap_or_default());
     }
 
     /// Waits until the server answers a request with the token.

@@ -289,6 +289,7 @@ const LENIENCIES: &[(&str, &str)] = &[
     ("bulk-status-number", "the RFC's examples contradict its text (AMB-120)"),
     ("bulk-version-of-result-wrong", "the version may change by other operations of the job"),
     ("create-read-only-refused", "nothing wrong is stored, and the client is told (AMB-92)"),
+    ("cursor-unknown-of-another-keyword", "which keyword goes with the refusal is not binding (AMB-154)"),
     ("delete-of-member-leaves-it", "whether the entry goes with the user is open (AMB-34)"),
     ("discovery-paging-applied", "providers with many schemas page them (AMB-41)"),
     ("error-scim-type-null-text", "a keyword of one's own is no worse than none"),

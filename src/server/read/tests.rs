@@ -20,6 +20,7 @@ static IDLE: FaultEntry = FaultEntry {
     client_sees: "",
     hurts: "",
     requirements: &[],
+    family: None,
     rewrites: &[Rewrite::Rows(|_| {})],
 };
 

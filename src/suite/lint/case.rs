@@ -507,7 +507,12 @@ impl<'l> Walk<'_, '_, 'l> {
             self.report.error(&at("endpoint"), "an endpoint has no parameters", hint);
         }
         names.text(self.report, &at("endpoint"), &query.endpoint, condition);
-        let texts = [("filter", &query.filter), ("sortBy", &query.sort_by), ("sortOrder", &query.sort_order)];
+        let texts = [
+            ("filter", &query.filter),
+            ("sortBy", &query.sort_by),
+            ("sortOrder", &query.sort_order),
+            ("cursor", &query.cursor),
+        ];
         for (key, text) in texts {
             if let Some(text) = text {
                 names.text(self.report, &at(key), text, condition);
