@@ -231,6 +231,7 @@ const FAMILIES: &[Family] = &[
         requirements: &["RFC7644-3.5.2-17"],
         applies: |it| it.is_writable() && it.is_singular_or_whole() && !it.leaf().required,
         scope: Scope::Only(&[
+            "Group.members",
             "User.active",
             "User.displayName",
             "User.emails",
@@ -240,11 +241,11 @@ const FAMILIES: &[Family] = &[
             "User.title",
         ]),
         rewrites: &[Written(|attribute, change| {
-            let before = change.before.and_then(Value::as_object).and_then(|before| attribute.value(before));
-            let is_patch = *change.method == Method::PATCH;
+            let (store, is_patch) = (change.store, *change.method == Method::PATCH);
+            let stored = store.get(&change.id).and_then(|record| attribute.value(&record.attributes));
             if let Some(after) = after(attribute, change)
                 && is_patch
-                && attribute.value(after) == before
+                && attribute.value(after) == stored
             {
                 remove(attribute, after);
             }
@@ -407,6 +408,7 @@ const FAMILIES: &[Family] = &[
         requirements: &["RFC7644-3.4.2.2-06"],
         applies: |it| it.is_writable() && it.is_simple(),
         scope: Scope::Only(&[
+            "EnterpriseUser.employeeNumber",
             "Group.displayName",
             "Group.members.value",
             "User.active",
