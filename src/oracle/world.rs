@@ -4,7 +4,7 @@
 //! A resource *must* match a filter if it does in every possible world, *must not* if it does in none; otherwise
 //! nothing is said. Evaluation world by world keeps what belongs together: `f or not (f)` is true in each of them,
 //! though `f` alone is open. Only knobs that an evaluation asks for are branched on, so a plain filter is evaluated
-//! once. This module refuses to know how a filter is evaluated: see [`truth`](super::truth).
+//! once. This module refuses to know how a filter is evaluated: see [`truth`].
 
 use std::collections::BTreeSet;
 use std::fmt;

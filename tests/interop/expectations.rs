@@ -190,10 +190,10 @@ fn draft((id, check, verdict, Fingerprint(fingerprint)): &Key, finding: &Finding
         let _ = writeln!(text, "  {place}");
     }
     let verdict = format!("{verdict:?}").to_lowercase();
-    let _ = write!(
+    let _ = writeln!(
         text,
         "  {{ id = {id:?}, finding = {check:?}, fingerprints = [{fingerprint:?}], verdict = {verdict:?}, \
-         profiles = [{profile:?}] }},\n"
+         profiles = [{profile:?}] }},"
     );
     text
 }
