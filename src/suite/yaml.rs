@@ -56,7 +56,7 @@ pub fn diagnostic_at(
     message: impl Into<String>,
     hint: Option<String>,
 ) -> Diagnostic {
-    let line = source.lines().nth(spot.line.saturating_sub(1) as usize);
+    let line = lines(source).nth(spot.line.saturating_sub(1) as usize);
     Diagnostic {
         place: Place { file: file.to_owned(), line: spot.line, column: spot.column },
         severity,
@@ -186,13 +186,18 @@ fn budget_words(breach: &str) -> (String, Option<String>) {
 /// The commonest slip of flow style: `{id: ${x}}` reads as a mapping in a mapping, `$.a[0]` ends the list.
 fn flow_hint(source: &str, spot: Spot) -> Option<String> {
     let last = spot.line as usize;
-    let nearby = source.lines().skip(last.saturating_sub(2)).take(2.min(last));
+    let nearby = lines(source).skip(last.saturating_sub(2)).take(2.min(last));
     for line in nearby {
         if let Some(slip) = unquoted(line) {
             return Some(format!("`{slip}` holds characters of flow style: quote it"));
         }
     }
     None
+}
+
+/// The lines of a text as YAML counts them: a carriage return alone ends one, too (YAML 1.2 section 5.4).
+fn lines(source: &str) -> impl Iterator<Item = &str> {
+    source.lines().flat_map(|line| line.split('\r'))
 }
 
 /// The first unquoted `${…}` or `$.x[…]` inside braces or brackets of a line.
@@ -244,6 +249,11 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_carriage_return_ends_a_line() {
+        assert_eq!(lines("a\r\rb\r\nc\n").collect::<Vec<_>>(), ["a", "", "b", "c"]);
+    }
+
     proptest::proptest! {
         /// Whatever a slip makes of a suite: it is read, or refused at a place that is in the text.
         #[test]
@@ -255,7 +265,7 @@ mod tests {
             let after = (at + cut).min(SUITE.len());
             let text = format!("{}{with}{}", &SUITE[..at], &SUITE[after..]);
             if let Err(trouble) = read::<Suite>("x.yaml", &text) {
-                proptest::prop_assert!(trouble.place.line as usize <= text.lines().count() + 1, "{trouble}");
+                proptest::prop_assert!(trouble.place.line as usize <= lines(&text).count() + 1, "{trouble}");
                 proptest::prop_assert!(!trouble.render(false).is_empty());
             }
         }
