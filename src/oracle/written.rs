@@ -504,7 +504,7 @@ impl Comparison {
                 let why = "nobody sent it, and only clients set externalId";
                 let told = (None, Some(read));
                 // An empty text identifies nothing, so nothing was issued.
-                let grade = if *read == Value::from("") { Grade::Warning } else { Grade::Failure };
+                let grade = if read.as_str() == Some("") { Grade::Warning } else { Grade::Failure };
                 self.disputed(spot, told, grade, why, "AMB-31", &["RFC7643-3.1-14"]);
             }
             Stance::Replace if is_kept => self.kept(spot, read),
