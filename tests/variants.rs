@@ -32,8 +32,6 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("no-active", &["okta-spec/step-01", "okta-spec/step-02", "okta-spec/step-06"]),
     // It searches by userName.
     ("filter-unsupported", &["okta-spec/step-03", "okta-spec/step-05", "okta-spec/step-09"]),
-    // The answer to a create shows the user.
-    ("create-without-body", &["okta-spec/step-06"]),
     // A userName comes back as it was sent.
     ("user-name-in-lower-case", &["okta-spec/step-06", "okta-spec/step-07"]),
 ];
