@@ -276,12 +276,6 @@ const FAMILIES: &[Family] = &[
             it.leaf().mutability != Mutability::WriteOnly && it.sub.is_none_or(|sub| sub.name == "value")
         },
         scope: Scope::AllBut(&[
-            "User.groups",
-            "EnterpriseUser.organization",
-            "EnterpriseUser.manager",
-            "EnterpriseUser.employeeNumber",
-            "EnterpriseUser.division",
-            "EnterpriseUser.costCenter",
             "User.ims",
             "User.ims.",
             "User.photos",
@@ -308,7 +302,7 @@ const FAMILIES: &[Family] = &[
         hurts: "typed clients, which cannot read the resource at all",
         requirements: &["RFC7643-2.4-01", "RFC7643-2.2-02"],
         applies: |it| it.leaf().multi_valued,
-        scope: Scope::AllBut(&["User.groups", "User.ims", "User.photos", "User.x509Certificates"]),
+        scope: Scope::AllBut(&["User.ims", "User.photos", "User.x509Certificates"]),
         rewrites: &[At(|attribute, seen, answer| {
             each_value(attribute, seen, answer, |value| {
                 if let Some(first) = value.as_array().and_then(|values| values.first()).cloned() {
