@@ -108,7 +108,7 @@ class Client:
 
 def load(sample, path, method, body, seconds, work):
     """Requests a second, and the median time of one, as wrk sees them."""
-    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--latency",
+    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--latency", "--timeout", "30s",
                "--header", f"Authorization: Bearer {TOKEN}"]
     if method:
         script = work / "load.lua"

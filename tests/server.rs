@@ -650,6 +650,8 @@ struct Track {
     created_and_changed: Regex,
     time: Regex,
     named: Regex,
+    /// A cursor is sealed anew each time.
+    cursor: Regex,
     lines: Vec<String>,
     /// What a sound server shows. The walk ends at the first difference.
     expected: Option<Vec<String>>,
@@ -666,6 +668,7 @@ impl Track {
             time: Regex::new(time).unwrap(),
             named: Regex::new(r#"W/\\?"[0-9a-f]{16}\\?"|[0-9a-f]{8}-[0-9a-f-]{27}|sha256:[0-9a-f]{64}"#)
                 .unwrap(),
+            cursor: Regex::new(r#"(Cursor":)"[A-Za-z0-9_-]+""#).unwrap(),
             lines: Vec::new(),
             expected,
         }
@@ -683,6 +686,7 @@ impl Track {
             if found[1] == found[2] { "UNCHANGED" } else { "CHANGED" }
         });
         let text = self.time.replace_all(&text, "TIME");
+        let text = self.cursor.replace_all(&text, "${1}CURSOR");
         let ids = &mut self.ids;
         let text = self.named.replace_all(&text, |found: &Captures<'_>| {
             let next = ids.len();
@@ -788,8 +792,37 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     let staff = json!({"schemas": [GROUP], "displayName": "Staff", "members": [{"value": ann_id}, {"value": bob_id}]});
     let group = see!("group", bench.post("/Groups", staff.clone()).await);
     let group_path = format!("/Groups/{}", group.body["id"].as_str().unwrap_or_default());
+    for query in ["", "&filter=title%20pr", "&sortBy=title&sortOrder=descending"] {
+        let mut cursor = String::new();
+        for _ in 0..5 {
+            let page = see!(query, bench.get(&format!("/Users?count=2{query}&cursor={cursor}")).await);
+            match page.body["nextCursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break,
+            }
+        }
+    }
+    let first = see!("cursor", bench.get("/Users?count=1&cursor=").await);
+    let next = first.body["nextCursor"].as_str().unwrap_or("none").to_owned();
+    for query in ["count=0&cursor=", "count=-1&cursor=", "count=100000&cursor=", "cursor=nonsense"] {
+        see!(query, bench.get(&format!("/Users?{query}")).await);
+    }
+    for query in ["count=2", "count=1&startIndex=1", "count=1&filter=title%20pr"] {
+        see!(query, bench.get(&format!("/Users?{query}&cursor={next}")).await);
+    }
+    see!("cursor and index", bench.get("/Users?count=1&startIndex=2&cursor=").await);
+    let search = json!({"schemas": [SEARCH], "count": 1, "cursor": next});
+    see!("cursor in search", bench.post("/Users/.search", search).await);
+
     let path = format!("/Users/{ann_id}");
     let bob_path = format!("/Users/{bob_id}");
+    let second = |method: Method, path: &str| raw(method, path).bearer_auth(bench.server.second_token());
+    for elsewhere in [path.as_str(), "/Users", "/Users?filter=title%20pr"] {
+        see!(elsewhere, bench.send(second(Method::GET, elsewhere)).await);
+    }
+    let taken = json!({"schemas": [USER], "userName": "ann", "displayName": "Taken"}).to_string();
+    let taken = second(Method::PUT, &path).header("content-type", "application/scim+json").body(taken);
+    see!("put elsewhere", bench.send(taken).await);
     let read = see!("read", bench.get(&path).await);
     let accept = bench.request(Method::GET, &path).header("accept", "application/scim+json");
     see!("accept", bench.send(accept).await);
