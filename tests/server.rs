@@ -792,37 +792,8 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
     let staff = json!({"schemas": [GROUP], "displayName": "Staff", "members": [{"value": ann_id}, {"value": bob_id}]});
     let group = see!("group", bench.post("/Groups", staff.clone()).await);
     let group_path = format!("/Groups/{}", group.body["id"].as_str().unwrap_or_default());
-    for query in ["", "&filter=title%20pr", "&sortBy=title&sortOrder=descending"] {
-        let mut cursor = String::new();
-        for _ in 0..5 {
-            let page = see!(query, bench.get(&format!("/Users?count=2{query}&cursor={cursor}")).await);
-            match page.body["nextCursor"].as_str() {
-                Some(next) => cursor = next.to_owned(),
-                None => break,
-            }
-        }
-    }
-    let first = see!("cursor", bench.get("/Users?count=1&cursor=").await);
-    let next = first.body["nextCursor"].as_str().unwrap_or("none").to_owned();
-    for query in ["count=0&cursor=", "count=-1&cursor=", "count=100000&cursor=", "cursor=nonsense"] {
-        see!(query, bench.get(&format!("/Users?{query}")).await);
-    }
-    for query in ["count=2", "count=1&startIndex=1", "count=1&filter=title%20pr"] {
-        see!(query, bench.get(&format!("/Users?{query}&cursor={next}")).await);
-    }
-    see!("cursor and index", bench.get("/Users?count=1&startIndex=2&cursor=").await);
-    let search = json!({"schemas": [SEARCH], "count": 1, "cursor": next});
-    see!("cursor in search", bench.post("/Users/.search", search).await);
-
     let path = format!("/Users/{ann_id}");
     let bob_path = format!("/Users/{bob_id}");
-    let second = |method: Method, path: &str| raw(method, path).bearer_auth(bench.server.second_token());
-    for elsewhere in [path.as_str(), "/Users", "/Users?filter=title%20pr"] {
-        see!(elsewhere, bench.send(second(Method::GET, elsewhere)).await);
-    }
-    let taken = json!({"schemas": [USER], "userName": "ann", "displayName": "Taken"}).to_string();
-    let taken = second(Method::PUT, &path).header("content-type", "application/scim+json").body(taken);
-    see!("put elsewhere", bench.send(taken).await);
     let read = see!("read", bench.get(&path).await);
     let accept = bench.request(Method::GET, &path).header("accept", "application/scim+json");
     see!("accept", bench.send(accept).await);
@@ -1116,6 +1087,41 @@ async fn walk(bench: &Bench, expected: Option<Vec<String>>) -> Vec<String> {
         let operations = json!([{"op": op, "path": path, "value": value}]);
         see!(path, bench.patch(&whole_path, operations).await);
     }
+    let mut paths = Vec::new();
+    for name in ["iris", "jack", "kim"] {
+        let user = json!({"schemas": [USER], "userName": name, "title": name});
+        let user = see!(name, bench.post("/Users", user).await);
+        paths.push(format!("/Users/{}", user.body["id"].as_str().unwrap_or_default()));
+    }
+    for query in ["", "&filter=title%20pr", "&sortBy=title&sortOrder=descending"] {
+        let mut cursor = String::new();
+        for _ in 0..9 {
+            let page = see!(query, bench.get(&format!("/Users?count=2{query}&cursor={cursor}")).await);
+            match page.body["nextCursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break,
+            }
+        }
+    }
+    let first = see!("cursor", bench.get("/Users?count=1&cursor=").await);
+    let next = first.body["nextCursor"].as_str().unwrap_or("none").to_owned();
+    for query in ["count=0&cursor=", "count=-1&cursor=", "count=100000&cursor=", "cursor=nonsense"] {
+        see!(query, bench.get(&format!("/Users?{query}")).await);
+    }
+    for query in ["count=2", "count=1&startIndex=1", "count=1&filter=title%20pr"] {
+        see!(query, bench.get(&format!("/Users?{query}&cursor={next}")).await);
+    }
+    see!("cursor and index", bench.get("/Users?count=1&startIndex=2&cursor=").await);
+    let search = json!({"schemas": [SEARCH], "count": 1, "cursor": next});
+    see!("cursor in search", bench.post("/Users/.search", search).await);
+    let second = |method: Method, path: &str| raw(method, path).bearer_auth(bench.server.second_token());
+    for elsewhere in [paths[0].as_str(), "/Users", "/Users?filter=title%20pr"] {
+        see!(elsewhere, bench.send(second(Method::GET, elsewhere)).await);
+    }
+    let taken = json!({"schemas": [USER], "userName": "iris", "displayName": "Taken"}).to_string();
+    let taken = second(Method::PUT, &paths[0]).header("content-type", "application/scim+json").body(taken);
+    see!("put elsewhere", bench.send(taken).await);
+    see!("after that", bench.get(&paths[0]).await);
     track.lines
 }
 

@@ -51,19 +51,22 @@ pub(crate) fn normalize(
         }
     }
     declare_extensions(&mut kept, definition);
-    check(&kept, definition, purpose)?;
-    Ok(kept)
+    let resource = Value::Object(kept);
+    check(&resource, definition, purpose)?;
+    match resource {
+        Value::Object(kept) => Ok(kept),
+        _ => Ok(Map::new()),
+    }
 }
 
 /// Refuses the first contradiction to the schemas that is worth refusing. Canonical values are suggestions
 /// (RFC 7643 §7).
 fn check(
-    kept: &Map<String, Value>,
+    resource: &Value,
     definition: &ResourceDefinition,
     purpose: ValidationPurpose,
 ) -> Result<(), ScimError> {
-    let resource = Value::Object(kept.clone());
-    for violation in validate(&resource, definition, purpose) {
+    for violation in validate(resource, definition, purpose) {
         match violation.kind {
             ViolationKind::Canonical | ViolationKind::Unknown | ViolationKind::Never => {}
             _ => return Err(violation.into()),
