@@ -54,7 +54,8 @@ def main():
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     before = os.getloadavg()[0]
-    command = ["cargo", "bench", "--locked", "--bench", "scim", "--", "--output-format", "bencher"]
+    command = ["cargo", "bench", "--locked", "--bench", "scim", "--", "--output-format", "bencher",
+               "--warm-up-time", "0.5", "--measurement-time", "1.5"]
     ran = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
     lines = [row for _, row in sorted(rows(ran.stdout), key=lambda pair: pair[0])]
     text = "\n".join([
