@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from run_times import PAGE, ROOT, machine, table
+from run_times import ROOT, machine, publish, table
 
 BEGIN, END = "<!-- measured: benches/reading_times.py --write -->", "<!-- end of measured reading -->"
 # What each group of benchmarks does, in the order of the table.
@@ -62,11 +62,7 @@ def main():
         BEGIN, "", f"{time.strftime('%Y-%m-%d', time.gmtime())}, load before the start {before:.1f}. {machine()}.", "",
         table(["", "time", "", "a second"], lines), "", END,
     ])
-    if options.write:
-        page = PAGE.read_text()
-        head, rest = page.split(BEGIN)
-        PAGE.write_text(head + text + rest.split(END)[1])
-    print(text)
+    publish(text, BEGIN, END, options.write)
 
 
 if __name__ == "__main__":

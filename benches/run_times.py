@@ -244,6 +244,14 @@ def machine():
             f"Python {platform.python_version()}, Rust {rust}")
 
 
+def publish(text, begin, end, write):
+    """Prints what was measured, and puts it between its marks on the page if that is asked for."""
+    if write:
+        head, rest = PAGE.read_text().split(begin)
+        PAGE.write_text(head + text + rest.split(end)[1])
+    print(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
@@ -262,11 +270,7 @@ def main():
             "### scimspec and scim2-tester on one scim2-server 0.8.3, in turn", "",
             beside_tester(scimspec, work, options.rounds), "", END,
         ])
-    if options.write:
-        page = PAGE.read_text()
-        head, rest = page.split(BEGIN)
-        PAGE.write_text(head + text + rest.split(END)[1])
-    print(text)
+    publish(text, BEGIN, END, options.write)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from run_times import PAGE, ROOT, TOKEN, background, base_url, build, free_port, machine, ready, table
+from run_times import ROOT, TOKEN, background, base_url, build, free_port, machine, publish, ready, table
 
 BEGIN, END = "<!-- measured: benches/server_load.py --write -->", "<!-- end of measured load -->"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -108,8 +108,8 @@ class Client:
 
 def load(sample, path, method, body, seconds, work):
     """Requests a second, and the median time of one, as wrk sees them."""
-    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--latency", "--timeout", "30s",
-               "--header", f"Authorization: Bearer {TOKEN}"]
+    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--latency",
+               "--timeout", "30s", "--header", f"Authorization: Bearer {TOKEN}"]
     if method:
         script = work / "load.lua"
         mark = f"load{time.monotonic_ns():x}"
@@ -206,11 +206,7 @@ def main():
             beside(by_size[BESIDE], python, javascript), "",
             "### How the cost grows with the directory", "", growth(by_size), "", END,
         ])
-    if options.write:
-        page = PAGE.read_text()
-        head, rest = page.split(BEGIN)
-        PAGE.write_text(head + text + rest.split(END)[1])
-    print(text)
+    publish(text, BEGIN, END, options.write)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ impl<'e> History<'e> {
 
     fn add(&mut self, exchange: &'e Exchange) {
         let span = Span::of(exchange);
-        if is_write(exchange) {
+        if kind::is_write(&exchange.request) {
             // Without an answer it may still be carried out at any time.
             let to = if exchange.response().is_some() { span.to } else { DateTime::<Utc>::MAX_UTC };
             self.writes.push(Span { to, ..span });
@@ -158,12 +158,6 @@ impl<'e> History<'e> {
     fn is_quiet(&self, span: Span) -> bool {
         !self.writes.iter().any(|write| write.from <= span.to && write.to >= span.from)
     }
-}
-
-/// Whether a request may change something.
-fn is_write(exchange: &Exchange) -> bool {
-    let is_reading = matches!(exchange.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-    !is_reading && !kind::is_search(&exchange.request)
 }
 
 /// The rows of a list that was answered with 200.

@@ -86,3 +86,8 @@ pub fn is_search(request: &Request) -> bool {
     let path = request.path.split(['?', '#']).next().unwrap_or_default();
     request.method == "POST" && path.trim_end_matches('/').ends_with("/.search")
 }
+
+/// Whether the request may change something.
+pub fn is_write(request: &Request) -> bool {
+    !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") && !is_search(request)
+}

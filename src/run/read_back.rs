@@ -8,14 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::case::CaseRun;
 use super::step::resource_of;
 use crate::suite::model::Auth;
 use crate::target::exchange::Exchange;
-use crate::target::{Created, RequestPlan, Sent, resource_path};
+use crate::target::{Created, RequestPlan, Sent, resource_at, resource_path};
 
 /// Where a resource lives: its endpoint and its id.
 type Whereabouts = (String, String);
@@ -156,31 +155,9 @@ fn words(plan: &RequestPlan) -> String {
     format!("{} {}", plan.method, super::request::endpoint_of(&plan.path))
 }
 
-/// The resource that a path below the base URL names: `/Users/42?attributes=userName`.
-pub(super) fn resource_at(path: &str) -> Option<Whereabouts> {
-    let path = path.split(['?', '#']).next()?;
-    let mut segments = path.strip_prefix('/')?.split('/');
-    let (endpoint, id) = (segments.next()?, segments.next()?);
-    if segments.next().is_some() || endpoint.is_empty() || id.is_empty() || id == ".search" {
-        return None;
-    }
-    let id = percent_decode_str(id).decode_utf8().ok()?.into_owned();
-    Some((format!("/{endpoint}"), id))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_names_a_resource_or_none() {
-        let at = |path: &str| resource_at(path).map(|(endpoint, id)| format!("{endpoint} {id}"));
-        assert_eq!(at("/Users/42?attributes=userName").as_deref(), Some("/Users 42"));
-        assert_eq!(at("/Users/a%2Fb").as_deref(), Some("/Users a/b"));
-        for path in ["/Users", "/Users/", "/Users/.search", "/Users/1/2", "/", "", "//1", "Users/1"] {
-            assert_eq!(at(path), None, "{path}");
-        }
-    }
 
     #[test]
     fn only_a_whole_read_by_the_owner_saves_one() {

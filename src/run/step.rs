@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::case::{CaseRun, Flow, precondition};
 use super::names::CaseNames;
-use super::read_back::resource_at;
 use super::request::{self, Prepared, RequestError, Sources};
 use super::{Shared, busy};
 use crate::judge;
@@ -20,7 +19,7 @@ use crate::suite::model::{
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
-use crate::target::{RequestPlan, Sent};
+use crate::target::{RequestPlan, Sent, resource_at};
 
 impl CaseRun<'_> {
     /// Performs one step and takes note of what it came to.

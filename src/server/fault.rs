@@ -129,7 +129,10 @@ impl Fault {
     pub fn from_name(name: &str) -> Result<Self, UnknownFault> {
         match faults::catalogue().iter().find(|entry| entry.name == name) {
             Some(entry) => Ok(Self(entry)),
-            None => Err(UnknownFault { name: name.to_owned(), nearest: nearest(name) }),
+            None => Err(UnknownFault {
+                name: name.to_owned(),
+                nearest: nearest(name, faults::catalogue().iter().map(|entry| entry.name)),
+            }),
         }
     }
 
@@ -166,10 +169,11 @@ pub struct UnknownFault {
     pub nearest: Option<&'static str>,
 }
 
-fn nearest(name: &str) -> Option<&'static str> {
-    faults::catalogue()
-        .iter()
-        .map(|entry| (similar::TextDiff::from_chars(name, entry.name).ratio(), entry.name))
+/// The name most like the one given, if one is similar. Names here are long, and whole words of them get lost.
+pub(super) fn nearest(name: &str, names: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+    names
+        .into_iter()
+        .map(|known| (similar::TextDiff::from_chars(name, known).ratio(), known))
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .filter(|(ratio, _)| *ratio > 0.5)
         .map(|(_, name)| name)

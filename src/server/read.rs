@@ -73,8 +73,8 @@ impl Service {
             None => Order::CREATION,
         };
         let State { store, memory, .. } = state;
-        let binding = binding(&query, &kinds, store);
-        let mut window = self.window(&query, &binding)?;
+        let binding = query.cursor.is_some().then(|| binding(&query, &kinds, store));
+        let mut window = self.window(&query, binding.as_ref())?;
         let most = self.behaviour.max_results;
         let count = query.count.or(self.behaviour.default_page).unwrap_or(most).min(most);
         let representer = Representer { store, base: &call.base };
@@ -104,7 +104,7 @@ impl Service {
                 page_of(rows, &order, window, count)
             }
         };
-        let list = self.list(page, &query, &binding, &representer);
+        let list = self.list(page, &query, binding.as_ref(), &representer);
         Ok(Answer::json(StatusCode::OK, list.into_json()))
     }
 
@@ -129,12 +129,12 @@ impl Service {
         resources.into_iter().enumerate().map(row).collect()
     }
 
-    /// Which page a query asks for.
-    fn window(&self, query: &Query, binding: &Binding) -> Result<Window, ScimError> {
-        let token = match query.cursor.as_deref() {
-            None => return Ok(Window::Skip(query.start_index.saturating_sub(1))),
-            Some("") => return Ok(Window::First),
-            Some(token) => token,
+    /// Which page a query asks for; what its cursor is bound to, if it has one.
+    fn window(&self, query: &Query, binding: Option<&Binding>) -> Result<Window, ScimError> {
+        let (token, binding) = match (query.cursor.as_deref(), binding) {
+            (None, _) | (_, None) => return Ok(Window::Skip(query.start_index.saturating_sub(1))),
+            (Some(""), _) => return Ok(Window::First),
+            (Some(token), Some(binding)) => (token, binding),
         };
         let cursor = self.cursors.open(token, binding)?;
         if cursor.count != query.count {
@@ -151,17 +151,15 @@ impl Service {
         &self,
         page: Page<'_>,
         query: &Query,
-        binding: &Binding,
+        binding: Option<&Binding>,
         representer: &Representer<'_>,
     ) -> ListResponse {
         let cursor = |row: Option<&Row<'_>>, is_backward: bool| {
             let position = row?.position.clone();
-            self.cursors.seal(&Cursor { position, is_backward, count: query.count }, binding)
+            self.cursors.seal(&Cursor { position, is_backward, count: query.count }, binding?)
         };
-        let by_cursor = query.cursor.is_some();
-        let next_cursor = (by_cursor && page.has_next).then(|| cursor(page.rows.last(), false)).flatten();
-        let previous_cursor =
-            (by_cursor && page.has_previous).then(|| cursor(page.rows.first(), true)).flatten();
+        let next_cursor = page.has_next.then(|| cursor(page.rows.last(), false)).flatten();
+        let previous_cursor = page.has_previous.then(|| cursor(page.rows.first(), true)).flatten();
         let resources: Vec<Value> = page
             .rows
             .into_iter()
@@ -179,7 +177,7 @@ impl Service {
             .collect();
         let list = ListResponse::page(page.total as u64, query.start_index as u64, resources);
         // What has a cursor has no index (RFC 9865 §2.4).
-        let start_index = list.start_index.filter(|_| !by_cursor);
+        let start_index = list.start_index.filter(|_| binding.is_none());
         ListResponse { start_index, next_cursor, previous_cursor, ..list }
     }
 

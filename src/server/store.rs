@@ -262,18 +262,20 @@ impl Store {
         let Some(&place) = self.places.get(id) else { return };
         let Some(mut record) = self.records.remove(&place) else { return };
         self.index(place, record.kind, Some(&record.attributes), Some(&attributes));
-        // A write that a fault makes without its time shows in the version all the same.
-        let is_other = touch || record.attributes != attributes || record.password != password;
-        record.revision += u64::from(is_other);
-        record.attributes = attributes;
-        record.password = password;
         if touch {
             self.touch(&mut record);
+        } else if record.attributes != attributes || record.password != password {
+            // A write that a fault makes without its time shows in the version all the same.
+            record.revision += 1;
         }
+        record.attributes = attributes;
+        record.password = password;
         self.records.insert(place, record);
     }
 
+    /// Notes that a record changes now.
     fn touch(&mut self, record: &mut Record) {
+        record.revision += 1;
         let now = self.now();
         // A coarse clock shows two changes at one time, as those of databases do; a fine one has time to spare.
         let grows = if self.clock_step == FINEST { FINEST } else { Duration::zero() };
@@ -286,7 +288,6 @@ impl Store {
         for place in self.memberships.remove(id).into_iter().flatten() {
             if let Some(mut group) = self.records.remove(&place) {
                 drop_member(&mut group.attributes, id);
-                group.revision += 1;
                 self.touch(&mut group);
                 self.records.insert(place, group);
             }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::behaviour::Behaviour;
-use super::fault::Rewrite;
+use super::fault::{Rewrite, nearest};
 use super::variants;
 
 /// One legal answer of the catalogue.
@@ -45,7 +45,10 @@ impl Variant {
     pub fn from_name(name: &str) -> Result<Self, UnknownVariant> {
         match variants::catalogue().iter().find(|entry| entry.name == name) {
             Some(entry) => Ok(Self(entry)),
-            None => Err(UnknownVariant { name: name.to_owned(), nearest: nearest(name) }),
+            None => Err(UnknownVariant {
+                name: name.to_owned(),
+                nearest: nearest(name, variants::catalogue().iter().map(|entry| entry.name)),
+            }),
         }
     }
 
@@ -79,15 +82,6 @@ pub struct UnknownVariant {
     pub name: String,
     /// The most similar name that there is, if one is similar.
     pub nearest: Option<&'static str>,
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    variants::catalogue()
-        .iter()
-        .map(|entry| (similar::TextDiff::from_chars(name, entry.name).ratio(), entry.name))
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .filter(|(ratio, _)| *ratio > 0.5)
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

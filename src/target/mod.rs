@@ -37,6 +37,6 @@ pub use ledger::{LedgerLocation, Leftover, Leftovers};
 pub use options::{Limits, TargetOptions};
 pub use pace::Rate;
 pub use probe::{Probe, ProbeError};
-pub use request::{Created, RequestPlan, Sent, resource_path};
+pub use request::{Created, RequestPlan, Sent, resource_at, resource_path};
 pub(crate) use settle::id_in;
 pub use setup::TargetError;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::exchange::Exchange;
 use super::guard::Permissions;
@@ -116,4 +116,31 @@ pub enum Created {
 /// The path of a resource.
 pub fn resource_path(endpoint: &str, id: &str) -> String {
     format!("/{}/{}", endpoint.trim_matches('/'), utf8_percent_encode(id, SEGMENT))
+}
+
+/// The endpoint and the id of the resource that a path below the base URL names: `/Users/42?attributes=userName`.
+pub fn resource_at(path: &str) -> Option<(String, String)> {
+    let path = path.split(['?', '#']).next()?;
+    let mut segments = path.strip_prefix('/')?.split('/');
+    let (endpoint, id) = (segments.next()?, segments.next()?);
+    if segments.next().is_some() || endpoint.is_empty() || id.is_empty() || id == ".search" {
+        return None;
+    }
+    let id = percent_decode_str(id).decode_utf8().ok()?.into_owned();
+    Some((format!("/{endpoint}"), id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_resource_or_none() {
+        let at = |path: &str| resource_at(path).map(|(endpoint, id)| format!("{endpoint} {id}"));
+        assert_eq!(at("/Users/42?attributes=userName").as_deref(), Some("/Users 42"));
+        assert_eq!(at("/Users/a%2Fb").as_deref(), Some("/Users a/b"));
+        for path in ["/Users", "/Users/", "/Users/.search", "/Users/1/2", "/", "", "//1", "Users/1"] {
+            assert_eq!(at(path), None, "{path}");
+        }
+    }
 }

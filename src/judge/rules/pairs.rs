@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::judge::{kind, same_id};
 use crate::scim::resource::{get, schemas};
 use crate::target::exchange::{Exchange, ExchangeId};
+use crate::target::resource_at;
 
 /// The clock that stamps a request and the one that measures it may disagree by this much.
 const CLOCKS: TimeDelta = TimeDelta::milliseconds(5);
@@ -56,7 +57,7 @@ impl<'a> Pairs<'a> {
         let about = self.by_resource.get(&resource_of(read)?)?;
         let here = about.iter().position(|index| *index == at)?;
         let of_writes = |indexes: &[usize]| -> Vec<usize> {
-            indexes.iter().copied().filter(|index| is_write(self.all[*index])).collect()
+            indexes.iter().copied().filter(|index| kind::is_write(&self.all[*index].request)).collect()
         };
         let earlier = of_writes(&about[..here]);
         let write = *earlier.last()?;
@@ -68,7 +69,7 @@ impl<'a> Pairs<'a> {
         let is_shown_later = about[here + 1..]
             .iter()
             .map(|index| self.all[*index])
-            .take_while(|later| !is_write(later))
+            .take_while(|later| !kind::is_write(&later.request))
             .any(|later| later.origin == read.origin && is_plain_get(later));
         let overtakes = self.overlaps(write, at)
             || earlier.iter().rev().nth(1).is_some_and(|previous| self.overlaps(*previous, write));
@@ -122,18 +123,12 @@ impl<'a> Pairs<'a> {
             && !self.all[first + 1..second].iter().any(|other| {
                 let is_create = other.request.method == "POST" && resource_of(other).is_some();
                 other.origin == from.origin
-                    && is_write(other)
+                    && kind::is_write(&other.request)
                     && !is_create
                     && resource_of(other) != resource
                     && !other.status().is_some_and(|status| (400..500).contains(&status))
             })
     }
-}
-
-/// Whether an exchange may have changed something.
-pub(super) fn is_write(exchange: &Exchange) -> bool {
-    !matches!(exchange.request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
-        && !kind::is_search(&exchange.request)
 }
 
 /// Whether a resource was asked for as it is.
@@ -190,10 +185,5 @@ fn resource_of(exchange: &Exchange) -> Option<Resource> {
 /// The id in the path of a single resource, decoded: `42` of `/Users/42?attributes=userName`.
 pub(super) fn id_in_path(path: &str) -> Option<String> {
     let path = path.split(['?', '#']).next()?;
-    let mut segments = path.trim_matches('/').split('/');
-    let (_, id) = (segments.next()?, segments.next()?);
-    if segments.next().is_some() || id.is_empty() || id == ".search" {
-        return None;
-    }
-    Some(percent_encoding::percent_decode_str(id).decode_utf8().ok()?.into_owned())
+    resource_at(&format!("/{}", path.trim_matches('/'))).map(|(_, id)| id)
 }
