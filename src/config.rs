@@ -5,12 +5,14 @@
 //! [`environment`] is the only place that reads the environment. Secrets come in here, and go on in a type that does
 //! not show them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
 use url::Url;
 
 use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
+use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
@@ -108,6 +110,8 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// Commands for what no SCIM request can bring about.
+    pub hooks: Hooks,
 }
 
 impl Config {
@@ -308,6 +312,7 @@ fn resolve(
     named.extend(settings.second.iter().filter_map(|second| second.token_env.as_deref()));
     named.extend(settings.header.iter().flat_map(|header| variables(header)));
     let warnings = environment.slips(&named);
+    let withheld = named.iter().map(|name| (*name).to_owned()).collect();
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
             what: "the certificates",
@@ -358,6 +363,7 @@ fn resolve(
         patterns: patterns(settings.new)?,
         arguments,
         warnings,
+        hooks: hooks(settings.hooks, withheld),
         url: settings.url,
     })
 }
@@ -398,6 +404,15 @@ fn state(environment: &Environment) -> PathBuf {
         .or_else(|| environment.folder_of("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(|| environment.folder.clone())
         .join("scimspec")
+}
+
+fn hooks(settings: BTreeMap<String, settings::HookSettings>, withheld: Vec<String>) -> Hooks {
+    let hook = |settings: settings::HookSettings| Hook {
+        command: settings.command,
+        within: settings.within.unwrap_or(hook::WITHIN),
+        folder: settings.folder,
+    };
+    Hooks::new(settings.into_iter().map(|(name, settings)| (name, hook(settings))).collect(), withheld)
 }
 
 fn patterns(new: settings::New) -> Result<Patterns, ConfigError> {

@@ -65,7 +65,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     if target.interrupted() {
         return Ok(Exit::Unreachable);
     }
-    let probe = probe?;
+    let mut probe = probe?;
+    probe.capabilities.hooks = config.hooks.names();
     let catalogue = Catalogue::embedded();
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
@@ -77,8 +78,9 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     begun.store(true, Ordering::SeqCst);
 
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
-    let shared =
+    let mut shared =
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
+    shared.hooks = config.hooks.clone();
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
     interrupts.abort();
 
