@@ -13,6 +13,7 @@ mod read_back;
 pub mod request;
 mod rule;
 mod settle;
+mod snapshot;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
 use crate::scim::names as urns;
+use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
 use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
@@ -72,6 +74,8 @@ pub struct Shared<'a> {
     pub about_fixture: BTreeMap<String, String>,
     /// Told of every judgement as it is made.
     pub observer: Option<&'a Observer<'a>>,
+    /// The accepted payloads that answers are compared with, if there are any for this target.
+    pub snapshots: Option<&'a Snapshots>,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
     /// About how many requests the cases that have not ended will make.
     ahead: AtomicU64,
@@ -147,6 +151,7 @@ impl<'a> Shared<'a> {
             generator,
             about_fixture,
             observer: None,
+            snapshots: None,
             mutes: Mutex::default(),
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
