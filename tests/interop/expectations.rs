@@ -223,6 +223,7 @@ mod tests {
                 expected: "status 400".to_owned(),
                 actual: actual.to_owned(),
             },
+            snapshot: None,
         }
     }
 
