@@ -299,9 +299,8 @@ fn arguments(flags: &Settings) -> Vec<String> {
         };
         words.extend(["--allow".to_owned(), what.to_owned()]);
     }
-    for (name, on) in
-        [
-            ("--insecure", flags.insecure),
+    for (name, on) in [
+        ("--insecure", flags.insecure),
         ("--read-only", flags.read_only),
         ("--yes", flags.consent),
         ("--snapshots-required", flags.snapshots_required),

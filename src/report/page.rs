@@ -169,8 +169,13 @@ impl Page {
         self.more(lines.len(), DIFF_LINES);
         if let Some(pending) = &snapshot.pending {
             let folder = std::path::Path::new(pending).parent().unwrap_or(std::path::Path::new("."));
-            let command = format!("scimspec snapshots accept {}", super::curl::quote(&folder.display().to_string()));
-            self.lines.push(format!("{}{}", self.look.label("accept"), self.look.paint(look::COMMAND, &command)));
+            let command =
+                format!("scimspec snapshots accept {}", super::curl::quote(&folder.display().to_string()));
+            self.lines.push(format!(
+                "{}{}",
+                self.look.label("accept"),
+                self.look.paint(look::COMMAND, &command)
+            ));
         }
     }
 
@@ -184,7 +189,9 @@ impl Page {
         let line = text::one_line(line);
         let chunks = text::hard_wrap(&line, self.look.room());
         for chunk in chunks.iter().take(WRAPPED) {
-            self.lines.push(format!("{}{}", " ".repeat(GUTTER), self.look.paint(style, chunk)).trim_end().to_owned());
+            self.lines.push(
+                format!("{}{}", " ".repeat(GUTTER), self.look.paint(style, chunk)).trim_end().to_owned(),
+            );
         }
         self.more(chunks.len(), WRAPPED);
     }

@@ -16,7 +16,13 @@ const COMMON: [&str; 3] = ["run", "domain", "row"];
 impl CaseRun<'_> {
     /// Compares the payload of a judged answer with the accepted one, where the step asks for it and there is one for
     /// this target.
-    pub(super) fn snapshot(&mut self, expect: &Expect, exchange: &Exchange, prepared: &Prepared, place: &str) {
+    pub(super) fn snapshot(
+        &mut self,
+        expect: &Expect,
+        exchange: &Exchange,
+        prepared: &Prepared,
+        place: &str,
+    ) {
         let (Some(name), Some(snapshots)) = (&expect.snapshot, self.shared.snapshots) else { return };
         if expect.requires.iter().any(|requires| self.shared.claims(requires).is_err()) {
             return;
@@ -25,7 +31,8 @@ impl CaseRun<'_> {
             return;
         };
         let case = self.job.file.case_id(self.job.case);
-        let key = store::key(&self.job.file.suite.suite, name, self.origin.strip_prefix(&case).unwrap_or_default());
+        let key =
+            store::key(&self.job.file.suite.suite, name, self.origin.strip_prefix(&case).unwrap_or_default());
         let received = SnapshotFile {
             source: Some(self.job.file.file.clone()),
             expression: Some(format!("{} {}", exchange.request.method, exchange.request.endpoint)),
@@ -38,7 +45,15 @@ impl CaseRun<'_> {
                 let severity = if required { Severity::Failure } else { Severity::Warning };
                 let message = format!("{}: no payload is accepted yet as `{key}`", subject(exchange));
                 let actual = format!("the one that came, which waits in {}", pending.display());
-                self.differing(exchange, place, severity, message, "an accepted payload".to_owned(), actual, None)
+                self.differing(
+                    exchange,
+                    place,
+                    severity,
+                    message,
+                    "an accepted payload".to_owned(),
+                    actual,
+                    None,
+                )
             }
             Ok(Compared::Differs(difference)) => {
                 let (out, into) = compare::changed(&difference.diff);
@@ -48,7 +63,15 @@ impl CaseRun<'_> {
                 );
                 let expected = format!("the payload in {}", difference.file);
                 let actual = format!("lines taken out: {out}, lines put in: {into}");
-                self.differing(exchange, place, Severity::Failure, message, expected, actual, Some(difference))
+                self.differing(
+                    exchange,
+                    place,
+                    Severity::Failure,
+                    message,
+                    expected,
+                    actual,
+                    Some(difference),
+                )
             }
             Err(error) => {
                 self.part().trouble = Some(Verdict::Errored {

@@ -14,8 +14,7 @@ pub fn same(accepted: &str, received: &str) -> bool {
 
 /// The lines that differ, as a unified diff without file names: `-` accepted, `+` received.
 pub fn diff(accepted: &str, received: &str) -> String {
-    let (accepted, received) =
-        (format!("{}\n", accepted.trim_end()), format!("{}\n", received.trim_end()));
+    let (accepted, received) = (format!("{}\n", accepted.trim_end()), format!("{}\n", received.trim_end()));
     let whole = TextDiff::from_lines(&accepted, &received)
         .unified_diff()
         .context_radius(AROUND)
@@ -41,7 +40,8 @@ mod tests {
 
     #[test]
     fn a_diff_shows_what_changed_with_its_surroundings() {
-        let accepted = "HTTP 200 OK\n\n{\n  \"active\": true,\n  \"a\": 1,\n  \"b\": 2,\n  \"c\": 3,\n  \"d\": 4\n}\n";
+        let accepted =
+            "HTTP 200 OK\n\n{\n  \"active\": true,\n  \"a\": 1,\n  \"b\": 2,\n  \"c\": 3,\n  \"d\": 4\n}\n";
         let received = accepted.replace("\"active\": true", "\"active\": \"true\"");
         assert!(same(accepted, &format!("{accepted}\n\n")) && !same(accepted, &received));
         let diff = diff(accepted, &received);

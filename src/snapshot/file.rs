@@ -64,9 +64,13 @@ impl SnapshotFile {
         };
         let lines: Vec<&str> = text.lines().collect();
         if lines.first().map(|line| line.trim_end()) != Some(FENCE) {
-            return Err(damaged(1, "a snapshot begins with a line of `---`, and this file does not".to_owned()));
+            return Err(damaged(
+                1,
+                "a snapshot begins with a line of `---`, and this file does not".to_owned(),
+            ));
         }
-        let Some(end) = lines.iter().skip(1).position(|line| line.trim_end() == FENCE).map(|at| at + 1) else {
+        let Some(end) = lines.iter().skip(1).position(|line| line.trim_end() == FENCE).map(|at| at + 1)
+        else {
             let why = "the front matter does not end: there is no second line of `---`".to_owned();
             return Err(damaged(lines.len(), why));
         };
@@ -89,7 +93,8 @@ impl SnapshotFile {
             Some(line) if is_status_line(line) => {}
             Some(line) => {
                 let shown = crate::report::text::one_line(&crate::report::text::clip(line, 60));
-                let why = format!("a payload begins with its status, such as `HTTP 200 OK`, not with `{shown}`");
+                let why =
+                    format!("a payload begins with its status, such as `HTTP 200 OK`, not with `{shown}`");
                 return Err(damaged(end + 2 + first.unwrap_or_default(), why));
             }
             None => return Err(damaged(end + 1, "there is no payload below the front matter".to_owned())),
@@ -119,7 +124,10 @@ impl SnapshotFile {
 
     /// The case that it belongs to, as far as the file says.
     pub fn case(&self) -> Option<&str> {
-        self.description.as_deref().and_then(|said| said.split([':', ' ']).next()).filter(|id| id.contains('/'))
+        self.description
+            .as_deref()
+            .and_then(|said| said.split([':', ' ']).next())
+            .filter(|id| id.contains('/'))
     }
 }
 
@@ -158,7 +166,9 @@ mod tests {
             source: Some("suites/rfc7644/3.3-create.yaml".to_owned()),
             expression: Some("POST /Users".to_owned()),
             description: Some("create/minimal-user: a user: \"minimal\" #1".to_owned()),
-            payload: "HTTP 201 Created\nContent-Type: application/scim+json\n\n{\n  \"id\": \"[ann.id]\"\n}\n".to_owned(),
+            payload:
+                "HTTP 201 Created\nContent-Type: application/scim+json\n\n{\n  \"id\": \"[ann.id]\"\n}\n"
+                    .to_owned(),
         }
     }
 
@@ -201,7 +211,11 @@ mod tests {
             ("---\nsnapshot_kind: binary\nextension: png\n---\n", 2, "binary"),
         ] {
             let error = SnapshotFile::parse("d/x.snap", text).unwrap_err();
-            assert_eq!((error.place.line, error.place.file.as_str()), (line, "d/x.snap"), "{text:?}: {error}");
+            assert_eq!(
+                (error.place.line, error.place.file.as_str()),
+                (line, "d/x.snap"),
+                "{text:?}: {error}"
+            );
             assert!(error.to_string().contains(why), "{error}");
         }
     }

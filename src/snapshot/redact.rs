@@ -175,7 +175,7 @@ impl Redaction {
         })
     }
 
-    /// What carries the mark and has no name reads `[fresh]`.
+    /// The mark alone reads `[run]`, and what begins with it and has no name `[fresh]`.
     fn unmarked<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mark = self.names.mark.to_ascii_lowercase();
         if !carries_mark(text, &mark) {
@@ -187,9 +187,10 @@ impl Redaction {
         let mut from = 0;
         while let Some(at) = folded[from..].find(&mark).map(|at| from + at) {
             shown.push_str(&text[from..at]);
-            shown.push_str("[fresh]");
             let rest = &text.as_bytes()[at + mark.len()..];
-            from = at + mark.len() + rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let more = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            shown.push_str(if more > 0 { "[fresh]" } else { "[run]" });
+            from = at + mark.len() + more;
         }
         shown.push_str(&text[from..]);
         Cow::Owned(shown)
@@ -227,7 +228,8 @@ impl Redaction {
             && (strangers || !asked.filtered)
         {
             for (name, member) in members.iter_mut() {
-                let counts = ["totalResults", "itemsPerPage"].iter().any(|known| known.eq_ignore_ascii_case(name));
+                let counts =
+                    ["totalResults", "itemsPerPage"].iter().any(|known| known.eq_ignore_ascii_case(name));
                 if counts && member.is_number() {
                     *member = Value::from("[number]");
                 }
@@ -274,7 +276,8 @@ impl Redaction {
             Value::String(text) => Value::from(self.text(text)),
             Value::Array(items) => {
                 let inner = Place { ordered: false, ..place };
-                let mut items: Vec<Value> = items.iter().map(|item| self.value(item, inner, sorted)).collect();
+                let mut items: Vec<Value> =
+                    items.iter().map(|item| self.value(item, inner, sorted)).collect();
                 if !place.ordered {
                     items.sort_by_cached_key(ToString::to_string);
                 }
@@ -368,7 +371,12 @@ impl Redaction {
         let last = shown.len() - 1;
         let raw = path.rsplit('/').next().unwrap_or_default();
         let untouched = !raw.is_empty() && shown[last] == raw && !raw.starts_with('.');
-        if last > 0 && untouched && !discovery && raw != crate::report::mask::PLACEHOLDER && is_id(&shown, raw) {
+        if last > 0
+            && untouched
+            && !discovery
+            && raw != crate::report::mask::PLACEHOLDER
+            && is_id(&shown, raw)
+        {
             "[id]".clone_into(&mut shown[last]);
         }
         format!("{base}{}", shown.join("/"))
@@ -413,7 +421,8 @@ fn split<'t>(pieces: &mut Vec<Piece<'t>>, known: &str, name: &'t str, lonely: bo
         let mut from = 0;
         for (at, _) in raw.match_indices(known) {
             let end = at + known.len();
-            let alone = !raw[..at].ends_with(char::is_alphanumeric) && !raw[end..].starts_with(char::is_alphanumeric);
+            let alone =
+                !raw[..at].ends_with(char::is_alphanumeric) && !raw[end..].starts_with(char::is_alphanumeric);
             if lonely && !alone {
                 continue;
             }
@@ -468,10 +477,12 @@ fn order(name: &str) -> (u8, &str) {
         "schemas" => 0,
         "id" => 1,
         "externalId" => 2,
-        "userName" | "displayName" | "name" => 3,
+        "userName" => 3,
+        "name" => 4,
+        "displayName" => 5,
         "meta" => 9,
         name if name.starts_with("urn:") => 8,
-        _ => 5,
+        _ => 6,
     };
     (rank, name)
 }

@@ -106,9 +106,9 @@ impl Snapshots {
     /// A file that is damaged; a test holds that there is none.
     pub fn shipped(profile: &str, embedded_server: bool) -> Result<Option<Snapshots>, StoreError> {
         let own = Some(profile).filter(|name| *name != RFC);
-        let set = own.and_then(|name| EMBEDDED.get_dir(name)).or_else(|| {
-            if embedded_server { EMBEDDED.get_dir(RFC) } else { None }
-        });
+        let set = own
+            .and_then(|name| EMBEDDED.get_dir(name))
+            .or_else(|| if embedded_server { EMBEDDED.get_dir(RFC) } else { None });
         let Some(set) = set else { return Ok(None) };
         let mut accepted = BTreeMap::new();
         for file in set.files() {
@@ -211,8 +211,7 @@ impl Folder {
     /// A file that cannot be read, or is no snapshot, with its line.
     pub fn read(folder: &Path, asked: &BTreeSet<String>) -> Result<Folder, StoreError> {
         // Unlike a run, which may be the first, nobody looks into a folder that is not there.
-        fs::read_dir(folder)
-            .map_err(|source| StoreError::Unreadable { path: folder.to_owned(), source })?;
+        fs::read_dir(folder).map_err(|source| StoreError::Unreadable { path: folder.to_owned(), source })?;
         let mut found = Folder::default();
         for path in files(folder, MAX_DEPTH)? {
             if let Some(key) = key_of(&path, ACCEPTED) {
@@ -279,7 +278,8 @@ pub fn key(suite: &str, snapshot: &str, variant: &str) -> String {
 
 /// The keys that the suites ask for, without rows.
 pub fn keys(library: &Library) -> BTreeSet<String> {
-    let cases = library.suites().iter().flat_map(|file| file.suite.cases.iter().map(move |case| (file, case)));
+    let cases =
+        library.suites().iter().flat_map(|file| file.suite.cases.iter().map(move |case| (file, case)));
     cases
         .flat_map(|(file, case)| names(case).into_iter().map(move |name| key(&file.suite.suite, name, "")))
         .collect()
@@ -445,7 +445,10 @@ mod tests {
             let name = set.path().to_string_lossy().into_owned();
             let snapshots = Snapshots::shipped(&name, name == RFC).unwrap().unwrap();
             for key in snapshots.keys() {
-                assert!(asked.contains(key.split('.').next().unwrap()), "snapshots/{name}/{key}: no case asks for it");
+                assert!(
+                    asked.contains(key.split('.').next().unwrap()),
+                    "snapshots/{name}/{key}: no case asks for it"
+                );
                 shipped.insert(key.split('.').next().unwrap().to_owned());
             }
         }
