@@ -9,6 +9,7 @@ mod case;
 pub mod given;
 pub mod names;
 mod pages;
+mod paginate;
 mod read_back;
 pub mod request;
 mod rule;
