@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
@@ -108,6 +108,8 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// What the operator says of the profile's settings: `[settings]`.
+    pub settings: Map<String, Value>,
 }
 
 impl Config {
@@ -358,6 +360,11 @@ fn resolve(
         patterns: patterns(settings.new)?,
         arguments,
         warnings,
+        settings: settings
+            .settings
+            .iter()
+            .map(|(name, value)| (name.clone(), settings::to_json(value)))
+            .collect(),
         url: settings.url,
     })
 }

@@ -1,19 +1,32 @@
-//! Profiles: which suites answer a question such as "does it keep the RFCs?" or "will Okta work with it?".
+//! Profiles: which suites answer a question such as "does it keep the RFCs?" or "will Okta work with it?", and what a
+//! vendor documents otherwise than the RFCs ask.
 //!
 //! A profile is a file (`suites/profiles/NAME.yaml`, or `profiles/NAME.yaml` in a user's directory). This module refuses
 //! to know how cases run and what they came to.
 
+pub mod deviation;
+pub mod setting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
 use globset::{GlobBuilder, GlobMatcher};
 use indexmap::IndexMap;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
 
+use crate::outcome::Place;
 use crate::suite::diagnostic::{Diagnostic, Severity};
 use crate::suite::load::{Library, Origin, SuiteFile};
-use crate::suite::model::Case;
+use crate::suite::model::{Case, parse_duration};
 use crate::suite::nearest::suggestion;
 use crate::suite::place::Places;
+use crate::suite::text::Text;
 use crate::suite::yaml;
+use crate::target::Rate;
+
+pub use deviation::Deviation;
+pub use setting::{Confirmed, Setting, UnknownSetting};
 
 /// Which suites and cases a run consists of.
 #[derive(Debug, Clone)]
@@ -35,6 +48,102 @@ pub struct Profile {
     /// What the readiness table shows, by the name of the feature.
     pub features: IndexMap<String, Feature>,
     matchers: Matchers,
+    /// Where its file comes from.
+    pub origin: Origin,
+    /// Whom it speaks of.
+    pub kind: Kind,
+    /// The server inside scimspec that behaves as is documented (`serve --profile NAME`).
+    pub server: Option<String>,
+    /// How pages of lists are asked for.
+    pub page_size: Option<PageSize>,
+    /// How much the vendor's service bears.
+    pub limits: Pacing,
+    /// How long a write may take to show in reads.
+    pub consistency: Option<Duration>,
+    /// What the operator says or confirms, by name.
+    pub settings: IndexMap<String, Setting>,
+    /// Where the vendor documents something else than the RFCs ask.
+    pub deviations: Vec<Deviation>,
+    text: Arc<Text>,
+}
+
+/// Whom a profile speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The documents of the standard themselves.
+    Standard,
+    /// A client: will it work with the server?
+    Client,
+    /// A vendor's server: does it behave as documented?
+    Server,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Standard => "standard",
+            Kind::Client => "client",
+            Kind::Server => "server",
+        })
+    }
+}
+
+/// How pages of lists are asked for, where that differs from RFC 7644 section 3.4.2.4.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PageSize {
+    /// The name of the query parameter that the RFC calls `count`: the `count` of every query travels under it.
+    #[serde(default = "count")]
+    pub parameter: String,
+    /// The most rows of a page, whatever is asked for.
+    pub max: Option<u64>,
+    /// The most rows of a page where nothing is asked for.
+    pub default: Option<u64>,
+}
+
+fn count() -> String {
+    COUNT.to_owned()
+}
+
+/// The name of the parameter for the size of a page (RFC 7644 section 3.4.2.4).
+pub const COUNT: &str = "count";
+
+impl PageSize {
+    /// The most rows that a page may hold, by whether its size was asked for.
+    pub fn limit(&self, asked: bool) -> Option<u64> {
+        if asked { self.max } else { self.default.into_iter().chain(self.max).min() }
+    }
+}
+
+/// How much a vendor's service bears: the defaults under what the operator says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pacing {
+    /// The pace: `90/min`, `5/s`, `1000/h`.
+    #[serde(default, deserialize_with = "rate")]
+    #[schemars(with = "Option<String>", extend("pattern" = "^[0-9]+/(s|sec|second|m|min|minute|h|hour)$"))]
+    pub rate: Option<Rate>,
+    /// How many requests a run may make in all.
+    pub requests: Option<u64>,
+}
+
+fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let expected = "a rate such as 100/min, 5/s or 1000/h";
+    text.parse().map(Some).map_err(|_| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let expected = "a duration such as 600ms, 5s or 2m";
+    parse_duration(&text)
+        .map(Some)
+        .ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+}
+
+fn duration_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m)$"})
 }
 
 /// One line of the readiness table.
@@ -101,6 +210,26 @@ pub struct ProfileFile {
     /// What the readiness table shows.
     #[serde(default)]
     pub features: IndexMap<String, Feature>,
+    /// Whom it speaks of: `client` (will it work with the server?), `server` (does it behave as its vendor
+    /// documents?), or `standard`. Without it `server` where one is named below, else `client`.
+    pub kind: Option<Kind>,
+    /// For a vendor's server: the name of the double that behaves so, `scimspec serve --profile NAME`.
+    pub server: Option<String>,
+    /// How pages of lists are asked for, and how long they are.
+    pub page_size: Option<PageSize>,
+    /// How much the service bears: defaults under the operator's `--rate` and `--requests`.
+    #[serde(default)]
+    pub limits: Pacing,
+    /// How long a write may take to show in reads: `5s`.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub consistency: Option<Duration>,
+    /// What the operator says or confirms under `[settings]` in `scimspec.toml`; suites read it as `${setting.NAME}`.
+    #[serde(default)]
+    pub settings: IndexMap<String, Setting>,
+    /// Where the vendor documents something else than the RFCs ask.
+    #[serde(default)]
+    pub deviations: Vec<Deviation>,
 }
 
 impl Profile {
@@ -109,14 +238,63 @@ impl Profile {
     /// # Errors
     /// Where the text is no profile, or a glob is malformed.
     pub fn read(file: &str, source: &str) -> Result<Profile, Box<Diagnostic>> {
-        let ProfileFile { profile, title, documents, suites, cases, tags, skip, features } =
-            yaml::read(file, source)?;
+        let ProfileFile {
+            profile,
+            title,
+            documents,
+            suites,
+            cases,
+            tags,
+            skip,
+            features,
+            kind,
+            server,
+            page_size,
+            limits,
+            consistency,
+            settings,
+            deviations,
+        } = yaml::read(file, source)?;
         let matchers = Matchers {
             suites: compile(file, source, "suites", &suites)?,
             cases: compile(file, source, "cases", &cases)?,
             skip: compile(file, source, "skip", &skip)?,
         };
-        Ok(Profile { name: profile, title, documents, suites, cases, tags, skip, features, matchers })
+        Ok(Profile {
+            name: profile,
+            title,
+            documents,
+            suites,
+            cases,
+            tags,
+            skip,
+            features,
+            matchers,
+            origin: Origin::Embedded,
+            kind: kind.unwrap_or(if server.is_some() { Kind::Server } else { Kind::Client }),
+            server,
+            page_size,
+            limits,
+            consistency,
+            settings,
+            deviations,
+            text: Arc::new(Text::new(file.to_owned(), source.to_owned().into())),
+        })
+    }
+
+    /// The file with the places of its nodes.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// Where the node at a path such as `deviations[3].instead` stands.
+    pub fn place(&self, path: &str) -> Place {
+        self.text.place(path)
+    }
+
+    /// What the query parameter for the size of a page is called.
+    pub fn page_size_parameter(&self) -> &str {
+        self.page_size.as_ref().map_or(COUNT, |page| page.parameter.as_str())
     }
 
     /// The profile of that name.

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
-use crate::profile::UnknownProfile;
+use crate::profile::{UnknownProfile, UnknownSetting};
 use crate::report::file::WriteError;
 use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
 use crate::suite::diagnostic::Diagnostic;
@@ -24,6 +24,9 @@ pub enum AppError {
     /// The profile.
     #[error("error: {0}\n")]
     Profile(#[from] UnknownProfile),
+    /// A setting that no profile has.
+    #[error("error: [settings] in scimspec.toml: {0}\n")]
+    Setting(#[from] UnknownSetting),
     /// A fault of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-faults' names them all\n")]
     Fault(#[from] UnknownFault),
@@ -115,6 +118,7 @@ impl AppError {
             AppError::Config(_)
             | AppError::Suites(_)
             | AppError::Profile(_)
+            | AppError::Setting(_)
             | AppError::Fault(_)
             | AppError::Schemas(_)
             | AppError::RateLimit(_)

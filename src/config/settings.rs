@@ -100,6 +100,9 @@ pub struct Settings {
     pub new: New,
     /// Bounds on time and size.
     pub limits: LimitSettings,
+    /// What the profile asks the operator to say, by the names of its settings.
+    #[schemars(schema_with = "attributes")]
+    pub settings: toml::Table,
 }
 
 /// The credentials of a second tenant or principal. Exactly one of them.
@@ -204,6 +207,7 @@ impl Settings {
             template: if self.template == Template::default() { below.template } else { self.template },
             new: if self.new == New::default() { below.new } else { self.new },
             limits: if self.limits == LimitSettings::default() { below.limits } else { self.limits },
+            settings: if self.settings.is_empty() { below.settings } else { self.settings },
         }
     }
 

@@ -143,11 +143,17 @@ pub fn read(endpoint: &str, id: &str) -> Prepared {
     }
 }
 
-/// Prepares a query in one of its ways.
+/// Prepares a query in one of its ways; the size of its pages travels under the name of `page_size`.
 ///
 /// # Errors
 /// A filter whose template does not resolve.
-pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Prepared, RequestError> {
+pub fn query(
+    query: &Query,
+    by: By,
+    encode: Encode,
+    scope: &Scope,
+    page_size: &str,
+) -> Result<Prepared, RequestError> {
     let filter = query.filter.as_deref().map(|filter| scope.text(filter, Escape::JsonString)).transpose()?;
     let cursor = query.cursor.as_deref().map(|cursor| scope.text(cursor, Escape::None)).transpose()?;
     let attribute_list = |all: &[String]| (!all.is_empty()).then(|| all.join(","));
@@ -159,7 +165,7 @@ pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Pre
                 ("sortBy", query.sort_by.clone()),
                 ("sortOrder", query.sort_order.clone()),
                 ("startIndex", query.start_index.map(|number| number.to_string())),
-                ("count", query.count.map(|number| number.to_string())),
+                (page_size, query.count.map(|number| number.to_string())),
                 ("cursor", cursor),
                 ("attributes", attribute_list(&query.attributes)),
                 ("excludedAttributes", attribute_list(&query.excluded_attributes)),
@@ -192,7 +198,7 @@ pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Pre
             add("sortBy", query.sort_by.clone().map(Value::from));
             add("sortOrder", query.sort_order.clone().map(Value::from));
             add("startIndex", query.start_index.map(Value::from));
-            add("count", query.count.map(Value::from));
+            add(page_size, query.count.map(Value::from));
             add("cursor", cursor.map(Value::from));
             add("attributes", list(&query.attributes));
             add("excludedAttributes", list(&query.excluded_attributes));
@@ -357,6 +363,7 @@ pub fn endpoint_of(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::COUNT;
 
     #[test]
     fn endpoints_lose_ids_and_queries() {
@@ -382,11 +389,20 @@ mod tests {
             count: Some(2),
             ..Query::default()
         };
-        let path =
-            |encode| query(&asked, By::Get, encode, &scope).map(|prepared| prepared.path).unwrap_or_default();
+        let path = |encode| {
+            query(&asked, By::Get, encode, &scope, COUNT).map(|prepared| prepared.path).unwrap_or_default()
+        };
         assert_eq!(path(Encode::Strict), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
         assert_eq!(path(Encode::Plus), "/Users?filter=userName+eq+%22a%2Bb%26c%22&count=2");
         assert_eq!(path(Encode::Minimal), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
+    }
+
+    #[test]
+    fn the_size_of_a_page_travels_under_the_name_that_the_profile_gives_it() {
+        let asked = Query { endpoint: "/Users".to_owned(), count: Some(2), ..Query::default() };
+        let made = |by| query(&asked, by, Encode::Strict, &Scope::new(), "itemsPerPage").unwrap();
+        assert_eq!(made(By::Get).path, "/Users?itemsPerPage=2");
+        assert_eq!(made(By::Search).json, Some(json!({"schemas": [SEARCH_REQUEST], "itemsPerPage": 2})));
     }
 
     #[test]
@@ -398,7 +414,7 @@ mod tests {
             ..Query::default()
         };
         let prepared =
-            query(&asked, By::Search, Encode::Strict, &Scope::new()).unwrap_or_else(|e| panic!("{e}"));
+            query(&asked, By::Search, Encode::Strict, &Scope::new(), COUNT).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(prepared.path, "/Users/.search");
         assert_eq!(
             prepared.json,

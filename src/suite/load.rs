@@ -5,9 +5,10 @@
 //! to know targets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 use indexmap::IndexMap;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use super::diagnostic::{Diagnostic, Severity};
 use super::model::{Case, Given, Suite};
 use super::place::Spot;
+use super::template;
 use super::text::Text;
 use super::yaml;
 use crate::outcome::Place;
@@ -55,13 +57,47 @@ pub struct SuiteFile {
     /// What it says.
     pub suite: Suite,
     text: Text,
+    settings: OnceLock<Settings>,
+}
+
+/// The settings that a suite file refers to: of the suite, and of each case.
+#[derive(Debug, Default)]
+struct Settings {
+    suite: BTreeSet<String>,
+    cases: Vec<BTreeSet<String>>,
 }
 
 impl SuiteFile {
     fn read(file: Source) -> Result<SuiteFile, Box<Diagnostic>> {
         let suite = yaml::read(&file.name, &file.text)?;
         let text = Text::new(file.name.clone(), file.text);
-        Ok(SuiteFile { suite, file: file.name, path: file.path, origin: file.origin, text })
+        let settings = OnceLock::new();
+        Ok(SuiteFile { suite, file: file.name, path: file.path, origin: file.origin, text, settings })
+    }
+
+    /// The settings that a case refers to, `${setting.NAME}`, in whatever it says.
+    pub fn settings_of(&self, case: &Case) -> BTreeSet<&str> {
+        let settings = self.settings.get_or_init(|| self.read_settings());
+        let index = self.suite.cases.iter().position(|other| other.id == case.id);
+        let own = index.and_then(|index| settings.cases.get(index));
+        settings.suite.iter().chain(own.into_iter().flatten()).map(String::as_str).collect()
+    }
+
+    /// A reference may stand in any text and in any key: the file is looked through as it was written.
+    fn read_settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        let source = self.text.source();
+        let written: Option<Value> =
+            source.contains("${setting").then(|| yaml::read(&self.file, source).ok()).flatten();
+        for (key, value) in written.iter().filter_map(Value::as_object).flatten() {
+            match (key.as_str(), value) {
+                ("cases", Value::Array(cases)) => {
+                    settings.cases = cases.iter().map(settings_in).collect();
+                }
+                _ => settings.suite.extend(settings_in(value)),
+            }
+        }
+        settings
     }
 
     /// The file with the places of its nodes.
@@ -297,7 +333,8 @@ impl Files {
         }
         for (_, source) in self.profiles {
             match Profile::read(&source.name, &source.text) {
-                Ok(profile) => {
+                Ok(mut profile) => {
+                    profile.origin = source.origin;
                     library.profiles.insert(profile.name.clone(), profile);
                 }
                 Err(trouble) => diagnostics.push(*trouble),
@@ -350,6 +387,20 @@ fn read_suites(sources: Vec<Source>) -> Vec<Result<SuiteFile, Box<Diagnostic>>> 
     });
     read.sort_by_key(|(index, _)| *index);
     read.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The names of the settings in all texts and keys of a value.
+fn settings_in(value: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    template::each_text_and_key(value, &mut |text| {
+        names.extend(template::references(text).filter(|found| found.name == "setting").filter_map(
+            |found| match found.path.first() {
+                Some(template::Selector::Member(name)) => Some(name.clone()),
+                _ => None,
+            },
+        ));
+    });
+    names
 }
 
 /// The files below an embedded directory, by path, in order.

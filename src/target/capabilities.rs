@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::judge::Claims;
+use crate::profile::PageSize;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::{ResourceType, SchemaSet};
@@ -85,6 +86,8 @@ pub struct Capabilities {
     pub authentication_schemes: Vec<String>,
     /// Where its documentation is, where `documentationUri` says.
     pub documentation: Option<String>,
+    /// How pages are asked for and how long they are, where the profile says.
+    pub page_size: Option<PageSize>,
 }
 
 impl Capabilities {
@@ -127,6 +130,7 @@ impl Capabilities {
                 .and_then(|config| config.get("documentationUri")?.as_str())
                 .map(str::to_owned),
             schemas,
+            page_size: None,
         };
         (capabilities, problems)
     }
@@ -218,6 +222,10 @@ impl Claims for Capabilities {
 
     fn max_results(&self) -> Option<u64> {
         self.max_results
+    }
+
+    fn page_size(&self) -> Option<&PageSize> {
+        self.page_size.as_ref()
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) type Guards = BTreeMap<String, BTreeSet<String>>;
 pub(super) enum Kind {
     /// A text that is the same in the whole run: its mark, the domain of userNames.
     Run,
+    /// What the operator says of the profile's settings.
+    Setting,
     /// The data of a row.
     Row,
     /// A resource of the population, which is only read.
@@ -83,6 +85,7 @@ impl<'a> Names<'a> {
         let mut names = Names { rows, ..Names::default() };
         names.put("run", Kind::Run, "", &Condition::default());
         names.put("domain", Kind::Run, "", &Condition::default());
+        names.put("setting", Kind::Setting, "", &Condition::default());
         if !rows.is_empty() {
             names.put("row", Kind::Row, "rows", &Condition::default());
         }
@@ -116,13 +119,13 @@ impl<'a> Names<'a> {
                 Some("a name begins with a letter and goes on with letters, digits, - and _".to_owned()),
             );
         }
-        if matches!(name, "run" | "domain" | "row") {
+        if matches!(name, "run" | "domain" | "setting" | "row") {
             report.key_error(
                 path,
                 format!("the name `{name}` has a meaning of its own"),
                 Some(
-                    "`${run}` is the run's mark, `${domain}` the domain of userNames and `${row.x}` the data of a row; \
-                     choose another name"
+                    "`${run}` is the run's mark, `${domain}` the domain of userNames, `${setting.x}` what the operator \
+                     says and `${row.x}` the data of a row; choose another name"
                         .to_owned(),
                 ),
             );
