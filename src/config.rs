@@ -5,12 +5,14 @@
 //! [`environment`] is the only place that reads the environment. Secrets come in here, and go on in a type that does
 //! not show them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
+use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
@@ -110,6 +112,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// What the operator says of the profile's settings: `[settings]`.
     pub settings: Map<String, Value>,
+    /// Commands for what no SCIM request can bring about.
+    pub hooks: Hooks,
 }
 
 impl Config {
@@ -310,6 +314,7 @@ fn resolve(
     named.extend(settings.second.iter().filter_map(|second| second.token_env.as_deref()));
     named.extend(settings.header.iter().flat_map(|header| variables(header)));
     let warnings = environment.slips(&named);
+    let withheld = named.iter().map(|name| (*name).to_owned()).collect();
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
             what: "the certificates",
@@ -365,6 +370,7 @@ fn resolve(
             .iter()
             .map(|(name, value)| (name.clone(), settings::to_json(value)))
             .collect(),
+        hooks: hooks(settings.hooks, withheld),
         url: settings.url,
     })
 }
@@ -405,6 +411,15 @@ fn state(environment: &Environment) -> PathBuf {
         .or_else(|| environment.folder_of("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(|| environment.folder.clone())
         .join("scimspec")
+}
+
+fn hooks(settings: BTreeMap<String, settings::HookSettings>, withheld: Vec<String>) -> Hooks {
+    let hook = |settings: settings::HookSettings| Hook {
+        command: settings.command,
+        within: settings.within.unwrap_or(hook::WITHIN),
+        folder: settings.folder,
+    };
+    Hooks::new(settings.into_iter().map(|(name, settings)| (name, hook(settings))).collect(), withheld)
 }
 
 fn patterns(new: settings::New) -> Result<Patterns, ConfigError> {

@@ -71,6 +71,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let mut probe = probe?;
     probe.capabilities.page_size.clone_from(&profile.page_size);
+    probe.capabilities.hooks = config.hooks.names();
     let catalogue = Catalogue::embedded();
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
@@ -87,6 +88,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
     shared.profile = Some(profile);
     shared.settings = settings.values;
+    shared.hooks = config.hooks.clone();
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
     interrupts.abort();
 

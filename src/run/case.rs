@@ -29,6 +29,7 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         last: None,
         reads: ReadBack::default(),
         deviations: shared.deviations_of(job),
+        asked_to_wait: None,
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -80,6 +81,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) reads: ReadBack,
     /// The deviations about this job: their position in the profile, and that of the step.
     pub(super) deviations: Vec<(usize, usize)>,
+    /// How long the last refusal of a burst asked to wait.
+    pub(super) asked_to_wait: Option<Duration>,
 }
 
 impl CaseRun<'_> {
@@ -177,7 +180,7 @@ impl CaseRun<'_> {
                 return missing;
             }
             made.extend(step.id.as_deref());
-            made.extend(step.capture.keys().map(String::as_str));
+            made.extend(step.capture.keys().chain(step.gives.keys()).map(String::as_str));
         }
         None
     }

@@ -4,7 +4,7 @@
 //! A service provider without discovery, or with broken discovery, is tested all the same: what it does not say
 //! is assumed, and the evidence says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -88,6 +88,8 @@ pub struct Capabilities {
     pub documentation: Option<String>,
     /// How pages are asked for and how long they are, where the profile says.
     pub page_size: Option<PageSize>,
+    /// The hooks that the operator has configured.
+    pub hooks: BTreeSet<String>,
 }
 
 impl Capabilities {
@@ -131,6 +133,7 @@ impl Capabilities {
                 .map(str::to_owned),
             schemas,
             page_size: None,
+            hooks: BTreeSet::new(),
         };
         (capabilities, problems)
     }
@@ -172,6 +175,10 @@ impl Capabilities {
                 Ok("a second tenant's credentials are configured".to_owned())
             }
             Requires::Principal(name) => Err(format!("no credentials '{name}' are configured")),
+            Requires::Hook(name) if self.hooks.contains(name) => {
+                Ok(format!("the hook '{name}' is configured"))
+            }
+            Requires::Hook(name) => Err(missing_hook(name)),
             Requires::Not(inner) => match self.evidence(inner) {
                 Ok(evidence) => Err(evidence),
                 Err(evidence) => Ok(evidence),
@@ -227,6 +234,11 @@ impl Claims for Capabilities {
     fn page_size(&self) -> Option<&PageSize> {
         self.page_size.as_ref()
     }
+}
+
+/// What is missing where a hook is, and where to put it.
+pub fn missing_hook(name: &str) -> String {
+    format!("the hook '{name}'; give it a command under [hooks.{name}] in scimspec.toml")
 }
 
 /// The member of ServiceProviderConfig that claims a feature, and what is assumed where nothing is said: what
