@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
+use crate::cli::{
+    Allow, Cli, ColorChoice, Command, Deny, ProfileCommand, RunArguments, SelectionArguments, TargetArguments,
+};
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
@@ -176,7 +178,12 @@ fn flags(cli: &Cli) -> Settings {
         Command::Clean(clean) => {
             Settings { consent: clean.yes.then_some(true), ..target_settings(&clean.target) }
         }
-        Command::Check(_) | Command::Serve(_) | Command::Schema(_) => Settings::default(),
+        Command::Profile(ProfileCommand::List(list)) => {
+            Settings { suites: list.suites.clone(), ..Settings::default() }
+        }
+        Command::Check(_) | Command::Serve(_) | Command::Schema(_) | Command::Profile(_) => {
+            Settings::default()
+        }
     };
     settings.color = cli.common.color;
     settings

@@ -6,7 +6,9 @@
 
 pub mod deviation;
 pub mod setting;
+pub mod skeleton;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,9 +168,18 @@ struct Matchers {
     skip: Vec<GlobMatcher>,
 }
 
+/// The JSON Schema of profile files: `schema/profile.schema.json`.
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<ProfileFile>();
+    schema.insert("title".to_owned(), "A profile of scimspec".into());
+    schema.to_value()
+}
+
 /// Why there is no such profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no profile `{name}`; {}", hint(.name, .known))]
+#[error("there is no profile `{name}`{}", hint(.name, .known))]
 pub struct UnknownProfile {
     /// The name that was asked for.
     pub name: String,
@@ -177,10 +188,29 @@ pub struct UnknownProfile {
 }
 
 fn hint(name: &str, known: &[String]) -> String {
+    if is_file(name) {
+        return String::new();
+    }
     let all = format!("known are: {}", known.join(", "));
     match crate::suite::nearest::nearest(name, known.iter().map(String::as_str)) {
-        Some(found) => format!("did you mean `{found}`? {all}"),
-        None => all,
+        Some(found) => format!("; did you mean `{found}`? {all}"),
+        None => format!("; {all}"),
+    }
+}
+
+/// Whether a profile is asked for by its file, not by its name.
+pub fn is_file(asked: &str) -> bool {
+    asked.contains(['/', '\\']) || asked.ends_with(".yaml") || asked.ends_with(".yml")
+}
+
+/// What to load for a profile's file: the file, or, where it stands in a folder `profiles`, the folder around that, with
+/// the suites and fixtures that belong to it.
+pub fn library_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "profiles"));
+    match folder.and_then(Path::parent) {
+        Some(around) if around.as_os_str().is_empty() => PathBuf::from("."),
+        Some(around) => around.to_owned(),
+        None => file.to_owned(),
     }
 }
 
@@ -308,15 +338,39 @@ impl Profile {
         })
     }
 
-    /// Whether a case of a suite file belongs to the profile. Suites that a user adds always do: naming their directory
-    /// selects them.
+    /// The profile that was asked for by its name, or by its file.
+    ///
+    /// # Errors
+    /// [`UnknownProfile`], with those that there are.
+    pub fn chosen<'l>(library: &'l Library, asked: &str) -> Result<&'l Profile, UnknownProfile> {
+        if !is_file(asked) {
+            return Profile::by_name(library, asked);
+        }
+        let place = |file: &str| std::fs::canonicalize(file).ok();
+        let wanted = place(asked);
+        let is_it = |profile: &&Profile| {
+            profile.origin != Origin::Embedded && wanted.is_some() && place(profile.text().file()) == wanted
+        };
+        library.profiles().values().find(is_it).ok_or_else(|| UnknownProfile {
+            name: asked.to_owned(),
+            known: library.profiles().keys().cloned().collect(),
+        })
+    }
+
+    /// Whether its globs select a suite file by its path.
+    pub fn takes(&self, path: &str) -> bool {
+        self.matchers.suites.iter().any(|glob| glob.is_match(path))
+    }
+
+    /// Whether a case of a suite file belongs to the profile. Suites that a user adds always do, since naming their
+    /// directory selects them; but which of the user's profiles takes them is for these profiles to say.
     pub fn includes(&self, file: &SuiteFile, case: &Case) -> bool {
-        if file.origin == Origin::User {
+        if file.origin == Origin::User && (self.origin != Origin::User || !file.is_claimed) {
             return true;
         }
         let id = file.case_id(case);
         let tagged = |tag: &String| file.suite.tags.contains(tag) || case.tags.contains(tag);
-        self.matchers.suites.iter().any(|glob| glob.is_match(&file.path))
+        self.takes(&file.path)
             && (self.matchers.cases.is_empty() || self.matchers.cases.iter().any(|glob| glob.is_match(&id)))
             && (self.tags.is_empty() || self.tags.iter().any(tagged))
             && !self.matchers.skip.iter().any(|glob| glob.is_match(&id))
@@ -410,6 +464,47 @@ mod tests {
         assert_eq!(ids("suites: [\"rfc7644/**\"]\ntags: [rfc.create]"), creates);
         let others = ids("suites: [\"rfc7644/**\"]\nskip: [\"create/*\"]");
         assert_eq!(others.len() + creates.len(), all.len() + 1, "only mine/a is in both");
+    }
+
+    #[test]
+    fn the_schema_file_equals_the_generated_one_and_shipped_profiles_keep_it() {
+        crate::committed::hold_schema("profile", &format!("{:#}\n", schema()));
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for profile in Library::embedded().unwrap().profiles().values() {
+            let value: serde_json::Value =
+                yaml::read(profile.text().file(), profile.text().source()).unwrap();
+            let slips: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(slips.is_empty(), "{}: {slips:?}", profile.name);
+        }
+    }
+
+    #[test]
+    fn a_profile_of_the_user_says_which_of_several_suites_it_takes() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        for name in ["one", "two", "free"] {
+            let case = "{id: a, title: b, steps: [{send: GET /Users, expect: {status: 200}}]}";
+            write(&format!("{name}/s.yaml"), &format!("suite: {name}\ntitle: x\ncases: [{case}]\n"));
+        }
+        for name in ["one", "two"] {
+            let text = format!("profile: {name}\ntitle: t\nsuites: [\"{name}/**\"]\n");
+            write(&format!("profiles/{name}.yaml"), &text);
+        }
+        let file = directory.path().join("profiles/one.yaml");
+        let library = Library::load(&[library_of(&file)]).unwrap();
+        let ids = |profile: &Profile| {
+            profile.cases(&library).map(|(file, case)| file.case_id(case)).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(Profile::chosen(&library, &file.display().to_string()).unwrap()), ["free/a", "one/a"]);
+        assert_eq!(ids(Profile::chosen(&library, "two").unwrap()), ["free/a", "two/a"]);
+        let of_rfc = ids(Profile::chosen(&library, "rfc").unwrap());
+        assert!(["free/a", "one/a", "two/a"].iter().all(|id| of_rfc.iter().any(|other| other == id)));
+        let error = Profile::chosen(&library, "./nowhere.yaml").unwrap_err();
+        assert_eq!(error.to_string(), "there is no profile `./nowhere.yaml`");
     }
 
     #[test]

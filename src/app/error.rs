@@ -4,6 +4,7 @@ use std::io;
 
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
+use crate::profile::skeleton::SkeletonError;
 use crate::profile::{UnknownProfile, UnknownSetting};
 use crate::report::file::WriteError;
 use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
@@ -75,6 +76,9 @@ pub enum AppError {
     /// The suites cannot be exported.
     #[error("error: {0}\n")]
     Export(#[from] ExportError),
+    /// A new profile cannot be written.
+    #[error("error: {0}\n")]
+    Skeleton(#[from] SkeletonError),
     /// The JUnit report cannot be made.
     #[error("error: the JUnit report cannot be made: {0}\n")]
     Junit(#[from] quick_junit::SerializeError),
@@ -119,6 +123,7 @@ impl AppError {
             | AppError::Suites(_)
             | AppError::Profile(_)
             | AppError::Setting(_)
+            | AppError::Skeleton(_)
             | AppError::Fault(_)
             | AppError::Schemas(_)
             | AppError::RateLimit(_)

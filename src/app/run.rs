@@ -46,7 +46,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let started = Utc::now();
     let clock = Instant::now();
     let library = library(config)?;
-    let profile = Profile::by_name(&library, &config.profile)?;
+    let profile = Profile::chosen(&library, &config.profile)?;
     let settings = profile.confirm(&library, &config.settings)?;
     let config = &paced(config, profile);
     if let Some(url) = &config.url
@@ -168,7 +168,7 @@ fn deviations(profile: &Profile, shared: &Shared<'_>) -> Vec<DeviationRecord> {
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.
 fn library(config: &Config) -> Result<Library, AppError> {
-    let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
+    let library = super::files::library(config)?;
     let own = library.suites().iter().any(|file| file.origin != Origin::Embedded);
     if own || library.profiles().values().any(|profile| profile.origin != Origin::Embedded) {
         let errors: Vec<_> = super::files::lint(&library)

@@ -55,7 +55,7 @@ pub struct Settings {
     #[schemars(with = "Option<String>", extend("format" = "uri"))]
     pub proxy: Option<Url>,
 
-    /// What the server is tested for: `rfc`, `okta`, … Default: rfc.
+    /// What the server is tested for: `rfc`, `okta`, …, or the path of a profile of yours. Default: rfc.
     pub profile: Option<String>,
     /// Patterns of the ids of cases to run, such as `patch/*`.
     pub case: Vec<String>,
@@ -276,6 +276,9 @@ impl Settings {
             [&mut self.token_file, &mut self.cacert, &mut self.junit, &mut self.json, &mut self.state];
         for path in single.into_iter().flatten().chain(self.suites.iter_mut()).chain(second) {
             *path = folder.join(&*path);
+        }
+        if let Some(profile) = self.profile.as_mut().filter(|profile| crate::profile::is_file(profile)) {
+            *profile = folder.join(&*profile).display().to_string();
         }
         for hook in self.hooks.values_mut() {
             hook.folder = Some(folder.to_owned());

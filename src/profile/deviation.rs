@@ -17,7 +17,10 @@ use crate::target::exchange::Exchange;
 pub struct Deviation {
     /// The case or checkpoint that it is about: `create/minimal-user`, or one row of it, `create/names[long]`.
     pub case: Option<String>,
-    /// The id of the step whose expectation is replaced, where the case has several.
+    /// The step whose expectation is replaced, where the case has several: by its id, or where it has none by its
+    /// place among the steps of the case or checkpoint, from 1.
+    #[serde(default, deserialize_with = "step")]
+    #[schemars(schema_with = "step_schema")]
     pub step: Option<String>,
     /// The rule that it is about, by the id of its case: `rules/location-on-create`.
     pub rule: Option<String>,
@@ -34,6 +37,30 @@ pub struct Deviation {
     pub cite: Vec<String>,
     /// Why the document is followed here, in plain words.
     pub why: String,
+}
+
+fn step<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct StepVisitor;
+    impl de::Visitor<'_> for StepVisitor {
+        type Value = Option<String>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the id of a step, or its place from 1")
+        }
+        fn visit_str<E: de::Error>(self, id: &str) -> Result<Option<String>, E> {
+            Ok(Some(id.to_owned()))
+        }
+        fn visit_u64<E: de::Error>(self, place: u64) -> Result<Option<String>, E> {
+            Ok(Some(place.to_string()))
+        }
+        fn visit_i64<E: de::Error>(self, place: i64) -> Result<Option<String>, E> {
+            Ok(Some(place.to_string()))
+        }
+    }
+    deserializer.deserialize_any(StepVisitor)
+}
+
+fn step_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"oneOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]})
 }
 
 /// What a deviation is about.
@@ -122,7 +149,11 @@ impl Deviation {
         };
         if let Some(wanted) = &self.step {
             let ids = || steps.iter().filter_map(|(_, step)| step.id.clone()).collect();
-            let found = steps.iter().find(|(_, step)| step.id.as_ref() == Some(wanted));
+            let place = wanted.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+            let found = steps
+                .iter()
+                .find(|(_, step)| step.id.as_ref() == Some(wanted))
+                .or_else(|| place.and_then(|place| steps.get(place)));
             let (index, step) = found.ok_or_else(|| NoStep::Unknown { known: ids() })?;
             return if step.unchanged.is_empty() { Ok(*index) } else { Err(NoStep::NothingExpected) };
         }
@@ -293,6 +324,7 @@ mod tests {
         assert_eq!(deviation("case: s/one\nstep: a").step_of("s", one), Ok(0));
         assert_eq!(deviation("case: s/first").step_of("s", flow), Ok(0));
         assert_eq!(deviation("case: s/second\nstep: c").step_of("s", flow), Ok(2));
+        assert_eq!(deviation("case: s/second\nstep: 2").step_of("s", flow), Ok(2));
         let several = Err(NoStep::Several { known: vec!["b".to_owned(), "c".to_owned()] });
         assert_eq!(deviation("case: s/second").step_of("s", flow), several);
         let unknown = Err(NoStep::Unknown { known: vec!["a".to_owned()] });

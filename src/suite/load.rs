@@ -56,6 +56,8 @@ pub struct SuiteFile {
     pub origin: Origin,
     /// What it says.
     pub suite: Suite,
+    /// Whether a profile of the user's selects it.
+    pub is_claimed: bool,
     text: Text,
     settings: OnceLock<Settings>,
 }
@@ -71,8 +73,15 @@ impl SuiteFile {
     fn read(file: Source) -> Result<SuiteFile, Box<Diagnostic>> {
         let suite = yaml::read(&file.name, &file.text)?;
         let text = Text::new(file.name.clone(), file.text);
-        let settings = OnceLock::new();
-        Ok(SuiteFile { suite, file: file.name, path: file.path, origin: file.origin, text, settings })
+        Ok(SuiteFile {
+            suite,
+            file: file.name,
+            path: file.path,
+            origin: file.origin,
+            is_claimed: false,
+            text,
+            settings: OnceLock::new(),
+        })
     }
 
     /// The settings that a case refers to, `${setting.NAME}`, in whatever it says.
@@ -287,7 +296,7 @@ impl Files {
             } else {
                 return;
             }
-        } else if is_in(&source.path, "profiles/") && yaml {
+        } else if yaml && (is_in(&source.path, "profiles/") || is_profile(&source)) {
             &mut self.profiles
         } else if source.path.starts_with("requirements/") || !yaml {
             return;
@@ -342,7 +351,11 @@ impl Files {
         }
         for read in read_suites(self.suites.into_values().collect()) {
             match read {
-                Ok(suite) => library.suites.push(suite),
+                Ok(mut suite) => {
+                    let own = library.profiles.values().filter(|profile| profile.origin == Origin::User);
+                    suite.is_claimed = own.into_iter().any(|profile| profile.takes(&suite.path));
+                    library.suites.push(suite);
+                }
                 Err(trouble) => diagnostics.push(*trouble),
             }
         }
@@ -496,6 +509,12 @@ fn json_trouble(source: &Source, error: &serde_json::Error) -> Diagnostic {
         format!("this fixture is no JSON: {message}"),
         None,
     )
+}
+
+/// Whether a file of the user's is a profile though it stands elsewhere: it begins as one.
+fn is_profile(source: &Source) -> bool {
+    let begins = |key: &str| source.text.lines().any(|line| line.starts_with(key));
+    source.origin == Origin::User && begins("profile:") && !begins("suite:")
 }
 
 fn is_yaml(path: &str) -> bool {

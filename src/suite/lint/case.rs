@@ -32,6 +32,20 @@ pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>
     }
 }
 
+/// The names that a case has at its end. What is wrong with it is reported elsewhere.
+pub(super) fn names_of<'l>(
+    library: &'l Library,
+    known: Known<'l>,
+    file: &'l SuiteFile,
+    case: &'l Case,
+) -> Names<'l> {
+    let mut reported = Vec::new();
+    let mut report = Report { text: file.text(), diagnostics: &mut reported };
+    let index = file.suite.cases.iter().position(|other| other.id == case.id).unwrap_or_default();
+    let base = format!("cases[{index}]");
+    Walk { report: &mut report, library, known, file, case, base: &base }.names()
+}
+
 /// A population file: its members may refer to the run and to members before them.
 pub(super) fn population(report: &mut Report<'_>, library: &Library, population: &Population) {
     let mut names = Names::new(&[]);
@@ -159,8 +173,16 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn walk(&mut self) {
+        let names = self.names();
+        errand::old_credentials(self.report, self.base, self.case);
+        names.unused(self.report, self.base);
+    }
+
+    /// Looks through the case, and gives all its names.
+    fn names(&mut self) -> Names<'l> {
         let case = self.case;
         let mut names = Names::new(&case.rows);
+        names.know_settings(self.library);
         let always = Condition {
             requires: requires([&self.file.suite.requires, &case.requires]),
             ..Condition::default()
@@ -219,8 +241,7 @@ impl<'l> Walk<'_, '_, 'l> {
             let in_setup = index < case.setup.len();
             self.step(&mut names, step, path, &always, in_setup);
         }
-        errand::old_credentials(self.report, self.base, case);
-        names.unused(self.report, self.base);
+        names
     }
 
     fn fresh(&mut self, names: &Names<'_>, name: &str, fresh: &Fresh, always: &Condition) {
@@ -679,7 +700,7 @@ pub(super) fn one_of(report: &mut Report<'_>, path: &str, keys: &[(&str, bool)])
 }
 
 /// Ids are small letters, digits, `-` and `.`, so that they can be typed, globbed and put into file names.
-fn id(report: &mut Report<'_>, path: &str, id: &str) {
+pub(super) fn id(report: &mut Report<'_>, path: &str, id: &str) {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if id.chars().all(fits) && id.starts_with(ends) && id.ends_with(ends) {
