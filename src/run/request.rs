@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+use crate::scim::at;
 use crate::scim::names::{BULK_REQUEST, PATCH_OP, SEARCH_REQUEST};
+use crate::scim::path::PatchPath;
 use crate::suite::model::{BulkLimit, BulkMake, BulkStep, By, Encode, Make, Payload, Query};
 use crate::suite::template::{Escape, Scope, TemplateError};
 
@@ -55,6 +57,14 @@ pub enum RequestError {
         /// The limit.
         limit: &'static str,
     },
+    /// A value is to stand at what is no attribute path, or has no place in the resource.
+    #[error("make: nothing can be set at '{path}': {why}")]
+    Path {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A `make` names no source.
     #[error("make needs one of from, fixture and sent")]
     NoSource,
@@ -67,7 +77,7 @@ impl RequestError {
             RequestError::Template(error) => error.is_lack(),
             RequestError::Missing { what, .. } => *what != "fixture",
             RequestError::Limit { .. } => true,
-            RequestError::Line { .. } | RequestError::NoSource => false,
+            RequestError::Line { .. } | RequestError::NoSource | RequestError::Path { .. } => false,
         }
     }
 }
@@ -240,7 +250,14 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     } else {
         return Err(RequestError::NoSource);
     };
-    let changed = change(base, &make.set, &make.without, sources.scope())?;
+    let mut changed = change(base, &make.set, &make.without, sources.scope())?;
+    for (path, value) in &make.at {
+        let path = sources.scope().text(path, Escape::None)?;
+        let value = sources.scope().resolve(value)?;
+        let wrong = |why: String| RequestError::Path { path: path.clone(), why };
+        let parsed = PatchPath::parse(&path).map_err(|error| wrong(error.to_string()))?;
+        at::set(&mut changed, &parsed, value).map_err(wrong)?;
+    }
     if !make.template {
         return Ok(changed);
     }

@@ -516,7 +516,7 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn make(&mut self, names: &Names<'_>, path: &str, make: &Make, condition: &Condition) {
-        let Make { from, fixture, sent, set, without, template: _ } = make;
+        let Make { from, fixture, sent, set, without, template: _, at } = make;
         let starts = [("from", from.is_some()), ("fixture", fixture.is_some()), ("sent", sent.is_some())];
         one_of(self.report, path, &starts);
         if let Some(name) = from {
@@ -530,6 +530,12 @@ impl<'l> Walk<'_, '_, 'l> {
         }
         for (attribute, value) in set {
             names.value(self.report, &format!("{path}.set.{attribute}"), value, condition);
+        }
+        for (attribute, value) in at {
+            let path = format!("{path}.at.{attribute}");
+            names.text(self.report, &path, attribute, condition);
+            expectation::attribute_path(self.report, &path, attribute);
+            names.value(self.report, &path, value, condition);
         }
         set_and_without(self.report, path, set, without);
     }
