@@ -114,6 +114,10 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// What the operator says of the profile's settings: `[settings]`.
     pub settings: Map<String, Value>,
+    /// The folder of accepted payloads.
+    pub snapshots: Option<PathBuf>,
+    /// Whether a payload that nobody accepted yet is a failure.
+    pub snapshots_required: bool,
     /// Commands for what no SCIM request can bring about.
     pub hooks: Hooks,
 }
@@ -184,6 +188,12 @@ fn flags(cli: &Cli) -> Settings {
         Command::Check(_) | Command::Serve(_) | Command::Schema(_) | Command::Profile(_) => {
             Settings::default()
         }
+        Command::Snapshots(snapshots) => Settings {
+            snapshots: snapshots.folder.clone(),
+            case: snapshots.case.clone(),
+            suites: snapshots.suites.clone(),
+            ..Settings::default()
+        },
     };
     settings.color = cli.common.color;
     settings
@@ -203,6 +213,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit,
         json,
         all_exchanges,
+        snapshots,
+        snapshots_required,
     } = run;
     Settings {
         reading: *reading,
@@ -215,6 +227,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit: junit.clone(),
         json: json.clone(),
         all_exchanges: all_exchanges.then_some(true),
+        snapshots: snapshots.clone(),
+        snapshots_required: snapshots_required.then_some(true),
         ..selection_settings(selection, target_settings(target))
     }
 }
@@ -284,6 +298,7 @@ fn arguments(flags: &Settings) -> Vec<String> {
         ("--profile", flags.profile.clone()),
         ("--reading", flags.reading.map(|reading| reading.to_string())),
         ("--deny", flags.deny.map(|Deny::Warnings| "warnings".to_owned())),
+        ("--snapshots", path(&flags.snapshots)),
     ];
     for (name, value) in options {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
@@ -297,9 +312,12 @@ fn arguments(flags: &Settings) -> Vec<String> {
         };
         words.extend(["--allow".to_owned(), what.to_owned()]);
     }
-    for (name, on) in
-        [("--insecure", flags.insecure), ("--read-only", flags.read_only), ("--yes", flags.consent)]
-    {
+    for (name, on) in [
+        ("--insecure", flags.insecure),
+        ("--read-only", flags.read_only),
+        ("--yes", flags.consent),
+        ("--snapshots-required", flags.snapshots_required),
+    ] {
         words.extend(on.filter(|on| *on).map(|_| name.to_owned()));
     }
     words
@@ -321,6 +339,9 @@ fn resolve(
     named.extend(settings.second.iter().filter_map(|second| second.token_env.as_deref()));
     named.extend(settings.header.iter().flat_map(|header| variables(header)));
     let warnings = environment.slips(&named);
+    if speaks && settings.snapshots_required == Some(true) && settings.snapshots.is_none() {
+        return Err(ConfigError::NoSnapshots);
+    }
     let withheld = named.iter().map(|name| (*name).to_owned()).collect();
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
@@ -377,6 +398,8 @@ fn resolve(
             .iter()
             .map(|(name, value)| (name.clone(), settings::to_json(value)))
             .collect(),
+        snapshots: settings.snapshots,
+        snapshots_required: settings.snapshots_required.unwrap_or(false),
         hooks: hooks(settings.hooks, withheld),
         url: settings.url,
     })

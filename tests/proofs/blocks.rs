@@ -498,7 +498,8 @@ impl Bench<'_> {
             };
             let path = PatchPath::parse(&path).expect("the judge has read it");
             let Some(body) = self.exchange.json() else { return };
-            let other = contrary(at::values(body, &path).first().copied()).unwrap_or_else(|| json!("altered"));
+            let other =
+                contrary(at::values(body, &path).first().copied()).unwrap_or_else(|| json!("altered"));
             let altered = alter::json(self.exchange, |body| {
                 at::set(body, &path, other.clone()).expect("what was found can be set");
             });
