@@ -1,14 +1,17 @@
 //! What a profile says beyond the choice of cases: documented deviations, held against servers that are as documented, as
 //! the RFC has it, or neither; the name of the parameter for the size of a page.
 
+mod binary;
 #[expect(dead_code, reason = "what the tests of whole runs share, of which these need a part")]
 mod common;
 
+use binary::{Bench, Reference, VARIABLE, stable};
 use common::{Ran, Trial};
 use scimspec::outcome::{Outcome, Severity, Summary, Verdict};
 use scimspec::profile::Profile;
 use scimspec::run::deviation::Came;
-use scimspec::server::Fault;
+use scimspec::server::{Fault, ServerOptions};
+use serde_json::Value;
 
 /// A vendor whose DELETE is documented to answer 200, and whose creates name no Location.
 const VENDOR: &str = "
@@ -202,4 +205,195 @@ page-size: {parameter: pageSize, max: 100, default: 100}
         "{:?}",
         rule.findings[0]
     );
+}
+
+/// A new profile is sound, runs green as it is, and is never written over.
+#[test]
+fn a_new_profile_passes_check_and_runs_green() {
+    for kind in ["client", "server"] {
+        let bench = Bench::new();
+        let new = bench.run(&["profile", "new", "acme", "--kind", kind]).exits(0);
+        assert!(new.stdout.contains("acme/profiles/acme.yaml"), "{}", new.stdout);
+        let checked = bench.run(&["check", "acme"]).exits(0);
+        assert_eq!(checked.stdout, "1 suite files, 2 cases, 1 profile: 0 errors, 0 warnings\n");
+        assert_eq!(checked.stderr, "");
+        let words = ["run", "--profile", "acme/profiles/acme.yaml", "--json", "run.json"];
+        let ran = bench.run(&words).exits(0);
+        assert!(ran.stdout.contains("Conformant"), "{}", ran.stdout);
+        let report = bench.json("run.json");
+        let verdicts = &report["summary"]["verdicts"];
+        assert!(verdicts["passed"].as_u64() >= Some(7), "{verdicts}");
+        assert_eq!((&verdicts["failed"], &verdicts["errored"]), (&0.into(), &0.into()), "{verdicts}");
+        let of_suite = |outcome: &&Value| outcome["suite"] == "acme-users";
+        assert_eq!(report["outcomes"].as_array().unwrap().iter().filter(of_suite).count(), 2);
+        let listed = bench.run(&["profile", "list", "--suites", "acme"]).exits(0).stdout;
+        assert!(listed.lines().any(|line| line.starts_with("acme ") && line.contains(kind)), "{listed}");
+        assert!(listed.lines().any(|line| line.starts_with("rfc ") && line.contains("standard")), "{listed}");
+
+        bench.write("acme/acme/users.yaml", "# mine\n");
+        let again = bench.run(&["profile", "new", "acme"]).exits(2);
+        assert!(again.stderr.contains("acme/profiles/acme.yaml is there already"), "{}", again.stderr);
+        assert_eq!(bench.read("acme/acme/users.yaml"), "# mine\n");
+    }
+    let bench = Bench::new();
+    let wrong = bench.run(&["profile", "new", "Acme Inc"]).exits(2);
+    assert!(wrong.stderr.contains("`Acme Inc` cannot be the name of a profile"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_profile_that_is_not_there_or_unsound_is_refused() {
+    let bench = Bench::new();
+    let missing = bench.run(&["run", "--profile", "./nowhere.yaml"]).exits(2);
+    assert_eq!(missing.stderr, "error: there is no profile `./nowhere.yaml`\n");
+    bench.write("mine.yaml", "profile: mine\ntitle: t\nsuites: [\"rfc7644/**\"]\nlimits: {rate: fast}\n");
+    let unreadable = bench.run(&["run", "--profile", "mine.yaml"]).exits(2);
+    assert!(unreadable.stderr.contains("expected a rate such as 100/min"), "{}", unreadable.stderr);
+    bench.write("mine.yaml", "profile: mine\ntitle: t\nsuites: [\"rfc7644/**\"]\ncases: [\"creat/*\"]\n");
+    let unsound = bench.run(&["run", "--profile", "mine.yaml"]).exits(2);
+    assert!(unsound.stderr.contains("there is no case `creat/*`"), "{}", unsound.stderr);
+    assert!(unsound.stderr.contains("mine.yaml:4:9"), "{}", unsound.stderr);
+}
+
+/// A vendor that documents neither where the hire date stands nor what time zones are called.
+const SETTINGS: &str = "
+profile: vendor
+title: A vendor
+suites: [\"vendor/**\"]
+settings:
+  hire-date: {title: where the hire date stands, default: title, confirm: true}
+  zone: {title: where the time zone stands, default: timezone}
+  odd: {title: something that no user has}
+";
+
+const SETTINGS_SUITE: &str = r#"
+suite: vendor
+title: What an operator says
+cases:
+  - id: hire-date
+    title: The hire date is kept where the operator says that it stands
+    steps:
+      - id: ann
+        send: POST /Users
+        make: {fixture: user, at: {"${setting.hire-date}": "2026-03-02"}, template: true}
+        expect: {status: 201}
+      - read: ann
+        expect: {status: 200, checks: [{attribute: "${setting.hire-date}", equals: "2026-03-02"}]}
+  - id: zone
+    title: The time zone is kept
+    given: {ann: user}
+    steps:
+      - send: PATCH /Users/${ann.id}
+        operations: [{op: replace, value: {"${setting.zone}": Europe/Paris}}]
+        expect: {status: [200, 204]}
+      - read: ann
+        expect: {status: 200, checks: [{attribute: "${setting.zone}", equals: Europe/Paris}]}
+  - id: odd
+    title: What nobody has said is not asked for
+    steps: [{query: {endpoint: /Users, filter: '${setting.odd} pr'}, expect: {status: 200}}]
+"#;
+
+#[test]
+fn settings_come_from_the_operator_and_cases_without_them_are_skipped() {
+    let bench = Bench::new();
+    bench.write("v/profiles/vendor.yaml", SETTINGS);
+    bench.write("v/vendor/users.yaml", SETTINGS_SUITE);
+    bench.run(&["check", "v"]).exits(0);
+    let run = || bench.run(&["run", "--profile", "v/profiles/vendor.yaml", "--json", "run.json"]);
+    let verdicts = |report: &Value| -> Vec<String> {
+        let outcomes = report["outcomes"].as_array().unwrap().iter();
+        outcomes.map(|outcome| format!("{} {}", outcome["id"], outcome["verdict"]["kind"])).collect()
+    };
+    run().exits(0);
+    let report = bench.json("run.json");
+    assert_eq!(
+        verdicts(&report),
+        [r#""vendor/hire-date" "skipped""#, r#""vendor/zone" "passed""#, r#""vendor/odd" "skipped""#]
+    );
+    let reason = &report["outcomes"][0]["verdict"]["reason"];
+    assert_eq!(reason["kind"], "not-configured");
+    assert_eq!(
+        reason["what"],
+        "hire-date (where the hire date stands) under [settings] in scimspec.toml: write hire-date = \"title\" if that is right"
+    );
+
+    // An extension's attribute is set with its URN, and checked there.
+    let path = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
+    bench.write("scimspec.toml", &format!("[settings]\nhire-date = \"{path}\"\nodd = \"title\"\n"));
+    run().exits(0);
+    let report = bench.json("run.json");
+    assert!(verdicts(&report).iter().all(|said| said.ends_with("\"passed\"")), "{:?}", verdicts(&report));
+
+    // A server that does not keep what stands there fails.
+    bench.write("scimspec.toml", "[settings]\nhire-date = \"displayName\"\n");
+    let faulty = Reference::start(ServerOptions {
+        faults: vec![Fault::from_name("create-drops:User.displayName").unwrap()],
+        ..ServerOptions::default()
+    });
+    let words = [
+        "run",
+        faulty.url(),
+        "--token-env",
+        VARIABLE,
+        "--profile",
+        "v/profiles/vendor.yaml",
+        "--case",
+        "*/hire-date",
+    ];
+    let failed = bench.run(&words).exits(1);
+    assert!(failed.stdout.contains("displayName is absent"), "{}", failed.stdout);
+
+    bench.write("scimspec.toml", "[settings]\nhire-dat = \"title\"\n");
+    let unknown = run().exits(2);
+    assert_eq!(
+        unknown.stderr,
+        "error: [settings] in scimspec.toml: no profile has a setting `hire-dat`; did you mean `hire-date`?\n"
+    );
+}
+
+/// Terminal, run.json and JUnit show what deviates with its citation and the reason, and what has become obsolete.
+#[test]
+fn the_reports_show_deviations_with_citation_and_reason() {
+    let bench = Bench::new();
+    bench.write("v/profiles/vendor.yaml", VENDOR.trim_start());
+    let faulty = Reference::start(ServerOptions {
+        faults: vec![Fault::from_name("delete-answers-200").unwrap()],
+        ..ServerOptions::default()
+    });
+    let words = [
+        "run",
+        faulty.url(),
+        "--token-env",
+        VARIABLE,
+        "--profile",
+        "v/profiles/vendor.yaml",
+        "--case",
+        "delete/user",
+        "--case",
+        "rules/location-on-create",
+        "--json",
+        "run.json",
+        "--junit",
+        "scim.xml",
+    ];
+    let ran = bench.run(&words).exits(0);
+    insta::assert_snapshot!("deviations_terminal", stable(&after(&ran.stdout, "── as documented")));
+    let report = bench.json("run.json");
+    assert_eq!(report["summary"]["verdicts"]["deviates"], 1);
+    assert_eq!(report["deviations"][0]["documented"], 1);
+    assert_eq!(report["deviations"][1]["conformant"], 1);
+    assert_eq!(report["outcomes"][0]["verdict"]["citation"], "OKTA-SPEC-06: Create the user");
+    assert!(report["requirements"]["OKTA-SPEC-06"]["sentence"].as_str().unwrap().contains("POST /Users"));
+    let xml = bench.read("scim.xml");
+    for part in [
+        r#"<property name="verdict" value="deviates"/>"#,
+        r#"<property name="deviation" value="OKTA-SPEC-06: Create the user"/>"#,
+        r#"<property name="deviation-obsolete" value="rules/location-on-create on POST /Users"/>"#,
+        "deletes are answered with a body",
+    ] {
+        assert!(xml.contains(part), "{part}\n{xml}");
+    }
+}
+
+fn after(text: &str, mark: &str) -> String {
+    text.find(mark).map_or_else(|| panic!("no {mark} in\n{text}"), |at| text[at..].to_owned())
 }

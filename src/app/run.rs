@@ -29,7 +29,7 @@ use crate::requirement::Catalogue;
 use crate::run::board::Board;
 use crate::run::deviation::Came;
 use crate::run::{Shared, Templates};
-use crate::server::{self, RunningServer, ServerOptions, interrupted};
+use crate::server::{self, RunningServer, ServerOptions, ServerProfile, interrupted};
 use crate::snapshot::Snapshots;
 use crate::suite::diagnostic::Severity;
 use crate::suite::fresh::{Generator, run_mark};
@@ -62,7 +62,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let snapshots = snapshots(config, profile)?;
     let runtime = runtime()?;
-    let place = Place::of(config, &runtime)?;
+    let place = Place::of(config, profile, &runtime)?;
     let generator = Generator::new(run_mark(), config.seed, config.patterns.clone());
     let target = Arc::new(place.target(config, profile, generator.mark())?);
     let begun = Arc::new(AtomicBool::new(false));
@@ -311,11 +311,14 @@ enum Place {
 }
 
 impl Place {
-    fn of(config: &Config, runtime: &Runtime) -> Result<Place, AppError> {
+    /// Without a URL it is inside scimspec: as the profile's vendor documents it, where there is such a double.
+    fn of(config: &Config, profile: &Profile, runtime: &Runtime) -> Result<Place, AppError> {
         match &config.url {
             Some(url) => Ok(Place::Elsewhere(url.clone())),
             None => {
-                let server = runtime.block_on(server::start(ServerOptions::default()))?;
+                let double = profile.server.as_deref().map(ServerProfile::from_name).transpose()?;
+                let options = ServerOptions { profile: double, ..ServerOptions::default() };
+                let server = runtime.block_on(server::start(options))?;
                 let url = Url::parse(server.base_url())
                     .map_err(|error| std::io::Error::other(format!("{}: {error}", server.base_url())))?;
                 Ok(Place::Embedded(server, url))

@@ -15,6 +15,7 @@ use super::names::{Condition, Names};
 use super::{Known, Report};
 use crate::profile::deviation::{NoStep, Request, Subject};
 use crate::profile::{Deviation, Profile};
+use crate::server::ServerProfile;
 
 /// Everything that is wrong with a profile.
 pub(super) fn profile(report: &mut Report<'_>, library: &Library, known: Known<'_>, profile: &Profile) {
@@ -29,6 +30,12 @@ pub(super) fn profile(report: &mut Report<'_>, library: &Library, known: Known<'
     features(report, library, profile);
     numbers(report, profile);
     settings(report, library, profile);
+    if let Some(server) = &profile.server
+        && let Err(unknown) = ServerProfile::from_name(server)
+    {
+        let hint = suggestion(server, unknown.known.iter().copied());
+        report.error("server", format!("there is no double called `{server}`"), hint);
+    }
     for (index, deviation) in profile.deviations.iter().enumerate() {
         let twin = profile.deviations[..index].iter().position(|other| is_same(other, deviation));
         Look { report, library, known, profile, deviation, path: &format!("deviations[{index}]") }.all(twin);
