@@ -4,12 +4,14 @@
 mod binary;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use binary::{Bench, Reference, VARIABLE};
 use scimspec::outcome::Verdict;
 use scimspec::report::model::RunReport;
 use scimspec::requirement::Catalogue;
-use scimspec::server::{Fault, ServerOptions, ServerProfile};
+use scimspec::server::{Fault, RateLimit, ServerOptions, ServerProfile};
 use scimspec::suite::load::Library;
 
 /// Statements of the page that no request to a SCIM server shows, with the reason.
@@ -57,10 +59,21 @@ fn every_statement_of_the_page_has_a_case_or_a_reason() {
 
 #[test]
 fn it_works_with_the_reference_server() {
-    let report = run(&Reference::good(), HOOKS, 0, &["--allow", "disruptive"]);
+    // The pace is what makes the pauses around the search for a limit short.
+    let report = run(&Reference::good(), HOOKS, 0, &["--allow", "disruptive", "--rate", "500/s"]);
     assert!(ids(&report, skipped).is_empty(), "{:?}", ids(&report, skipped));
-    let noted = ids(&report, |verdict| *verdict == Verdict::Noted);
-    assert_eq!(noted, BTreeSet::from(["truto-directory/back-off"]), "there is no limit to meet");
+    let others = ids(&report, |verdict| *verdict != Verdict::Passed);
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn it_goes_on_after_the_limit() {
+    let limit = RateLimit::new(NonZeroU32::new(40).unwrap(), Duration::from_secs(2), None).unwrap();
+    let server = Reference::start(ServerOptions { rate_limit: Some(limit), ..ServerOptions::default() });
+    let only = ["--allow", "disruptive", "--rate", "15/s", "--case", "truto-directory/back-off"];
+    let report = run(&server, "", 0, &only);
+    let passed = ids(&report, |verdict| *verdict == Verdict::Passed);
+    assert_eq!(passed, BTreeSet::from(["truto-directory/back-off"]));
 }
 
 #[test]
