@@ -49,6 +49,8 @@ pub struct Profile {
     pub skip: Vec<String>,
     /// What the readiness table shows, by the name of the feature.
     pub features: IndexMap<String, Feature>,
+    /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
+    pub forms: Vec<String>,
     matchers: Matchers,
     /// Where its file comes from.
     pub origin: Origin,
@@ -260,6 +262,9 @@ pub struct ProfileFile {
     /// Where the vendor documents something else than the RFCs ask.
     #[serde(default)]
     pub deviations: Vec<Deviation>,
+    /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
+    #[serde(default)]
+    pub forms: Vec<String>,
 }
 
 impl Profile {
@@ -277,6 +282,7 @@ impl Profile {
             tags,
             skip,
             features,
+            forms,
             kind,
             server,
             page_size,
@@ -299,6 +305,7 @@ impl Profile {
             tags,
             skip,
             features,
+            forms,
             matchers,
             origin: Origin::Embedded,
             kind: kind.unwrap_or(if server.is_some() { Kind::Server } else { Kind::Client }),
@@ -374,6 +381,11 @@ impl Profile {
             && (self.matchers.cases.is_empty() || self.matchers.cases.iter().any(|glob| glob.is_match(&id)))
             && (self.tags.is_empty() || self.tags.iter().any(tagged))
             && !self.matchers.skip.iter().any(|glob| glob.is_match(&id))
+    }
+
+    /// Whether cases are run in a wire form; those without one always are.
+    pub fn takes_form(&self, form: Option<&str>) -> bool {
+        self.forms.is_empty() || form.is_none_or(|form| self.forms.iter().any(|own| own == form))
     }
 
     /// The cases of a library that belong to the profile, in the order of the files.

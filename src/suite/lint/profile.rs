@@ -267,7 +267,14 @@ impl<'l> Look<'_, '_, 'l> {
                 return self.report.unknown(&self.at("case"), "row", row, rows);
             }
         }
-        match self.deviation.step_of(&file.suite.suite, case) {
+        // As it runs: with the steps of its actions in place, in each wire form.
+        let index = file.suite.cases.iter().position(|other| other.id == case.id).unwrap_or_default();
+        let forms = file.forms_of(index);
+        let suite = &file.suite.suite;
+        let step_of = |case: &Case| self.deviation.step_of(suite, case);
+        let found = forms.iter().find(|(_, case)| step_of(case).is_ok()).or(forms.first());
+        let case = found.map_or(case, |(_, case)| *case);
+        match step_of(case) {
             Ok(step) => self.instead_of(file, case, step),
             Err(NoStep::OtherCase) => {}
             Err(NoStep::Unknown { known }) => {
@@ -315,7 +322,7 @@ impl<'l> Look<'_, '_, 'l> {
         }
         let mut names = Names::new(&[]);
         names.know_settings(self.library);
-        self.instead(&names, false);
+        self.instead(&names, false, false);
         let stands_on = |expect: &Expect| {
             expect.becomes.is_some() || expect.list.as_ref().is_some_and(|list| list.ours.is_some())
         };
@@ -366,13 +373,14 @@ impl<'l> Look<'_, '_, 'l> {
         }
         let filter = matches!(step.action(), Ok(Action::Query(query)) if query.filter.is_some());
         let names = super::case::names_of(self.library, self.known, file, case);
-        self.instead(&names, filter);
+        let pages = matches!(step.action(), Ok(Action::Paginate(_)));
+        self.instead(&names, filter, pages);
     }
 
-    fn instead(&mut self, names: &Names<'_>, filter: bool) {
+    fn instead(&mut self, names: &Names<'_>, filter: bool, pages: bool) {
         // What holds only under a condition of the case is there under the same condition here.
         let condition = Condition::anything();
-        let place = Place { known: self.known, names, condition: &condition, cited: &[], filter };
+        let place = Place { known: self.known, names, condition: &condition, cited: &[], filter, pages };
         let path = self.at("instead");
         expectation::expect(self.report, place, &path, &self.deviation.instead);
     }
