@@ -163,6 +163,7 @@ fn assert_conformant(ran: &Ran) {
     assert!(ran.clean_up.is_complete(), "{:?}", ran.clean_up.left);
     assert!(ran.clean_up.disowned.is_empty(), "{:?}", ran.clean_up.disowned);
     assert_eq!(ran.remaining, Ok(Vec::new()), "the server is empty afterwards");
+    assert!(ran.deviations.values().all(|came| came.neither == 0), "{:?}", ran.deviations);
 }
 
 fn assert_skipped(ran: &Ran, expected: &[(&str, &str)]) {

@@ -379,6 +379,7 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
             }],
         },
         interrupted: false,
+        deviations: Vec::new(),
     }
     .report();
     // The snapshots stand whatever the version is.

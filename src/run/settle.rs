@@ -171,6 +171,21 @@ impl CaseRun<'_> {
             let separator = if below.is_empty() || below.starts_with('[') { "" } else { "." };
             self.job.file.place(&format!("{place}{separator}{below}"))
         };
+        self.judge_in(expect, exchange, prepared, place, (level, spec), &at)
+    }
+
+    /// Judges an exchange by an expectation from anywhere: with its level and requirements, and with the place of each of
+    /// its parts.
+    pub(super) fn judge_in(
+        &self,
+        expect: &Expect,
+        exchange: &Exchange,
+        prepared: &Prepared,
+        place: &str,
+        (level, spec): (Level, &[String]),
+        at: &dyn Fn(&str) -> Place,
+    ) -> Judgement {
+        let part = &self.job.parts[self.current];
         let context = Context {
             scope: &self.names.scope,
             schemas: &self.shared.probe.schemas,
@@ -181,7 +196,7 @@ impl CaseRun<'_> {
             filter: prepared.filter.as_deref(),
             level,
             spec,
-            place: &at,
+            place: at,
         };
         let judgement = judge::judge(expect, exchange, &context);
         if let Some(observer) = self.shared.observer {

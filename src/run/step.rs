@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::case::{CaseRun, Flow, precondition};
+use super::deviation::ByDocument;
 use super::names::CaseNames;
 use super::request::{self, Prepared, RequestError, Sources};
 use super::{Shared, busy};
@@ -44,7 +45,13 @@ impl CaseRun<'_> {
             Action::Query(query) => {
                 for way in ways(&query.by) {
                     let encode = step.encode.unwrap_or(Encode::Strict);
-                    let prepared = request::query(query, way, encode, &self.names.scope);
+                    let prepared = request::query(
+                        query,
+                        way,
+                        encode,
+                        &self.names.scope,
+                        self.shared.page_size_parameter(),
+                    );
                     if self.exchange(step, prepared, &asked, &place).await == Flow::End {
                         return Flow::End;
                     }
@@ -182,13 +189,16 @@ impl CaseRun<'_> {
                     return Flow::End;
                 }
             };
-            let judgement = self.judge(expect, &sent.exchange, &prepared, step, place);
+            let (judgement, by_document) = self.judge_either(expect, &sent.exchange, &prepared, step, place);
             let in_time = deadline.is_some_and(|deadline| Instant::now() < deadline);
-            if !judgement.findings.is_empty() && in_time {
+            let holds = by_document.as_ref().map_or(judgement.findings.is_empty(), ByDocument::holds);
+            if !holds && in_time {
                 tokio::time::sleep(pause(patience)).await;
                 continue;
             }
-            return self.settle(step, &prepared, expect, place, &sent, judgement);
+            let flow = self.settle(step, &prepared, expect, place, &sent, judgement);
+            let is_end = by_document.is_some_and(|by| self.note_deviation(by, &sent.exchange));
+            return if is_end { Flow::End } else { flow };
         }
     }
 

@@ -54,6 +54,7 @@ pub struct Target {
     pub(super) requests: Option<u64>,
     pub(super) read_only: bool,
     pub(super) mark: String,
+    pub(super) page_size_parameter: String,
     pub(super) interrupted: CancellationToken,
     pub(super) state: Mutex<State>,
 }
@@ -158,6 +159,11 @@ impl Target {
     /// The run's mark.
     pub fn run_mark(&self) -> &str {
         &self.mark
+    }
+
+    /// What the query parameter for the size of a page is called.
+    pub fn page_size_parameter(&self) -> &str {
+        &self.page_size_parameter
     }
 
     /// What keeps secrets out of any text that is going to be shown.

@@ -7,6 +7,7 @@ use url::Url;
 use super::credentials::Credentials;
 use super::ledger::LedgerLocation;
 use super::pace::Rate;
+use crate::profile::COUNT;
 
 /// Everything that [`Target::new`](super::Target::new) needs.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct TargetOptions {
     pub ledger: LedgerLocation,
     /// A word of letters and digits, unique to this run, that every resource it creates carries in some value.
     pub run_mark: String,
+    /// What the query parameter for the size of a page is called.
+    pub page_size_parameter: String,
 }
 
 impl TargetOptions {
@@ -59,6 +62,7 @@ impl TargetOptions {
             read_only: false,
             ledger: LedgerLocation::Memory,
             run_mark: run_mark.into(),
+            page_size_parameter: COUNT.to_owned(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests of whole runs share: a run of some cases against a reference server of its own, in this process,
 //! wired as `scimspec run` wires it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use scimspec::plan::{Conditions, Selection, plan};
 use scimspec::profile::Profile;
 use scimspec::requirement::Catalogue;
 use scimspec::run::board::Board;
+use scimspec::run::deviation::Came;
 use scimspec::run::{self, Observer, Shared, Templates};
 use scimspec::server::{self, Fault, ServerOptions, Variant};
 use scimspec::snapshot::Snapshots;
@@ -122,7 +124,8 @@ impl<'a> Trial<'a> {
             ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
         })
         .expect("the options are sound");
-        let probe = probe(&target).await?;
+        let mut probe = probe(&target).await?;
+        probe.capabilities.page_size.clone_from(&self.profile.page_size);
         let claims = |requires: &_| probe.capabilities.check(requires);
         let conditions =
             Conditions { claims: &claims, allow: &[Permission::Disruptive], read_only: self.read_only };
@@ -133,6 +136,7 @@ impl<'a> Trial<'a> {
         let mut shared =
             Shared::new(&target, library(), catalogue, &plan, &probe, self.reading, templates, &generator);
         shared.observer = self.observer;
+        shared.profile = Some(self.profile);
         shared.snapshots = self.snapshots;
         let board = Board::default();
         let clean_up = run::run(&shared, &board, self.jobs).await;
@@ -147,9 +151,10 @@ impl<'a> Trial<'a> {
             remaining = remaining.and_then(|all| Ok([all, listed?].concat()));
         }
         let exchanges = target.exchanges();
+        let deviations = shared.deviations();
         drop(shared);
         server.shutdown().await;
-        Ok(Ran { outcomes, exchanges, clean_up, probe, remaining })
+        Ok(Ran { outcomes, exchanges, clean_up, probe, remaining, deviations })
     }
 }
 
@@ -166,6 +171,8 @@ pub struct Ran {
     /// The resources that the server holds afterwards, as another client sees them; what came instead of a list
     /// where a fault spoils lists.
     pub remaining: Result<Vec<Value>, String>,
+    /// What came of the profile's deviations, by their position.
+    pub deviations: BTreeMap<usize, Came>,
 }
 
 /// What an endpoint lists.
