@@ -5,7 +5,7 @@ mod client;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use client::{Bench, GROUP, LIST, PATCH_OP, Reply, USER};
+use client::{Bench, ENTERPRISE, GROUP, LIST, PATCH_OP, Reply, USER};
 use futures_util::{StreamExt, stream};
 use regex::{Captures, Regex};
 use reqwest::Method;
@@ -323,6 +323,80 @@ async fn the_control_endpoints_have_a_token_of_their_own() {
     assert_eq!((plain.server.control_url(), plain.server.control_token()), (None, None));
 }
 
+const LEARNAMP: &str = "urn:ietf:params:scim:schemas:extension:learnamp:2.0:User";
+
+fn employee(user_name: &str, address: &str) -> Value {
+    json!({
+        "schemas": [USER, ENTERPRISE, LEARNAMP],
+        "userName": user_name,
+        "name": { "givenName": "Lee", "familyName": "Amp" },
+        "emails": [{ "value": address, "primary": true, "type": "work" }],
+        "active": true,
+        "title": "Analyst",
+        "timezone": "Europe/London",
+        "roles": [{ "value": "admin", "primary": true }],
+        ENTERPRISE: { "department": "Sales", "manager": { "value": "Boss@example.com" } },
+        LEARNAMP: { "hireDate": "2026-03-02", "team": "North", "custom1": "a", "unknown": "b" }
+    })
+}
+
+#[tokio::test]
+async fn learn_amp_updates_whom_it_knows_by_address() {
+    let bench = Bench::new(options("learnamp")).await;
+    assert_eq!(bench.post("/Users", employee("boss", "boss@example.com")).await.status, 201);
+    let created = bench.post("/Users", employee("lee", "lee@example.com")).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let path = format!("/Users/{}", created.id());
+    let read = bench.get(&path).await.body;
+    assert_eq!(read[LEARNAMP], json!({ "hireDate": "2026-03-02", "team": "North", "custom1": "a" }));
+    assert_eq!(read[ENTERPRISE]["department"], "Sales");
+    assert_eq!(read[ENTERPRISE]["manager"]["value"], "Boss@example.com");
+    assert_eq!((&read["title"], &read["timezone"]), (&json!("Analyst"), &json!("Europe/London")));
+    assert_eq!(read.get("roles"), None);
+
+    // Another userName, the same address in another case: the same user, with what was not sent.
+    let body = json!({
+        "schemas": [USER], "userName": "lee.amp", "title": "Lead",
+        "emails": [{ "value": "LEE@example.com", "primary": true }],
+        LEARNAMP: { "team": "South" }
+    });
+    let updated = bench.post("/Users", body).await;
+    assert_eq!((updated.status, updated.id()), (200, created.id()), "{}", updated.text);
+    assert_eq!(updated.body["userName"], "lee.amp");
+    assert_eq!((&updated.body["title"], &updated.body["active"]), (&json!("Lead"), &json!(true)));
+    assert_eq!(updated.body[LEARNAMP], json!({ "hireDate": "2026-03-02", "team": "South", "custom1": "a" }));
+    assert_eq!(bench.get("/Users").await.body["totalResults"], 2);
+
+    bench.post("/Users", employee("BOSS", "new@example.com")).await.refused(409, Some("uniqueness"));
+    bench.put(&path, employee("lee", "boss@example.com")).await.refused(409, Some("uniqueness"));
+    bench
+        .post("/Users", json!({ "schemas": [USER], "userName": "x" }))
+        .await
+        .refused(400, Some("invalidValue"));
+    let bare = bench.post("/Users", json!({ "schemas": [USER], "userName": "x@example.com" })).await;
+    assert_eq!((bare.status, &bare.body["emails"][0]["value"]), (201, &json!("x@example.com")));
+}
+
+#[tokio::test]
+async fn learn_amp_keeps_who_is_deactivated_and_leaves_out_unknown_managers() {
+    let bench = Bench::new(options("learnamp")).await;
+    let created = bench.post("/Users", employee("lee", "lee@example.com")).await;
+    assert_eq!(created.body[ENTERPRISE], json!({ "department": "Sales" }), "nobody is called boss");
+    let path = format!("/Users/{}", created.id());
+    for active in [false, true] {
+        let reply = bench.patch(&path, json!([{ "op": "replace", "value": { "active": active } }])).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let found = bench.find("userName eq \"lee\"").await.body;
+        assert_eq!(found["Resources"][0]["active"], active);
+        assert_eq!(found["Resources"][0]["id"], created.body["id"]);
+    }
+    let roles = json!([{ "op": "add", "path": "roles", "value": [{ "value": "admin" }] }]);
+    assert_eq!(bench.patch(&path, roles).await.body.get("roles"), None);
+    assert_eq!(bench.get("/Groups").await.status, 200);
+    assert_eq!(bench.get("/ServiceProviderConfig").await.status, 200);
+    assert!(bench.get(&format!("/Schemas/{LEARNAMP}")).await.text.contains("hireDate"));
+}
+
 #[tokio::test]
 async fn a_fault_of_a_profile_needs_the_profile() {
     let faults = vec![Fault::from_name("amplitude-limit-missing").unwrap()];
@@ -578,6 +652,77 @@ async fn every_fault_of_amplitude_shows() {
         ("amplitude-other-organisation-listed", "another key", 200),
         ("amplitude-old-key-lives", "GET /Groups?itemsPerPage=1", 429),
         ("amplitude-limit-answers-503", "GET /Users?itemsPerPage=1", 503),
+    ] {
+        let (_, line) = first.iter().find(|(seen, _)| *seen == name).unwrap();
+        assert!(line.starts_with(label) && line.contains(&format!(": {status} |")), "{name}: {line}");
+    }
+}
+
+/// Goes through what Learn Amp documents.
+async fn walk_learn_amp(fault: Option<&'static str>) -> Vec<String> {
+    let mut walk = Walk::of("learnamp", fault).await;
+    // Ids are random: each is named after the user.
+    let mut ids: Vec<(String, String)> = Vec::new();
+    for (name, address) in
+        [("boss", "boss@example.com"), ("lee", "lee@example.com"), ("lee", "other@example.com")]
+    {
+        let reply = walk.send("POST", "/Users", employee(name, address)).await;
+        ids.extend(reply.body["id"].as_str().map(|id| (id.to_owned(), format!("ID-OF-{address}"))));
+    }
+    let lee = ids.get(1).map(|(id, _)| format!("/Users/{id}")).unwrap_or_default();
+    let again = json!({
+        "schemas": [USER], "userName": "lee.amp", "title": "Lead",
+        "emails": [{ "value": "lee@example.com", "primary": true }]
+    });
+    let reply = walk.send("POST", "/Users", again.clone()).await;
+    ids.extend(reply.body["id"].as_str().map(|id| (id.to_owned(), "ID-OF-twin".to_owned())));
+    let mut unlike = again;
+    unlike["userName"] = json!("lee.two");
+    unlike["emails"][0]["value"] = json!("LEE@example.com");
+    let reply = walk.send("POST", "/Users", unlike).await;
+    ids.extend(reply.body["id"].as_str().map(|id| (id.to_owned(), "ID-OF-twin".to_owned())));
+    walk.get(&lee).await;
+    let mut manager = employee("mia", "mia@example.com");
+    manager[ENTERPRISE]["manager"]["value"] = json!("nobody@example.com");
+    let reply = walk.send("POST", "/Users", manager).await;
+    ids.extend(reply.body["id"].as_str().map(|id| (id.to_owned(), "ID-OF-mia".to_owned())));
+    walk.patch(&lee, json!([{ "op": "replace", "path": "title", "value": "Chief" }])).await;
+    walk.send("PUT", &lee, employee("lee", "lee.amp@example.com")).await;
+    for active in [false, true] {
+        walk.patch(&lee, json!([{ "op": "replace", "value": { "active": active } }])).await;
+        walk.get(&lee).await;
+        walk.get("/Users?filter=userName%20eq%20%22lee%22").await;
+    }
+    let reply = walk.bench.send(walk.bench.request_by("wrong", Method::GET, "/Users")).await;
+    walk.note("wrong token", &reply);
+    let versions = Regex::new(r#"W/\\?"[0-9a-f]{16}\\?""#).unwrap();
+    let name = |line: &String| {
+        let line = versions.replace_all(line, "VERSION").into_owned();
+        ids.iter().fold(line, |line, (id, name)| line.replace(id, name))
+    };
+    walk.lines.iter().map(name).collect()
+}
+
+#[tokio::test]
+async fn every_fault_of_learn_amp_shows() {
+    let sound = walk_learn_amp(None).await;
+    assert_eq!(sound, walk_learn_amp(None).await, "a sound double answers alike twice");
+    let mut seen = Vec::new();
+    for entry in ServerProfile::from_name("learnamp").unwrap().entry().faults() {
+        seen.push((entry.name, walk_learn_amp(Some(entry.name)).await));
+    }
+    let first = first_lines(&sound, seen);
+    assert!(first.len() >= 20, "{}", first.len());
+    for (name, label, status) in [
+        ("learnamp-duplicate-conflicts", "POST /Users lee.amp", 409),
+        ("learnamp-duplicate-created", "POST /Users lee.amp", 201),
+        ("learnamp-duplicate-ignored", "POST /Users lee.amp", 200),
+        ("learnamp-matches-user-name", "POST /Users lee", 200),
+        ("learnamp-matches-exact-case", "POST /Users lee.two", 201),
+        ("learnamp-manager-unknown-fails", "POST /Users boss", 500),
+        ("learnamp-deactivate-deletes", "GET /Users/", 404),
+        ("learnamp-roles-refused", "POST /Users boss", 400),
+        ("learnamp-wrong-token-lists-nobody", "wrong token", 200),
     ] {
         let (_, line) = first.iter().find(|(seen, _)| *seen == name).unwrap();
         assert!(line.starts_with(label) && line.contains(&format!(": {status} |")), "{name}: {line}");
