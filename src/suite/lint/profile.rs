@@ -267,7 +267,14 @@ impl<'l> Look<'_, '_, 'l> {
                 return self.report.unknown(&self.at("case"), "row", row, rows);
             }
         }
-        match self.deviation.step_of(&file.suite.suite, case) {
+        // As it runs: with the steps of its actions in place, in each wire form.
+        let index = file.suite.cases.iter().position(|other| other.id == case.id).unwrap_or_default();
+        let forms = file.forms_of(index);
+        let suite = &file.suite.suite;
+        let step_of = |case: &Case| self.deviation.step_of(suite, case);
+        let found = forms.iter().find(|(_, case)| step_of(case).is_ok()).or(forms.first());
+        let case = found.map_or(case, |(_, case)| *case);
+        match step_of(case) {
             Ok(step) => self.instead_of(file, case, step),
             Err(NoStep::OtherCase) => {}
             Err(NoStep::Unknown { known }) => {
