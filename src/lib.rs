@@ -27,6 +27,7 @@ pub mod requirement;
 pub mod run;
 pub mod scim;
 pub mod server;
+pub mod snapshot;
 pub mod suite;
 pub mod target;
 pub mod trial;

@@ -62,7 +62,8 @@ fn a_hook_that_is_not_there_skips_its_cases_and_says_where_to_put_it() {
     for step in ["{hook: accept-invitation}", "{send: GET /Users, requires: [{hook: accept-invitation}]}"] {
         let bench = Bench::new();
         bench.write("mine/a.yaml", &suite(step));
-        let needs = if step.contains("requires") { "    requires: [{hook: accept-invitation}]\n" } else { "" };
+        let needs =
+            if step.contains("requires") { "    requires: [{hook: accept-invitation}]\n" } else { "" };
         bench.write("mine/a.yaml", &suite(step).replace("    given:", &format!("{needs}    given:")));
         let words = ["run", reference.url(), "--token-env", VARIABLE, "--suites", "mine", "--case", "mine/*"];
         bench.run(&[words.as_slice(), &["--json", "run.json"]].concat()).exits(4);
@@ -98,7 +99,10 @@ fn a_hook_that_does_not_do_its_work_is_nobodys_failure_and_is_explained() {
         bench.write("scimspec.toml", "");
         let mut text = suite(&step);
         if step.contains("gives") {
-            text = text.replace("{read: ann, expect: {status: 200}}", "{send: \"GET /Users/${code}\", expect: {status: 404}}");
+            text = text.replace(
+                "{read: ann, expect: {status: 200}}",
+                "{send: \"GET /Users/${code}\", expect: {status: 404}}",
+            );
         }
         bench.write("scimspec.toml", &format!("[hooks.it]\n{hook}\n"));
         bench.write("mine/a.yaml", &text);
@@ -108,7 +112,10 @@ fn a_hook_that_does_not_do_its_work_is_nobodys_failure_and_is_explained() {
         let ran = ran.exits(3);
         let outcome = outcome(&bench);
         let verdict = &outcome["verdict"];
-        assert_eq!((verdict["kind"].as_str(), verdict["cause"]["kind"].as_str()), (Some("errored"), Some("precondition")));
+        assert_eq!(
+            (verdict["kind"].as_str(), verdict["cause"]["kind"].as_str()),
+            (Some("errored"), Some("precondition"))
+        );
         let detail = verdict["cause"]["detail"].as_str().unwrap().to_owned();
         // The words wrap on the screen.
         let first: String = detail.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
@@ -198,10 +205,15 @@ fn a_hook_renews_the_key_for_all_that_follows() {
     let bench = Bench::new();
     bench.write(
         "scimspec.toml",
-        &format!("[hooks.rotate-key]\ncommand = ['curl', '-fsS', 'http://127.0.0.1:{}/rotate']\n", server.port()),
+        &format!(
+            "[hooks.rotate-key]\ncommand = ['curl', '-fsS', 'http://127.0.0.1:{}/rotate']\n",
+            server.port()
+        ),
     );
     let case = |id: &str, steps: &str| {
-        format!("  - id: {id}\n    title: Keys\n    spec: [RFC7644-3.4.1-01]\n    given: {{ann: user}}\n{steps}")
+        format!(
+            "  - id: {id}\n    title: Keys\n    spec: [RFC7644-3.4.1-01]\n    given: {{ann: user}}\n{steps}"
+        )
     };
     let text = [
         "suite: mine\ntitle: Mine\ncases:\n".to_owned(),
@@ -229,7 +241,8 @@ fn a_hook_renews_the_key_for_all_that_follows() {
     assert_eq!(report["summary"]["verdicts"]["passed"], 3, "{report:#}");
     assert!(bench.ledgers().is_empty(), "the clean-up used the new key");
     // Whoever changes the key comes after those who need the old one.
-    let order: Vec<String> = report["outcomes"].as_array().unwrap().iter().map(|it| it["id"].to_string()).collect();
+    let order: Vec<String> =
+        report["outcomes"].as_array().unwrap().iter().map(|it| it["id"].to_string()).collect();
     assert_eq!(order, ["\"mine/among-others\"", "\"mine/alone\"", "\"mine/rotates\""]);
 }
 
@@ -246,7 +259,8 @@ fn burst(bench: &Bench, url: &str, expect: &str, more: &[&str]) -> Ran {
          expect: {{{expect}}}\n      - {{wait: {{retry-after: true, at-most: 10s}}}}\n      - {{read: ann, expect: {{status: 200}}}}\n"
     );
     bench.write("mine/a.yaml", &text);
-    let words = ["run", url, "--token-env", VARIABLE, "--suites", "mine", "--case", "mine/*", "--rate", "20/s"];
+    let words =
+        ["run", url, "--token-env", VARIABLE, "--suites", "mine", "--case", "mine/*", "--rate", "20/s"];
     bench.run(&[words.as_slice(), &["--json", "run.json"], more].concat())
 }
 
@@ -270,10 +284,9 @@ fn a_burst_finds_the_limit_and_nobody_else_suffers() {
 #[test]
 fn a_burst_that_comes_to_something_else_fails() {
     let allow = ["--allow", "disruptive"];
-    for (requests, said) in [
-        (30, "30 of"),
-        (200, "0 of 120 answers of the burst are refused, expected at least 1"),
-    ] {
+    for (requests, said) in
+        [(30, "30 of"), (200, "0 of 120 answers of the burst are refused, expected at least 1")]
+    {
         let reference = limited(requests, Duration::from_secs(1));
         let bench = Bench::new();
         burst(&bench, reference.url(), FORTY, &allow).exits(1);
@@ -283,7 +296,9 @@ fn a_burst_that_comes_to_something_else_fails() {
     }
     let reference = limited(40, Duration::from_secs(1));
     let bench = Bench::new();
-    let wrong = FORTY.replace("Retry-After", "X-Not-There").replace("{rest: true, status: 200}", "{rest: true, status: 204}");
+    let wrong = FORTY
+        .replace("Retry-After", "X-Not-There")
+        .replace("{rest: true, status: 200}", "{rest: true, status: 204}");
     burst(&bench, reference.url(), &wrong, &allow).exits(1);
     assert!(outcome(&bench)["findings"].to_string().contains("X-Not-There"));
 }

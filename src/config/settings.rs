@@ -103,6 +103,10 @@ pub struct Settings {
     /// Bounds on time and size.
     pub limits: LimitSettings,
 
+    /// The folder of accepted payloads that answers are compared with.
+    pub snapshots: Option<PathBuf>,
+    /// Fails where no payload is accepted yet, instead of a warning.
+    pub snapshots_required: Option<bool>,
     /// Commands for what no SCIM request can bring about, by their names: `[hooks.accept-invitation]`.
     pub hooks: BTreeMap<String, HookSettings>,
 }
@@ -261,6 +265,8 @@ impl Settings {
             template: if self.template == Template::default() { below.template } else { self.template },
             new: if self.new == New::default() { below.new } else { self.new },
             limits: if self.limits == LimitSettings::default() { below.limits } else { self.limits },
+            snapshots: self.snapshots.or(below.snapshots),
+            snapshots_required: self.snapshots_required.or(below.snapshots_required),
             hooks: if self.hooks.is_empty() { below.hooks } else { self.hooks },
         }
     }
@@ -270,7 +276,8 @@ impl Settings {
         let second = self.second.as_mut().and_then(|second| second.token_file.as_mut());
         let single =
             [&mut self.token_file, &mut self.cacert, &mut self.junit, &mut self.json, &mut self.state];
-        for path in single.into_iter().flatten().chain(self.suites.iter_mut()).chain(second) {
+        let single = single.into_iter().chain([&mut self.snapshots]);
+        for path in single.flatten().chain(self.suites.iter_mut()).chain(second) {
             *path = folder.join(&*path);
         }
         for hook in self.hooks.values_mut() {

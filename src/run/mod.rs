@@ -15,6 +15,7 @@ mod read_back;
 pub mod request;
 mod rule;
 mod settle;
+mod snapshot;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,7 @@ use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
 use crate::scim::names as urns;
+use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
 use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
@@ -75,6 +77,8 @@ pub struct Shared<'a> {
     pub about_fixture: BTreeMap<String, String>,
     /// Told of every judgement as it is made.
     pub observer: Option<&'a Observer<'a>>,
+    /// The accepted payloads that answers are compared with, if there are any for this target.
+    pub snapshots: Option<&'a Snapshots>,
     /// The operator's commands.
     pub hooks: Hooks,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
@@ -152,6 +156,7 @@ impl<'a> Shared<'a> {
             generator,
             about_fixture,
             observer: None,
+            snapshots: None,
             hooks: Hooks::default(),
             mutes: Mutex::default(),
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),

@@ -607,6 +607,11 @@ pub struct Expect {
     /// What must not come, looked at first.
     #[serde(default)]
     pub never: Vec<Never>,
+    /// The name of the accepted payload that the answer is compared with, unique in the suite: `minimal-user`. What
+    /// differs from run to run (ids, times, versions, values with a name) is left out of the comparison. It is judged on
+    /// the server inside scimspec, and elsewhere with `--snapshots` only; so say beside it what any answer has to keep.
+    #[schemars(regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    pub snapshot: Option<String>,
     /// How the answers of a burst divide. The rest of the expectation is about the answer that ended it.
     #[serde(default)]
     pub tally: Vec<Tally>,
