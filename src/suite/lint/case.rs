@@ -343,6 +343,22 @@ impl<'l> Walk<'_, '_, 'l> {
         }
     }
 
+    /// The name of an accepted payload is part of the name of its file.
+    fn snapshot(&mut self, path: &str, name: &str, in_setup: bool) {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !name.chars().all(fits) || name.is_empty() || name.starts_with('-') || name.ends_with('-') {
+            let better: String = name.to_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+            let better = better.trim_matches('-');
+            let hint = (!better.is_empty()).then(|| format!("such as `{better}`"));
+            let what = format!("`{name}` cannot be the name of a snapshot: small letters, digits and - only");
+            self.report.error(path, what, hint);
+        }
+        if in_setup {
+            let hint = Some("compare the payload in a step: what prepares is no case's verdict".to_owned());
+            self.report.key_error(path, "a setup step has no snapshot", hint);
+        }
+    }
+
     fn expect(
         &mut self,
         names: &Names<'_>,
@@ -355,6 +371,9 @@ impl<'l> Walk<'_, '_, 'l> {
             let hint = Some("`unchanged` says itself what is expected".to_owned());
             self.report.key_error(path, "a comparison has no expectation of its own", hint);
             return;
+        }
+        if let Some(name) = &expect.snapshot {
+            self.snapshot(&format!("{path}.snapshot"), name, path.contains(".setup["));
         }
         errand::tally(self.report, path, expect, matches!(action, Ok(Action::Burst(_))));
         let cited = self.all_cited();

@@ -44,6 +44,14 @@ pub(super) fn expect(report: &mut Report<'_>, place: Place<'_>, path: &str, expe
             let hint = Some("put its blocks beside it".to_owned());
             report.key_error(&format!("{path}.also"), "`also` does not nest", hint);
         }
+        if also.snapshot.is_some() {
+            let hint = Some("put it into the expectation itself: an answer has one payload".to_owned());
+            report.key_error(
+                &format!("{path}.snapshot"),
+                "a block of `also` has no snapshot of its own",
+                hint,
+            );
+        }
         block(report, place, &path, also);
     }
 }
@@ -69,8 +77,14 @@ fn block(report: &mut Report<'_>, place: Place<'_>, path: &str, expect: &Expect)
     let own = expect.block();
     parts(report, place, path, &own, cited);
     if own.is_empty() && any.is_empty() && also.is_empty() && never.is_empty() && expect.tally.is_empty() {
-        let hint = Some("say at least which `status` should come".to_owned());
-        report.key_error(path, "no answer can break this expectation", hint);
+        let (what, hint) = match expect.snapshot {
+            None => ("no answer can break this expectation", "say at least which `status` should come"),
+            Some(_) => (
+                "where no payload is accepted, no answer can break this expectation",
+                "say beside the snapshot what any answer has to keep, at least its `status`",
+            ),
+        };
+        report.key_error(path, what, Some(hint.to_owned()));
     }
     if otherwise.is_some() && any.is_empty() {
         let hint = Some("it says what holds when no alternative of `any` does".to_owned());
