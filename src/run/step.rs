@@ -20,7 +20,7 @@ use crate::suite::model::{
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
-use crate::target::{RequestPlan, Sent, resource_at};
+use crate::target::{RequestPlan, Sent, identifier, resource_at};
 
 impl CaseRun<'_> {
     /// Performs one step and takes note of what it came to.
@@ -344,8 +344,8 @@ impl Sources for CaseSources<'_> {
 /// The resource of that id in an answer, if that is what it is.
 pub(super) fn resource_of(exchange: &Exchange, id: &str) -> Option<Value> {
     let json = exchange.json().filter(|_| exchange.status() == Some(200))?;
-    let shown = json.get("id").and_then(Value::as_str)?;
-    judge::same_id(shown, id).then(|| json.clone())
+    let shown = identifier(json)?;
+    judge::same_id(&shown, id).then(|| json.clone())
 }
 
 fn pause(patience: Option<Eventually>) -> Duration {
