@@ -5,12 +5,14 @@
 //! [`environment`] is the only place that reads the environment. Secrets come in here, and go on in a type that does
 //! not show them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
 use url::Url;
 
 use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
+use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
@@ -112,6 +114,8 @@ pub struct Config {
     pub snapshots: Option<PathBuf>,
     /// Whether a payload that nobody accepted yet is a failure.
     pub snapshots_required: bool,
+    /// Commands for what no SCIM request can bring about.
+    pub hooks: Hooks,
 }
 
 impl Config {
@@ -329,6 +333,7 @@ fn resolve(
     if speaks && settings.snapshots_required == Some(true) && settings.snapshots.is_none() {
         return Err(ConfigError::NoSnapshots);
     }
+    let withheld = named.iter().map(|name| (*name).to_owned()).collect();
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
             what: "the certificates",
@@ -381,6 +386,7 @@ fn resolve(
         warnings,
         snapshots: settings.snapshots,
         snapshots_required: settings.snapshots_required.unwrap_or(false),
+        hooks: hooks(settings.hooks, withheld),
         url: settings.url,
     })
 }
@@ -421,6 +427,15 @@ fn state(environment: &Environment) -> PathBuf {
         .or_else(|| environment.folder_of("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(|| environment.folder.clone())
         .join("scimspec")
+}
+
+fn hooks(settings: BTreeMap<String, settings::HookSettings>, withheld: Vec<String>) -> Hooks {
+    let hook = |settings: settings::HookSettings| Hook {
+        command: settings.command,
+        within: settings.within.unwrap_or(hook::WITHIN),
+        folder: settings.folder,
+    };
+    Hooks::new(settings.into_iter().map(|(name, settings)| (name, hook(settings))).collect(), withheld)
 }
 
 fn patterns(new: settings::New) -> Result<Patterns, ConfigError> {

@@ -16,6 +16,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod hook;
 pub mod judge;
 pub mod oracle;
 pub mod outcome;

@@ -67,7 +67,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     if target.interrupted() {
         return Ok(Exit::Unreachable);
     }
-    let probe = probe?;
+    let mut probe = probe?;
+    probe.capabilities.hooks = config.hooks.names();
     let catalogue = Catalogue::embedded();
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
@@ -82,6 +83,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let mut shared =
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
     shared.snapshots = snapshots.as_ref();
+    shared.hooks = config.hooks.clone();
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
     interrupts.abort();
 

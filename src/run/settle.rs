@@ -202,7 +202,7 @@ impl CaseRun<'_> {
         self.shared.catalogue.strongest(ids.iter().map(String::as_str))
     }
 
-    fn finding(
+    pub(super) fn finding(
         &self,
         check: &str,
         exchange: &Exchange,
