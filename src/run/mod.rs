@@ -11,6 +11,7 @@ pub mod given;
 mod hook;
 pub mod names;
 mod pages;
+mod paginate;
 mod read_back;
 pub mod request;
 mod rule;
