@@ -182,11 +182,7 @@ mod tests {
             headers.insert(ACCEPT, accept.parse().unwrap());
             let request = Request {
                 method,
-<<<<<<< HEAD
-                base_path: "/scim/v2",
-=======
                 base_path: "",
->>>>>>> main
                 path: String::new(),
                 query: Vec::new(),
                 headers,
