@@ -134,6 +134,9 @@ impl AppError {
     pub fn snapshots(error: StoreError, config: &Config) -> AppError {
         AppError::Snapshots(match error {
             StoreError::Damaged(diagnostic) => format!("{}\n", diagnostic.render(config.look.colour)),
+            StoreError::Write(error) => {
+                format!("error: {error}\n  = help: --snapshots takes a folder that can be written\n")
+            }
             other => format!("error: {other}\n"),
         })
     }

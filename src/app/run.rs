@@ -32,7 +32,7 @@ use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions, ServerProfile, interrupted};
 use crate::snapshot::Snapshots;
 use crate::suite::diagnostic::Severity;
-use crate::suite::fresh::{Generator, run_mark};
+use crate::suite::fresh::{Generator, Patterns, run_mark};
 use crate::suite::load::{Library, Origin};
 use crate::target::client::resource_path;
 use crate::target::probe::{Probe, probe};
@@ -173,12 +173,22 @@ fn deviations(profile: &Profile, shared: &Shared<'_>) -> Vec<DeviationRecord> {
 fn snapshots(config: &Config, profile: &Profile) -> Result<Option<Snapshots>, AppError> {
     let read = match &config.snapshots {
         Some(folder) => {
-            file::check(&folder.join("payload"))?;
+            file::check(&folder.join("payload"))
+                .map_err(|error| AppError::snapshots(error.into(), config))?;
             Snapshots::folder(folder, config.snapshots_required).map(Some)
         }
-        None => Snapshots::shipped(&profile.name, config.url.is_none()),
+        // What the operator puts into each resource stands in no payload that is shipped.
+        None => Snapshots::shipped(&profile.name, config.url.is_none() && makes_usual_resources(config)),
     };
     read.map_err(|error| AppError::snapshots(error, config))
+}
+
+/// Whether resources are made as they are by themselves: without `[template]` and `[new]`.
+fn makes_usual_resources(config: &Config) -> bool {
+    let is_empty = |template: &serde_json::Value| template.as_object().is_none_or(serde_json::Map::is_empty);
+    is_empty(&config.template_user)
+        && is_empty(&config.template_group)
+        && config.patterns == Patterns::default()
 }
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.

@@ -1,6 +1,8 @@
 //! What the tests of whole runs share: a run of some cases against a reference server of its own, in this process,
 //! wired as `scimspec run` wires it.
 
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
