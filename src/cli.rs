@@ -618,6 +618,7 @@ mod tests {
             "scimspec check dir file.yaml",
             "scimspec probe http://localhost/scim --format json",
             "scimspec serve --fault one --fault two --port 8080 --token t --list-faults",
+            "scimspec serve --profile amplitude --list-faults",
             "scimspec serve --second-token u --schemas devices.json --log json --me ann --seed-users 100 \
              --rate-limit 100/min --rate-window 10s --write-config scimspec.toml",
             "scimspec schema suite",

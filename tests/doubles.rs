@@ -9,7 +9,7 @@ use client::{Bench, ENTERPRISE, GROUP, LIST, PATCH_OP, Reply, USER};
 use futures_util::{StreamExt, stream};
 use regex::{Captures, Regex};
 use reqwest::Method;
-use scimspec::server::{Fault, RateLimit, ServerOptions, ServerProfile, start};
+use scimspec::server::{Fault, RateLimit, ServerOptions, ServerProfile, list_faults, start};
 use serde_json::{Value, json};
 
 fn options(profile: &str) -> ServerOptions {
@@ -395,6 +395,70 @@ async fn learn_amp_keeps_who_is_deactivated_and_leaves_out_unknown_managers() {
     assert_eq!(bench.get("/Groups").await.status, 200);
     assert_eq!(bench.get("/ServiceProviderConfig").await.status, 200);
     assert!(bench.get(&format!("/Schemas/{LEARNAMP}")).await.text.contains("hireDate"));
+}
+
+/// Runs the command of a hook, as `scimspec run` does.
+#[cfg(unix)]
+async fn run_hook(config: &toml::Table, name: &str, user: &str) -> std::process::Output {
+    let command = config["hooks"][name]["command"].as_str().unwrap();
+    let mut shell = tokio::process::Command::new("sh");
+    shell.args(["-c", command]).env("SCIMSPEC_ARG_USER", user).output().await.unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_configuration_has_hooks_that_work_and_no_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::Builder::new().prefix("it's a folder").tempdir().unwrap();
+    let path = folder.path().join("aim.toml");
+    let bench = Bench::new(ServerOptions { write_config: Some(path.clone()), ..options("amplitude") }).await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    let config: toml::Table = text.parse().unwrap();
+    assert_eq!(config["profile"].as_str(), Some("amplitude"));
+    assert_eq!(config["url"].as_str(), Some(bench.server.base_url()));
+    for secret in [bench.server.token(), bench.server.second_token(), bench.server.control_token().unwrap()] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    for name in ["aim.toml.token", "aim.toml.second-token", "aim.toml.control"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+
+    bench.invited("o'ann+\"x\"&y@example.com").await;
+    let accepted = run_hook(&config, "accept-invitation", "O'ann+\"x\"&y@example.com").await;
+    assert!(accepted.status.success(), "{accepted:?}");
+    let said: Value = serde_json::from_slice(&accepted.stdout).unwrap();
+    assert_eq!(said, json!({ "user": "o'ann+\"x\"&y@example.com" }));
+    let refused = run_hook(&config, "accept-invitation", "nobody@example.com").await;
+    assert!(
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("404"),
+        "{refused:?}"
+    );
+
+    let rotated = run_hook(&config, "rotate-key", "").await;
+    let said: Value = serde_json::from_slice(&rotated.stdout).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("aim.toml.token")).unwrap(),
+        said["token"].as_str().unwrap()
+    );
+    bench.get("/Users").await.refused(401, None);
+    let list = bench.request_by(said["token"].as_str().unwrap(), Method::GET, "/Users");
+    assert_eq!(bench.send(list).await.body["totalResults"], 1);
+
+    let path = folder.path().join("learnamp.toml");
+    let _bench = Bench::new(ServerOptions { write_config: Some(path.clone()), ..options("learnamp") }).await;
+    let config: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    assert_eq!((config["profile"].as_str(), config.get("hooks")), (Some("learnamp"), None));
+}
+
+#[test]
+fn each_profile_lists_its_faults() {
+    for (name, least) in [("amplitude", 60), ("learnamp", 20)] {
+        let text = list_faults(Some(ServerProfile::from_name(name).unwrap()));
+        assert!(text.lines().count() >= least, "{text}");
+        assert!(text.lines().all(|line| line.starts_with(&format!("{name}-"))), "{text}");
+        assert!(!list_faults(None).contains(&format!("{name}-")));
+    }
 }
 
 #[tokio::test]
