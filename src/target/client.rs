@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
-use reqwest::Client;
+use secrecy::SecretString;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -21,7 +21,10 @@ use super::ledger::{Intent, Ledger, OwnedResource};
 use super::options::Limits;
 use super::ownership::Register;
 use super::pace::Pace;
+use super::setup::Clients;
+use super::tokens::TokenSource;
 pub use super::request::{Created, RequestPlan, Sent, resource_path};
+use crate::suite::model::Auth;
 
 /// On whose behalf a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +37,6 @@ pub(super) enum Purpose {
 
 /// A service provider under test.
 pub struct Target {
-    pub(super) client: Client,
-    /// Opens a connection for each request.
-    pub(super) fresh: Client,
     pub(super) base: String,
     pub(super) base_path: String,
     pub(super) base_url: Url,
@@ -54,6 +54,11 @@ pub struct Target {
     pub(super) mark: String,
     pub(super) interrupted: CancellationToken,
     pub(super) state: Mutex<State>,
+    pub(super) clients: Clients,
+    pub(super) second_clients: Option<Clients>,
+    pub(super) tokens: Option<TokenSource>,
+    pub(super) second_tokens: Option<TokenSource>,
+    pub(super) keys: Vec<(String, SecretString)>,
 }
 
 /// What changes while a run goes on.
@@ -117,6 +122,14 @@ impl Target {
     /// Whether there are credentials of a second tenant.
     pub fn has_second(&self) -> bool {
         self.second.is_some()
+    }
+
+    /// The connections on which a request with these credentials goes.
+    pub(super) fn clients(&self, auth: Auth) -> &Clients {
+        match auth {
+            Auth::Second => self.second_clients.as_ref().unwrap_or(&self.clients),
+            Auth::Good | Auth::None | Auth::Bad => &self.clients,
+        }
     }
 
     /// The run's mark.

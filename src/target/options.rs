@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use url::Url;
 
+use super::certificate::ClientCertificate;
 use super::credentials::Credentials;
 use super::ledger::LedgerLocation;
 use super::pace::Rate;
@@ -39,6 +41,12 @@ pub struct TargetOptions {
     pub ledger: LedgerLocation,
     /// A word of letters and digits, unique to this run, that every resource it creates carries in some value.
     pub run_mark: String,
+    /// Headers of every request whose values are secrets beside the credentials, such as a gateway's key.
+    pub keys: Vec<(String, SecretString)>,
+    /// The certificate that the client shows of itself, whoever's credentials a request carries.
+    pub certificate: Option<ClientCertificate>,
+    /// The certificate for requests of the second tenant, where it is another.
+    pub second_certificate: Option<ClientCertificate>,
 }
 
 impl TargetOptions {
@@ -59,6 +67,9 @@ impl TargetOptions {
             read_only: false,
             ledger: LedgerLocation::Memory,
             run_mark: run_mark.into(),
+            keys: Vec::new(),
+            certificate: None,
+            second_certificate: None,
         }
     }
 }
