@@ -6,18 +6,23 @@
 //! not show them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::ValueEnum;
+use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
+use crate::cli::{
+    Allow, Cli, ColorChoice, Command, Deny, OAuthArguments, RunArguments, SelectionArguments, TargetArguments,
+};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
-use crate::report::model::{CredentialNames, HeaderRecord, Keep};
+use crate::report::model::{AccessNames, CredentialNames, HeaderRecord, Keep};
 use crate::suite::fresh::Patterns;
 use crate::suite::model::Permission;
-use crate::target::{Credentials, LedgerLocation, Limits, Rate, TargetOptions};
+use crate::target::{ClientCertificate, Credentials, LedgerLocation, Limits, Rate, TargetOptions};
 
 mod access;
 pub mod environment;
@@ -108,6 +113,16 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// Headers of every request that hold a secret beside the credentials.
+    pub keys: Vec<(String, SecretString)>,
+    /// The certificate that the client shows.
+    pub certificate: Option<ClientCertificate>,
+    /// The certificate that the client shows for the second tenant, if it is another.
+    pub second_certificate: Option<ClientCertificate>,
+    /// How connections and the second tenant's requests are secured, for reports: names only.
+    pub access_names: AccessNames,
+    /// For how long a read may contradict a write before it is judged.
+    pub settle: Option<Duration>,
 }
 
 impl Config {
@@ -156,6 +171,9 @@ impl Config {
                 Some(_) => LedgerLocation::Directory(self.state.clone()),
                 None => LedgerLocation::Memory,
             },
+            keys: self.keys.clone(),
+            certificate: self.certificate.clone(),
+            second_certificate: self.second_certificate.clone(),
             ..TargetOptions::new(base_url, run_mark)
         }
     }
@@ -190,6 +208,7 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit,
         json,
         all_exchanges,
+        settle,
     } = run;
     Settings {
         reading: *reading,
@@ -202,6 +221,7 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit: junit.clone(),
         json: json.clone(),
         all_exchanges: all_exchanges.then_some(true),
+        settle: *settle,
         ..selection_settings(selection, target_settings(target))
     }
 }
@@ -220,7 +240,19 @@ fn target_settings(target: &TargetArguments) -> Settings {
         insecure,
         cacert,
         proxy,
+        cert,
+        key,
+        oauth,
     } = target;
+    let OAuthArguments {
+        token_url,
+        client_id,
+        client_secret_env,
+        client_secret_file,
+        scope,
+        client_auth,
+        parameters,
+    } = oauth;
     Settings {
         url: url.clone(),
         token_env: token_env.clone(),
@@ -234,6 +266,17 @@ fn target_settings(target: &TargetArguments) -> Settings {
         insecure: insecure.then_some(true),
         cacert: cacert.clone(),
         proxy: proxy.clone(),
+        cert: cert.clone(),
+        key: key.clone(),
+        oauth: settings::OAuth {
+            token_url: token_url.clone(),
+            client_id: client_id.clone(),
+            client_secret_env: client_secret_env.clone(),
+            client_secret_file: client_secret_file.clone(),
+            scope: scope.clone(),
+            client_auth: *client_auth,
+            parameters: parameters.iter().cloned().collect(),
+        },
         ..Settings::default()
     }
 }
@@ -271,10 +314,28 @@ fn arguments(flags: &Settings) -> Vec<String> {
         ("--profile", flags.profile.clone()),
         ("--reading", flags.reading.map(|reading| reading.to_string())),
         ("--deny", flags.deny.map(|Deny::Warnings| "warnings".to_owned())),
+        ("--settle", flags.settle.map(time)),
+        ("--cert", path(&flags.cert)),
+        ("--key", path(&flags.key)),
+        ("--oauth-token-url", flags.oauth.token_url.as_ref().map(Url::to_string)),
+        ("--oauth-client-id", flags.oauth.client_id.clone()),
+        ("--oauth-client-secret-env", flags.oauth.client_secret_env.clone()),
+        ("--oauth-client-secret-file", path(&flags.oauth.client_secret_file)),
+        ("--oauth-scope", flags.oauth.scope.clone()),
+        (
+            "--oauth-client-auth",
+            flags
+                .oauth
+                .client_auth
+                .and_then(|how| how.to_possible_value())
+                .map(|how| how.get_name().to_owned()),
+        ),
     ];
     for (name, value) in options {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     }
+    let parameters = flags.oauth.parameters.iter().map(|(name, value)| format!("{name}={value}"));
+    words.extend(parameters.flat_map(|parameter| ["--oauth-parameter".to_owned(), parameter]));
     words.extend(flags.header.iter().flat_map(|header| ["--header".to_owned(), header.clone()]));
     words.extend(flags.suites.iter().flat_map(|dir| ["--suites".to_owned(), dir.display().to_string()]));
     for allow in &flags.allow {
@@ -298,16 +359,32 @@ fn resolve(
     speaks: bool,
     environment: &Environment,
 ) -> Result<Config, ConfigError> {
-    if [&settings.url, &settings.proxy].into_iter().flatten().any(value::holds_credentials) {
+    if [&settings.url, &settings.proxy, &settings.oauth.token_url]
+        .into_iter()
+        .flatten()
+        .any(value::holds_credentials)
+    {
         return Err(ConfigError::OpenUrl);
     }
     let access =
         if speaks && settings.url.is_some() { access(&settings, environment)? } else { Access::default() };
     let mut named: Vec<&str> =
         [&settings.token_env, &settings.password_env].into_iter().flatten().map(String::as_str).collect();
-    named.extend(settings.second.iter().filter_map(|second| second.token_env.as_deref()));
-    named.extend(settings.header.iter().flat_map(|header| variables(header)));
-    let warnings = environment.slips(&named);
+    named.extend(settings.second.iter().flat_map(|second| {
+        let all = [&second.token_env, &second.password_env, &second.oauth.client_secret_env];
+        all.into_iter().flatten().map(String::as_str)
+    }));
+    named.extend(settings.oauth.client_secret_env.as_deref());
+    let second_header = settings.second.iter().filter_map(|second| second.header.as_ref());
+    named.extend(settings.header.iter().chain(second_header).flat_map(|header| variables(header)));
+    let mut warnings = environment.slips(&named);
+    if let (true, Some(true), Some(url)) = (speaks, settings.insecure, &settings.url) {
+        warnings.push(format!(
+            "certificates are not checked (--insecure): whoever stands between this machine and {} can read and \
+             change everything, the credentials included",
+            url.host_str().unwrap_or_default()
+        ));
+    }
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
             what: "the certificates",
@@ -358,6 +435,15 @@ fn resolve(
         patterns: patterns(settings.new)?,
         arguments,
         warnings,
+        keys: access.keys,
+        certificate: access.certificate,
+        second_certificate: access.second_certificate,
+        access_names: AccessNames {
+            cacert: settings.cacert.as_ref().map(|path| path.display().to_string()),
+            insecure: settings.insecure.unwrap_or(false),
+            ..access.access_names
+        },
+        settle: settings.settle,
         url: settings.url,
     })
 }

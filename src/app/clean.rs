@@ -38,6 +38,7 @@ pub fn clean(config: &Config) -> Result<Exit, AppError> {
         let mut options = config.target_options(url.clone(), &mark);
         options.ledger = LedgerLocation::Resume(Box::new(leftover));
         let target = Target::new(options)?;
+        runtime.block_on(target.authenticate())?;
         let done = runtime.block_on(target.clean_up());
         print(&format!(
             "run {mark}: {} deleted, {} gone already",

@@ -61,6 +61,11 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let target = Arc::new(place.target(config, generator.mark())?);
     let begun = Arc::new(AtomicBool::new(false));
     let interrupts = runtime.spawn(interrupts(Arc::clone(&target), Arc::clone(&begun)));
+    let authenticated = runtime.block_on(target.authenticate());
+    if target.interrupted() {
+        return Ok(Exit::Unreachable);
+    }
+    authenticated?;
     let probe = runtime.block_on(probe(&target));
     if target.interrupted() {
         return Ok(Exit::Unreachable);
@@ -309,6 +314,7 @@ impl Place {
             documentation: probe.capabilities.documentation.clone(),
             credentials: config.credential_names.clone(),
             headers: config.header_names.clone(),
+            access: config.access_names.clone(),
         }
     }
 

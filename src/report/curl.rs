@@ -3,7 +3,7 @@
 //! Secrets stand in it as the variables that hold them: a report never knew more. What cannot be reproduced
 //! from a report (a body that was shortened) is said in a comment.
 
-use super::model::{CredentialNames, ExchangeRecord, HeaderRecord, TargetIdentity};
+use super::model::{CredentialNames, ExchangeRecord, HeaderRecord, RequestRecord, TargetIdentity};
 use super::text;
 
 /// What a masked credential reads as.
@@ -40,8 +40,9 @@ pub fn command(exchange: &ExchangeRecord, target: &TargetIdentity) -> String {
             continue;
         }
         sent_type |= header.name.eq_ignore_ascii_case("content-type");
-        parts.push(option(header, target));
+        parts.push(option(header, request, target));
     }
+    parts.extend(connection(request, target));
     let mut remark = "";
     if let Some(body) = &request.body {
         if !sent_type {
@@ -66,25 +67,51 @@ pub fn command(exchange: &ExchangeRecord, target: &TargetIdentity) -> String {
 }
 
 /// One header as an option: `-H 'Accept: application/scim+json'`, or with the variable of a secret.
-fn option(header: &HeaderRecord, target: &TargetIdentity) -> String {
+fn option(header: &HeaderRecord, request: &RequestRecord, target: &TargetIdentity) -> String {
     let HeaderRecord { name, value } = header;
     if !value.contains(MASK) {
         return format!("-H {}", quote(&format!("{name}: {value}")));
     }
-    if let Some(own) = target.headers.iter().find(|own| own.name.eq_ignore_ascii_case(name)) {
+    let second = target.access.second.as_ref().filter(|_| request.second);
+    let own = second.into_iter().filter_map(|second| second.header.as_ref()).chain(&target.headers);
+    if let Some(own) = own.into_iter().find(|own| own.name.eq_ignore_ascii_case(name)) {
         return format!("-H {}", quote_with_variables(&format!("{name}: {}", own.value)));
     }
-    match &target.credentials {
+    match second.map_or(&target.credentials, |second| &second.credentials) {
         CredentialNames::Basic { user, variable } => {
             format!("-u {}", quote_with_variables(&format!("{user}:${{{variable}}}")))
         }
         CredentialNames::Bearer { variable } => {
             format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{{variable}}}")))
         }
-        CredentialNames::None => {
-            format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{SCIM_TOKEN}}")))
+        CredentialNames::None | CredentialNames::Header { .. } | CredentialNames::OAuth { .. } => {
+            let token = CredentialNames::TOKEN;
+            format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{{token}}}")))
         }
     }
+}
+
+/// What makes the connection the same: whose certificate is shown, which are trusted.
+fn connection(request: &RequestRecord, target: &TargetIdentity) -> Vec<String> {
+    if !request.url.starts_with("https:") {
+        return Vec::new();
+    }
+    let access = &target.access;
+    let second = access.second.as_ref().filter(|_| request.second);
+    let certificate = second.and_then(|second| second.certificate.as_ref()).or(access.certificate.as_ref());
+    let files = [
+        ("--cert", certificate.map(|files| &files.cert)),
+        ("--key", certificate.and_then(|files| files.key.as_ref())),
+        ("--cacert", access.cacert.as_ref()),
+    ];
+    let mut parts: Vec<String> = files
+        .into_iter()
+        .filter_map(|(name, file)| file.map(|file| format!("{name} {}", quote(file))))
+        .collect();
+    if access.insecure {
+        parts.push("-k".to_owned());
+    }
+    parts
 }
 
 /// A word as a POSIX shell reads it literally. What a terminal would act on is written in `$'…'`, which every

@@ -350,6 +350,7 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
             documentation: None,
             credentials: CredentialNames::Bearer { variable: "SCIM_TOKEN".to_owned() },
             headers: Vec::new(),
+            access: Default::default(),
         },
         profile: "rfc".to_owned(),
         reading: Reading::Lenient,

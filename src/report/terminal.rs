@@ -170,6 +170,9 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         report.target.product.as_deref().map_or_else(String::new, |product| format!(" ({product})"));
     let embedded = if report.target.embedded { " (the server inside scimspec)" } else { "" };
     row("target", &text::one_line(&format!("{}{product}{embedded}", report.target.base_url)));
+    if report.target.access.insecure {
+        row("", &look.paint(look::BAD, "insecure: certificates were not checked (--insecure)"));
+    }
     let deny = if report.deny_warnings { ", warnings denied" } else { "" };
     row(
         "profile",

@@ -165,7 +165,8 @@ mod tests {
             (format!("{certificate}{key}"), None),
             (format!("some words before\n{key}\n{certificate}"), None),
         ] {
-            let both = ClientCertificate::from_pem(first.as_bytes(), second.as_deref().map(str::as_bytes)).unwrap();
+            let both =
+                ClientCertificate::from_pem(first.as_bytes(), second.as_deref().map(str::as_bytes)).unwrap();
             assert!(both.identity().is_ok());
             assert!(!format!("{both:?}").contains("BEGIN"), "the key is shown");
         }

@@ -21,9 +21,9 @@ use super::ledger::{Intent, Ledger, OwnedResource};
 use super::options::Limits;
 use super::ownership::Register;
 use super::pace::Pace;
+pub use super::request::{Created, RequestPlan, Sent, resource_path};
 use super::setup::Clients;
 use super::tokens::TokenSource;
-pub use super::request::{Created, RequestPlan, Sent, resource_path};
 use crate::suite::model::Auth;
 
 /// On whose behalf a request is sent.

@@ -29,9 +29,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How a client shows the token endpoint who it is (RFC 6749 section 2.3.1).
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientAuth {
     /// By HTTP Basic, which every token endpoint has to take.
@@ -296,7 +294,9 @@ pub(super) fn read(
     let token = token.ok_or(TokenFault::Missing)?;
     // RFC 6750 section 2.1: letters, digits and a few marks; what is visible is sent as it is.
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(TokenFault::Unsendable { why: "holds blanks, control characters or others beyond ASCII" });
+        return Err(TokenFault::Unsendable {
+            why: "holds blanks, control characters or others beyond ASCII",
+        });
     }
     if token.len() > LONGEST {
         return Err(TokenFault::Unsendable { why: "is longer than 16 KiB" });
@@ -362,8 +362,12 @@ mod tests {
     use serde_json::json;
 
     fn client() -> ClientCredentials {
-        ClientCredentials::new("https://id.example.com/token?tenant=7".parse().unwrap(), "a b", "p:ss w\u{6f}rd%")
-            .unwrap()
+        ClientCredentials::new(
+            "https://id.example.com/token?tenant=7".parse().unwrap(),
+            "a b",
+            "p:ss w\u{6f}rd%",
+        )
+        .unwrap()
     }
 
     fn answered(status: u16, body: &str) -> Response {
@@ -386,10 +390,7 @@ mod tests {
         let form = "grant_type=client_credentials&scope=scim%3Aread+scim%3Awrite&audience=https%3A%2F%2Fapi.example.com%2F";
         assert_eq!(client.form(), form);
         let header = client.authorization().unwrap();
-        assert_eq!(
-            STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap(),
-            b"a+b:p%3Ass+word%25"
-        );
+        assert_eq!(STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap(), b"a+b:p%3Ass+word%25");
         client.client_auth = ClientAuth::Body;
         assert_eq!(client.form(), format!("{form}&client_id=a+b&client_secret=p%3Ass+word%25"));
         assert_eq!(client.authorization(), None);
@@ -415,7 +416,8 @@ mod tests {
             (json!(null), None),
             (json!(u64::MAX), None),
         ] {
-            let issued = token(json!({"access_token": "abc", "token_type": "bearer", "expires_in": expires_in}));
+            let issued =
+                token(json!({"access_token": "abc", "token_type": "bearer", "expires_in": expires_in}));
             assert_eq!(issued.unwrap().usable.map(|time| time.as_secs_f64()), seconds, "{expires_in}");
         }
         assert_eq!(token(json!({"access_token": "abc"})).unwrap().usable, None);
@@ -423,7 +425,9 @@ mod tests {
 
     #[test]
     fn lifetimes_that_are_none_are_named() {
-        for expires_in in [json!(0), json!(-1), json!(1.5), json!(1e300), json!("soon"), json!("-5"), json!([])] {
+        for expires_in in
+            [json!(0), json!(-1), json!(1.5), json!(1e300), json!("soon"), json!("-5"), json!([])]
+        {
             let fault = token(json!({"access_token": "abc", "expires_in": expires_in})).unwrap_err();
             assert!(matches!(fault, TokenFault::Lifetime { .. }), "{expires_in}: {fault}");
         }
@@ -440,7 +444,9 @@ mod tests {
             (200, r#"{"access_token": {"a": 1}}"#, |it| *it == TokenFault::Missing),
             (200, r#"{"access_token": "a\r\nX: y"}"#, |it| matches!(it, TokenFault::Unsendable { .. })),
             (200, r#"{"access_token": "é"}"#, |it| matches!(it, TokenFault::Unsendable { .. })),
-            (200, r#"{"access_token": "a", "token_type": "DPoP"}"#, |it| matches!(it, TokenFault::TokenType { .. })),
+            (200, r#"{"access_token": "a", "token_type": "DPoP"}"#, |it| {
+                matches!(it, TokenFault::TokenType { .. })
+            }),
             (200, r#"{"error": "invalid_scope"}"#, |it| matches!(it, TokenFault::Refused { .. })),
             (401, r#"{"error": "invalid_client"}"#, |it| matches!(it, TokenFault::Refused { .. })),
             (500, "oops", |it| *it == TokenFault::Status { status: 500 }),
@@ -465,7 +471,9 @@ mod tests {
         assert!(description.starts_with("a [31m b") && description.chars().count() <= 201, "{description}");
         let mut moved = answered(307, "");
         moved.headers = vec![("location".to_owned(), "/elsewhere?code=secret".to_owned())];
-        let Err(TokenFault::Redirected { to, .. }) = read(&moved, &client().token_url, &str::to_owned) else { panic!() };
+        let Err(TokenFault::Redirected { to, .. }) = read(&moved, &client().token_url, &str::to_owned) else {
+            panic!()
+        };
         assert_eq!(to.as_deref(), Some("https://id.example.com/elsewhere"));
     }
 

@@ -45,7 +45,6 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'/')
     .add(b'%');
 
-
 /// Replaces secrets, in every form in which they could come back, by [`MASK`]. Clones share what they know.
 #[derive(Clone, Default)]
 pub struct Masks {

@@ -188,14 +188,8 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    fn new(
-        options: &TargetOptions,
-        certificate: Option<&ClientCertificate>,
-    ) -> Result<Clients, TargetError> {
-        Ok(Clients {
-            kept: client(options, certificate, true)?,
-            fresh: client(options, certificate, false)?,
-        })
+    fn new(options: &TargetOptions, certificate: Option<&ClientCertificate>) -> Result<Clients, TargetError> {
+        Ok(Clients { kept: client(options, certificate, true)?, fresh: client(options, certificate, false)? })
     }
 }
 

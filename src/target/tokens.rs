@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
@@ -209,7 +211,8 @@ impl TokenSource {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        let optional = [(USER_AGENT, Some(user_agent.to_owned())), (AUTHORIZATION, self.grant.authorization())];
+        let optional =
+            [(USER_AGENT, Some(user_agent.to_owned())), (AUTHORIZATION, self.grant.authorization())];
         for (name, value) in optional {
             // Base64 and what Target::new has checked can always be sent.
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
