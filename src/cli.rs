@@ -120,6 +120,21 @@ Examples:
   scimspec schema suite > suite.schema.json     what editors complete suites by
   scimspec schema report                        the format of --json";
 
+const SNAPSHOTS_HELP: &str = "\
+'scimspec run URL --snapshots DIR' compares the payloads of a server with those
+in DIR. What came and is not accepted waits there, as NAME.snap.new.
+
+Examples:
+  scimspec snapshots diff scim-payloads          what waits, and how it differs
+  scimspec snapshots accept scim-payloads        all of it is right from now on
+  scimspec snapshots accept scim-payloads --case 'create/*'
+  scimspec snapshots reject scim-payloads        takes back what waits
+
+Exit codes:
+  0  nothing waits, or what waited was accepted or rejected
+  1  'diff' found something that waits
+  2  the command line, the configuration, a suite or a snapshot is wrong";
+
 const CLEAN_HELP: &str = "\
 Before scimspec creates a resource it notes so in a ledger on this machine, and
 takes the note away when the resource is deleted. After a run that was killed,
@@ -173,6 +188,9 @@ pub enum Command {
     /// Deletes what killed runs left on a server
     #[command(after_long_help = CLEAN_HELP)]
     Clean(Box<CleanArguments>),
+    /// Shows, accepts or rejects payloads that are not as accepted
+    #[command(after_long_help = SNAPSHOTS_HELP)]
+    Snapshots(SnapshotsArguments),
 }
 
 /// What every command understands.
@@ -245,6 +263,15 @@ pub struct RunArguments {
     /// Keeps every exchange in the JSON report, not only those that show something
     #[arg(long, help_heading = "Reports")]
     pub all_exchanges: bool,
+    /// Compares payloads with the accepted ones in a folder, and writes there what is not accepted yet
+    ///
+    /// Without it, payloads are compared on the server inside scimspec and by profiles of servers only, with those that
+    /// scimspec ships. 'scimspec snapshots' shows, accepts and rejects what waits in the folder.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Judgement")]
+    pub snapshots: Option<PathBuf>,
+    /// Fails where no payload is accepted yet, instead of a warning
+    #[arg(long, help_heading = "Judgement")]
+    pub snapshots_required: bool,
     /// Waits up to so long until a read agrees with the write before it, such as 5s
     ///
     /// For services that are eventually consistent. A read that contradicts a write is made again, with growing
@@ -519,6 +546,34 @@ pub struct CleanArguments {
     pub yes: bool,
 }
 
+/// `scimspec snapshots`.
+#[derive(Debug, Clone, Args)]
+pub struct SnapshotsArguments {
+    /// What to do with what waits
+    #[arg(value_enum, value_name = "ACTION")]
+    pub action: SnapshotsAction,
+    /// The folder of --snapshots [default: the one in scimspec.toml]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: Option<PathBuf>,
+    /// Only the payloads of cases whose id matches; can be repeated
+    #[arg(long, short = 'c', value_name = "GLOB")]
+    pub case: Vec<String>,
+    /// Adds the suites of a folder, so that their payloads count as asked for; can be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub suites: Vec<PathBuf>,
+}
+
+/// What to do with payloads that wait for a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotsAction {
+    /// Shows how each differs from the accepted one, and names accepted ones that no case asks for.
+    Diff,
+    /// Makes them the accepted ones.
+    Accept,
+    /// Deletes them; what was accepted stays.
+    Reject,
+}
+
 impl Cli {
     /// Reads the command line of this process. Ends the process where it asks for help or the version (code 0),
     /// or cannot be understood (code 2).
@@ -554,6 +609,10 @@ mod tests {
             "scimspec schema report",
             "scimspec schema config",
             "scimspec clean",
+            "scimspec run http://localhost/scim --snapshots dir --snapshots-required",
+            "scimspec snapshots diff",
+            "scimspec snapshots accept dir --case create/*",
+            "scimspec snapshots reject dir",
         ] {
             if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
                 panic!("{line}\n{error}");
@@ -571,7 +630,7 @@ mod tests {
         insta::assert_snapshot!("help", help("scimspec --help"));
         insta::assert_snapshot!("help_run_short", help("scimspec run -h"));
         insta::assert_snapshot!("help_run", help("scimspec run --help"));
-        let others = ["list", "check", "probe", "serve", "schema", "clean"];
+        let others = ["list", "check", "probe", "serve", "schema", "clean", "snapshots"];
         insta::assert_snapshot!(
             "help_others",
             others.map(|name| help(&format!("scimspec {name} --help"))).join("\n\n")

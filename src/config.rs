@@ -5,6 +5,7 @@
 //! [`environment`] is the only place that reads the environment. Secrets come in here, and go on in a type that does
 //! not show them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use url::Url;
 use crate::cli::{
     Allow, Cli, ColorChoice, Command, Deny, OAuthArguments, RunArguments, SelectionArguments, TargetArguments,
 };
+use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
@@ -113,6 +115,12 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// The folder of accepted payloads.
+    pub snapshots: Option<PathBuf>,
+    /// Whether a payload that nobody accepted yet is a failure.
+    pub snapshots_required: bool,
+    /// Commands for what no SCIM request can bring about.
+    pub hooks: Hooks,
     /// Headers of every request that hold a secret beside the credentials.
     pub keys: Vec<(String, SecretString)>,
     /// The certificate that the client shows.
@@ -188,6 +196,12 @@ fn flags(cli: &Cli) -> Settings {
         Command::Clean(clean) => {
             Settings { consent: clean.yes.then_some(true), ..target_settings(&clean.target) }
         }
+        Command::Snapshots(snapshots) => Settings {
+            snapshots: snapshots.folder.clone(),
+            case: snapshots.case.clone(),
+            suites: snapshots.suites.clone(),
+            ..Settings::default()
+        },
         Command::Check(_) | Command::Serve(_) | Command::Schema(_) => Settings::default(),
     };
     settings.color = cli.common.color;
@@ -208,6 +222,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit,
         json,
         all_exchanges,
+        snapshots,
+        snapshots_required,
         settle,
     } = run;
     Settings {
@@ -221,6 +237,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit: junit.clone(),
         json: json.clone(),
         all_exchanges: all_exchanges.then_some(true),
+        snapshots: snapshots.clone(),
+        snapshots_required: snapshots_required.then_some(true),
         settle: *settle,
         ..selection_settings(selection, target_settings(target))
     }
@@ -314,6 +332,7 @@ fn arguments(flags: &Settings) -> Vec<String> {
         ("--profile", flags.profile.clone()),
         ("--reading", flags.reading.map(|reading| reading.to_string())),
         ("--deny", flags.deny.map(|Deny::Warnings| "warnings".to_owned())),
+        ("--snapshots", path(&flags.snapshots)),
         ("--settle", flags.settle.map(time)),
         ("--cert", path(&flags.cert)),
         ("--key", path(&flags.key)),
@@ -345,9 +364,12 @@ fn arguments(flags: &Settings) -> Vec<String> {
         };
         words.extend(["--allow".to_owned(), what.to_owned()]);
     }
-    for (name, on) in
-        [("--insecure", flags.insecure), ("--read-only", flags.read_only), ("--yes", flags.consent)]
-    {
+    for (name, on) in [
+        ("--insecure", flags.insecure),
+        ("--read-only", flags.read_only),
+        ("--yes", flags.consent),
+        ("--snapshots-required", flags.snapshots_required),
+    ] {
         words.extend(on.filter(|on| *on).map(|_| name.to_owned()));
     }
     words
@@ -385,6 +407,10 @@ fn resolve(
             url.host_str().unwrap_or_default()
         ));
     }
+    if speaks && settings.snapshots_required == Some(true) && settings.snapshots.is_none() {
+        return Err(ConfigError::NoSnapshots);
+    }
+    let withheld = named.iter().map(|name| (*name).to_owned()).collect();
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
             what: "the certificates",
@@ -435,6 +461,9 @@ fn resolve(
         patterns: patterns(settings.new)?,
         arguments,
         warnings,
+        snapshots: settings.snapshots,
+        snapshots_required: settings.snapshots_required.unwrap_or(false),
+        hooks: hooks(settings.hooks, withheld),
         keys: access.keys,
         certificate: access.certificate,
         second_certificate: access.second_certificate,
@@ -484,6 +513,15 @@ fn state(environment: &Environment) -> PathBuf {
         .or_else(|| environment.folder_of("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(|| environment.folder.clone())
         .join("scimspec")
+}
+
+fn hooks(settings: BTreeMap<String, settings::HookSettings>, withheld: Vec<String>) -> Hooks {
+    let hook = |settings: settings::HookSettings| Hook {
+        command: settings.command,
+        within: settings.within.unwrap_or(hook::WITHIN),
+        folder: settings.folder,
+    };
+    Hooks::new(settings.into_iter().map(|(name, settings)| (name, hook(settings))).collect(), withheld)
 }
 
 fn patterns(new: settings::New) -> Result<Patterns, ConfigError> {

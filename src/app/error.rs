@@ -7,6 +7,7 @@ use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
 use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
+use crate::snapshot::store::StoreError;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
@@ -96,6 +97,14 @@ pub enum AppError {
         /// The command.
         command: &'static str,
     },
+    /// Accepted payloads that cannot be compared with.
+    #[error("{0}")]
+    Snapshots(String),
+    /// A command about payloads does not know where they are.
+    #[error(
+        "error: no folder is said to hold accepted payloads\n  = help: scimspec snapshots diff DIR, or snapshots = \"DIR\" in scimspec.toml\n"
+    )]
+    NoSnapshots,
     /// Printing, threads, signals.
     #[error("error: {0}\n")]
     Io(#[from] io::Error),
@@ -123,6 +132,14 @@ impl AppError {
         AppError::Suites(shown.join("\n"))
     }
 
+    /// Accepted payloads that cannot be compared with; what is damaged is shown at its place.
+    pub fn snapshots(error: StoreError, config: &Config) -> AppError {
+        AppError::Snapshots(match error {
+            StoreError::Damaged(diagnostic) => format!("{}\n", diagnostic.render(config.look.colour)),
+            other => format!("error: {other}\n"),
+        })
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
@@ -137,6 +154,8 @@ impl AppError {
             | AppError::Target(_)
             | AppError::NoUrl { .. }
             | AppError::Export(_)
+            | AppError::Snapshots(_)
+            | AppError::NoSnapshots
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
             AppError::Token { error, .. } => error.exit(),

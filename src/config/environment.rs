@@ -135,6 +135,8 @@ impl Environment {
             all_exchanges: self.parsed("ALL_EXCHANGES", value::switch)?,
             color: self.parsed("COLOR", choice)?,
             state: self.text("STATE").map(PathBuf::from),
+            snapshots: self.text("SNAPSHOTS").map(PathBuf::from),
+            snapshots_required: self.parsed("SNAPSHOTS_REQUIRED", value::switch)?,
             oauth: OAuth {
                 token_url: self.parsed("OAUTH_TOKEN_URL", value::token_url)?,
                 client_id: self.text("OAUTH_CLIENT_ID"),
@@ -208,7 +210,7 @@ impl Environment {
 }
 
 /// The settings that the environment can hold: all but the tables of the file, of which `[oauth]` can.
-pub(super) const SETTINGS: [&str; 40] = [
+pub(super) const SETTINGS: [&str; 42] = [
     "URL",
     "TOKEN_ENV",
     "TOKEN_FILE",
@@ -239,6 +241,8 @@ pub(super) const SETTINGS: [&str; 40] = [
     "ALL_EXCHANGES",
     "COLOR",
     "STATE",
+    "SNAPSHOTS",
+    "SNAPSHOTS_REQUIRED",
     "OAUTH_TOKEN_URL",
     "OAUTH_CLIENT_ID",
     "OAUTH_CLIENT_SECRET_ENV",

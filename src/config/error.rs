@@ -75,6 +75,9 @@ pub enum ConfigError {
     /// Credentials that cannot be sent.
     #[error("the credentials cannot be used: {0}")]
     Credentials(#[from] CredentialsError),
+    /// Payloads are demanded, and there is no place for them.
+    #[error("accepted payloads are required, and no folder is said to hold them")]
+    NoSnapshots,
     /// Settings of a client that do not come to one.
     #[error("{table} says nothing of {missing}, without which there is no token to get")]
     OAuthIncomplete {
@@ -150,6 +153,9 @@ impl ConfigError {
                 Some("give the certificate with --cert; key and certificate may stand in one file".to_owned())
             }
             ConfigError::NoWord { .. } => Some("write it like \"{word}@tenant.example.com\"".to_owned()),
+            ConfigError::NoSnapshots => {
+                Some("name it: --snapshots DIR, or snapshots = \"DIR\" in scimspec.toml".to_owned())
+            }
             ConfigError::Unreadable { .. }
             | ConfigError::Environment { .. }
             | ConfigError::Header { .. }

@@ -17,7 +17,12 @@ pub fn is_write(step: &Step) -> bool {
             let path = words.next().unwrap_or_default();
             !matches!(method, "GET" | "HEAD" | "OPTIONS") && !path.ends_with("/.search")
         }
-        Ok(Action::Query(_) | Action::Read(_) | Action::Unchanged(_)) | Err(_) => false,
+        // Nobody knows what a command does.
+        Ok(Action::Hook(_)) => true,
+        Ok(
+            Action::Query(_) | Action::Read(_) | Action::Unchanged(_) | Action::Burst(_) | Action::Wait(_),
+        )
+        | Err(_) => false,
     }
 }
 
@@ -95,7 +100,9 @@ pub fn mentions(step: &Step) -> BTreeSet<String> {
             names.insert(name.to_owned());
         }
         Ok(Action::Unchanged(all)) => names.extend(all.iter().cloned()),
-        Err(_) => {}
+        Ok(Action::Hook(_)) => step.with.values().for_each(|value| text(value)),
+        Ok(Action::Burst(burst)) => text(&burst.send),
+        Ok(Action::Wait(_)) | Err(_) => {}
     }
     names
 }

@@ -99,7 +99,7 @@ impl Target {
                 () = self.interrupted.cancelled(), if purpose == Purpose::Run => {
                     admitted = Err("the run was interrupted".to_owned());
                 }
-                () = self.pace.turn() => admitted = self.within_budget(purpose, true),
+                () = self.turn(wire) => admitted = self.within_budget(purpose, true),
             }
         }
         let token = match admitted {
@@ -175,6 +175,13 @@ impl Target {
         match (self.source(wire.on_behalf), token) {
             (Some((source, _)), Some(number)) => source.refused(number),
             _ => false,
+        }
+    }
+
+    /// Waits for the request's turn.
+    async fn turn(&self, wire: &Wire) {
+        if !wire.unpaced {
+            self.pace.turn().await;
         }
     }
 

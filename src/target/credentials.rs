@@ -107,6 +107,25 @@ impl Credentials {
         }
     }
 
+    /// The same kind of credentials with another secret, as a hook that renews the key gives it.
+    ///
+    /// # Errors
+    /// When it is empty or cannot stand in a header.
+    pub fn renewed(&self, secret: &str) -> Result<Credentials, CredentialsError> {
+        match self {
+            Credentials::None | Credentials::Bearer(_) | Credentials::OAuth(_) => Credentials::bearer(secret),
+            Credentials::Basic { user, .. } => Credentials::basic(user, sendable(secret, "password")?),
+            Credentials::Header { name, value } => {
+                let secret = sendable(secret, "header value")?;
+                let value = match value.expose_secret().split_once(' ') {
+                    Some((scheme, _)) if !scheme.is_empty() => format!("{scheme} {secret}"),
+                    _ => secret.to_owned(),
+                };
+                Ok(Credentials::Header { name: name.clone(), value: value.into() })
+            }
+        }
+    }
+
     /// Whether there are none.
     pub fn is_none(&self) -> bool {
         matches!(self, Credentials::None)
@@ -246,6 +265,21 @@ mod tests {
         let encoded = STANDARD.encode("bob:letmein!");
         let masks = Masks::new(&[Credentials::header(&format!("Authorization: Basic {encoded}")).unwrap()]);
         assert_eq!(masks.text("letmein! is wrong"), "*** is wrong");
+    }
+
+    #[test]
+    fn a_renewed_key_is_of_the_same_kind_and_masked_from_then_on() {
+        let old = Credentials::header("Authorization: SSWS abcdefgh").unwrap();
+        let masks = Masks::new(std::slice::from_ref(&old));
+        let new = old.renewed(" ijklmnop\n").unwrap();
+        assert_eq!(new.on_the_wire().unwrap().1, "SSWS ijklmnop");
+        assert_eq!(masks.text("ijklmnop"), "ijklmnop");
+        let shared = masks.clone();
+        masks.learn(&new);
+        assert_eq!(shared.text("abcdefgh then ijklmnop"), "*** then ***");
+        let basic = Credentials::basic("ann", "hunter22").unwrap().renewed("hunter33").unwrap();
+        assert_eq!(basic.on_the_wire().unwrap().1, format!("Basic {}", STANDARD.encode("ann:hunter33")));
+        assert!(Credentials::None.renewed(" ").is_err());
     }
 
     #[test]

@@ -87,6 +87,11 @@ impl Masks {
         masks
     }
 
+    /// Learns the secrets of further credentials, for everything that is masked from now on.
+    pub fn learn(&self, credentials: &Credentials) {
+        self.add(credentials.secrets());
+    }
+
     /// Masks these texts too, from now on, in every copy of these masks.
     pub fn add(&self, secrets: impl IntoIterator<Item = String>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

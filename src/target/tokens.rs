@@ -246,7 +246,7 @@ impl Target {
     /// Where the tokens of these credentials come from, and on which way.
     pub(super) fn source(&self, auth: Auth) -> Option<(&TokenSource, Way<'_>)> {
         let source = match auth {
-            Auth::Good => self.tokens.as_ref(),
+            Auth::Good | Auth::Old => self.tokens.as_ref(),
             Auth::Second => self.second_tokens.as_ref(),
             Auth::None | Auth::Bad => None,
         };

@@ -30,6 +30,7 @@ pub(super) struct Wire {
     pub(super) endpoint: String,
     pub(super) auth: Auth,
     pub(super) impatient: bool,
+    pub(super) unpaced: bool,
     /// Whose connections it goes on.
     pub(super) on_behalf: Auth,
     /// Whether a token has still to be put into it.
@@ -57,15 +58,22 @@ impl Target {
         let Some(below) = self.below(&url) else {
             return Err(Refusal::OutsideBase { path: plan.path.clone() });
         };
+        let (renewed, old) = {
+            let state = self.state();
+            (state.renewed.clone(), state.old.clone())
+        };
         let wrong = self.tokens.as_ref().map(TokenSource::wrong);
         let credentials = match plan.auth {
-            Auth::Good => Some(&self.auth),
+            Auth::Good => Some(renewed.as_ref().unwrap_or(&self.auth)),
             Auth::None => None,
             Auth::Bad => Some(wrong.as_ref().unwrap_or(&self.wrong)),
             Auth::Second => Some(
                 self.second
                     .as_ref()
                     .ok_or_else(|| unsendable("no second credentials are configured".to_owned()))?,
+            ),
+            Auth::Old => Some(
+                old.as_ref().ok_or_else(|| unsendable("no hook has replaced the credentials".to_owned()))?,
             ),
         };
         let mut lines: Vec<(String, String)> = Vec::new();
@@ -131,6 +139,7 @@ impl Target {
             endpoint,
             auth: if overridden { Auth::None } else { plan.auth },
             impatient: plan.impatient,
+            unpaced: plan.unpaced,
             on_behalf: plan.auth,
             wants_token: !overridden && matches!(credentials, Some(Credentials::OAuth(_))),
         })

@@ -348,6 +348,28 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &[At(|seen, answer| claim_no(seen, answer, "patch"))],
     ),
     rewriting(
+        "bulk-unsupported",
+        &["AMB-04"],
+        "bulk.supported is false, and a bulk job is answered with 501.",
+        "RFC 7643 section 5 and RFC 7644 section 3.7: bulk operations are optional; section 3.12 table 8",
+        &[
+            Before(no_bulk),
+            At(|seen, answer| {
+                claim_no(seen, answer, "bulk");
+                if seen.request.path.ends_with(NO_BULK) && answer.status == StatusCode::NOT_FOUND {
+                    refuse(answer, StatusCode::NOT_IMPLEMENTED, None, "there are no bulk operations");
+                }
+            }),
+        ],
+    ),
+    rewriting(
+        "bulk-unsupported-not-found",
+        &["AMB-04"],
+        "bulk.supported is false, and there is no endpoint for bulk jobs.",
+        "RFC 7644 section 3.7: bulk operations are optional; RFC 9110 section 15.5.5; a warning",
+        &[Before(no_bulk), At(|seen, answer| claim_no(seen, answer, "bulk"))],
+    ),
+    rewriting(
         "sort-unsupported",
         &["AMB-04"],
         "sort.supported is false, and sortBy is ignored.",
@@ -646,6 +668,16 @@ fn claim_no(seen: &Seen<'_>, answer: &mut Answer, feature: &str) {
 
 /// A method in the place of PATCH that reaches no stage that could change anything.
 const UNKNOWN_METHOD: &[u8] = b"X-PATCH";
+
+/// Where a bulk job ends that reaches no operation.
+const NO_BULK: &str = "/NoBulk";
+
+/// Stops a bulk job before any of its operations.
+fn no_bulk(request: &mut Request) {
+    if let Some(base) = request.path.strip_suffix("/Bulk") {
+        request.path = format!("{base}{NO_BULK}");
+    }
+}
 
 /// Stops a PATCH before it reaches the store.
 fn no_patch(request: &mut Request) {

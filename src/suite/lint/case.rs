@@ -12,6 +12,7 @@ use super::super::model::{
     Step,
 };
 use super::super::nearest::suggestion;
+use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
 use super::{Known, Report, stored};
@@ -218,6 +219,7 @@ impl<'l> Walk<'_, '_, 'l> {
             let in_setup = index < case.setup.len();
             self.step(&mut names, step, path, &always, in_setup);
         }
+        errand::old_credentials(self.report, self.base, case);
         names.unused(self.report, self.base);
     }
 
@@ -280,9 +282,20 @@ impl<'l> Walk<'_, '_, 'l> {
                             );
                         }
                     }
+                    Action::Hook(_) => {}
+                    Action::Burst(burst) => {
+                        errand::burst(self.report, names, self.case, &at("burst"), burst, &condition);
+                        if step.expect.is_none() {
+                            let hint = Some("add `expect` with a `tally`".to_owned());
+                            self.report.key_error(&at("burst"), "nothing is expected of this burst", hint);
+                        }
+                    }
+                    Action::Wait(wait) => errand::wait(self.report, &at("wait"), step, wait),
                 }
+                errand::creates(self.report, names, path, step, action, &condition);
             }
         }
+        errand::hook(self.report, names, path, step, &condition);
         if step.eventually.is_some()
             && let Ok(Action::Send { line, .. }) = &action
             && !line.starts_with("GET ")
@@ -315,6 +328,9 @@ impl<'l> Walk<'_, '_, 'l> {
             }
             names.set_alternatives(name, own_alternatives);
         }
+        for name in step.gives.keys() {
+            names.add(self.report, name, Kind::Capture, &at(&format!("gives.{name}")), &condition);
+        }
         for (name, capture) in &step.capture {
             let path = at(&format!("capture.{name}"));
             self.capture(&path, capture);
@@ -340,6 +356,7 @@ impl<'l> Walk<'_, '_, 'l> {
             self.report.key_error(path, "a comparison has no expectation of its own", hint);
             return;
         }
+        errand::tally(self.report, path, expect, matches!(action, Ok(Action::Burst(_))));
         let cited = self.all_cited();
         let filter = match action {
             Ok(Action::Query(query)) => query.filter.is_some(),
@@ -554,7 +571,9 @@ fn step_kind(action: &Result<Action<'_>, ActionError>) -> Kind {
             (true, !matches!(payload, Payload::None), matches!(payload, Payload::Operations(_)))
         }
         Ok(Action::Read(_)) | Err(_) => (true, false, false),
-        Ok(Action::Query(_) | Action::Unchanged(_)) => (false, false, false),
+        Ok(
+            Action::Query(_) | Action::Unchanged(_) | Action::Hook(_) | Action::Burst(_) | Action::Wait(_),
+        ) => (false, false, false),
     };
     Kind::Step { resource, body, operations }
 }
@@ -686,7 +705,8 @@ fn headers(report: &mut Report<'_>, path: &str, headers: &IndexMap<String, Optio
         }
         if name.eq_ignore_ascii_case("authorization") && !anonymous {
             let hint = Some(
-                "write `auth: good`, `none`, `bad` or `second`; a suite holds no credentials".to_owned(),
+                "write `auth: good`, `none`, `bad`, `second` or `old`; a suite holds no credentials"
+                    .to_owned(),
             );
             report.key_error(&at, "credentials are not written into a suite", hint);
         }

@@ -2,10 +2,11 @@
 //! do not exist. Each finding stands at its place, with a hint.
 //!
 //! The checks stand beside each other by what they look at: `case` walks a suite file, `expectation` judges what is
-//! expected, `names` knows what a case may refer to, `stored` compares what is stored with the core schemas. None
-//! of them knows a target.
+//! expected, `errand` looks at hooks, bursts and pauses, `names` knows what a case may refer to, `stored` compares what is
+//! stored with the core schemas. None of them knows a target.
 
 mod case;
+mod errand;
 mod expectation;
 mod names;
 mod stored;
