@@ -493,6 +493,9 @@ pub struct ServeArguments {
     /// if it was written this way.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub write_config: Option<PathBuf>,
+    /// Is eventually consistent: after a write, N reads still see what was before
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub lag: usize,
     /// How requests are noted on standard error: never a header, a body, or what a filter compares with
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub log: LogFormat,

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use libtest_mimic::ColorSetting;
@@ -21,11 +21,13 @@ use crate::profile::Profile;
 use crate::report::failure;
 use crate::report::mask::Ours;
 use crate::report::model::{
-    CapabilityEvidence, CleanUpRecord, LeftBehind, RequirementText, Run, RunReport, TargetIdentity,
+    CapabilityEvidence, CleanUpRecord, LeftBehind, RequirementText, Run, RunReport, SettledReads,
+    SettlingRecord, TargetIdentity,
 };
 use crate::report::{file, json, junit, terminal};
 use crate::requirement::Catalogue;
 use crate::run::board::Board;
+use crate::run::patience::{Patience, ReadKind, Tally};
 use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions, interrupted};
 use crate::snapshot::Snapshots;
@@ -89,6 +91,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
+    shared.patience = config.settle.map(Patience::new);
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
     interrupts.abort();
 
@@ -123,6 +126,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         requirement: &requirement,
         clean_up: record(&clean_up),
         interrupted: target.interrupted(),
+        settling: shared.patience.as_ref().map(settling),
     }
     .report();
     publish(config, &report)?;
@@ -364,6 +368,20 @@ fn record(clean_up: &CleanUp) -> CleanUpRecord {
             .chain(&clean_up.disowned)
             .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
             .collect(),
+    }
+}
+
+/// How reads agreed with writes.
+fn settling(patience: &Patience) -> SettlingRecord {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let reads = |kind| {
+        let Tally { reads, waited, never, longest } = patience.tally(kind);
+        SettledReads { reads, waited, never, longest_ms: milliseconds(longest) }
+    };
+    SettlingRecord {
+        within_ms: milliseconds(patience.within()),
+        resources: reads(ReadKind::Resource),
+        lists: reads(ReadKind::List),
     }
 }
 

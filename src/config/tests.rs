@@ -475,7 +475,7 @@ fn slips_with_clients_say_what_to_do() {
      --> scimspec.toml:2:13
       |
     2 | token_url = 'https://***@x/'
-      |             ^^^^^^^^^^^^^^^^^
+      |             ^^^^^^^^^^^^^^^^
     ");
     let typed = Bench::new("").error(&format!("{url} --oauth-token-url https://a:pw@x/ --oauth-client-id i"));
     assert!(typed.contains("holds credentials") && !typed.contains("pw"), "{typed}");

@@ -371,6 +371,35 @@ pub struct RunSummary {
     /// Whether the run was interrupted, so that what it did not come to is skipped.
     #[serde(default, skip_serializing_if = "is_false")]
     pub interrupted: bool,
+    /// How reads agreed with the writes before them, where they were given time to (`--settle`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling: Option<SettlingRecord>,
+}
+
+/// How reads agreed with the writes before them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettlingRecord {
+    /// For how long a read might contradict before it was judged, in milliseconds.
+    pub within_ms: u64,
+    /// Reads of single resources.
+    pub resources: SettledReads,
+    /// Lists.
+    pub lists: SettledReads,
+}
+
+/// How reads of one kind agreed with the writes before them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettledReads {
+    /// How many were made soon after a write, repeats not counted.
+    pub reads: u64,
+    /// How many of them agreed only when they were repeated.
+    pub waited: u64,
+    /// How many of them contradicted to the end.
+    pub never: u64,
+    /// The longest time from a write to the repeated read that agreed with it, in milliseconds.
+    pub longest_ms: u64,
 }
 
 /// One of the slowest cases.
@@ -459,6 +488,8 @@ pub struct Run<'a> {
     pub clean_up: CleanUpRecord,
     /// Whether it was interrupted.
     pub interrupted: bool,
+    /// How reads agreed with writes.
+    pub settling: Option<SettlingRecord>,
 }
 
 impl Run<'_> {
@@ -491,6 +522,7 @@ impl Run<'_> {
             slowest: slowest(&outcomes),
             clean_up: self.clean_up,
             interrupted: self.interrupted,
+            settling: self.settling,
             verdicts,
         };
         RunReport {

@@ -214,6 +214,7 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         let label = if at == 0 { "slowest" } else { "" };
         row(label, &format!("{took:>width$}  {}  {made}", text::one_line(&case.id)));
     }
+    settling(out, report, look);
     clean_up(out, report, look);
     advice(out, report, look);
     conclusion(out, report, look);
@@ -241,6 +242,32 @@ fn advice(out: &mut String, report: &RunReport, look: Look) {
     );
     out.push('\n');
     labelled(out, "hint", &said, look);
+}
+
+/// How long the service provider took to show what was written, where it was given time to.
+fn settling(out: &mut String, report: &RunReport, look: Look) {
+    let Some(settling) = &report.summary.settling else { return };
+    let within = text::duration(settling.within_ms);
+    let mut label = "settled";
+    for (what, it) in [("resources", &settling.resources), ("lists", &settling.lists)] {
+        if it.reads == 0 {
+            continue;
+        }
+        let mut said = match (it.waited, it.never) {
+            (0, 0) => format!("{what} agreed with writes at once ({})", text::count(it.reads, "read")),
+            (0, _) => format!("{what} agreed with writes at once or not at all"),
+            (waited, _) => format!(
+                "{what} agreed with writes after at most {} ({waited} of {} had to wait)",
+                text::duration(it.longest_ms),
+                text::count(it.reads, "read"),
+            ),
+        };
+        if it.never > 0 {
+            said.push_str(&format!("; {} of {} never did within {within}", it.never, it.reads));
+        }
+        labelled(out, label, &said, look);
+        label = "";
+    }
 }
 
 fn clean_up(out: &mut String, report: &RunReport, look: Look) {

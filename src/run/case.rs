@@ -28,6 +28,8 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         last: None,
         reads: ReadBack::default(),
         asked_to_wait: None,
+        wrote: pool.made(),
+        began: shared.target.next_exchange(),
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -77,6 +79,10 @@ pub(super) struct CaseRun<'r> {
     pub(super) reads: ReadBack,
     /// How long the last refusal of a burst asked to wait.
     pub(super) asked_to_wait: Option<Duration>,
+    /// When this case, or what it stands on, was last written.
+    pub(super) wrote: Option<Instant>,
+    /// The first exchange that may be this case's.
+    pub(super) began: ExchangeId,
 }
 
 impl CaseRun<'_> {
@@ -96,7 +102,11 @@ impl CaseRun<'_> {
         for (name, wanted) in &self.job.case.given {
             let created = match self.job.pooled.get(name).and_then(|key| pool.given(key)) {
                 Some(shared) => shared.clone(),
-                None => given::create(self.shared, wanted, &self.names, &self.origin).await,
+                None => {
+                    let created = given::create(self.shared, wanted, &self.names, &self.origin).await;
+                    self.wrote = Some(Instant::now());
+                    created
+                }
             };
             match created {
                 Ok(created) => self.names.resources(name, &created),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::case::{CaseRun, Flow, precondition};
 use super::names::CaseNames;
+use super::patience::ReadKind;
 use super::request::{self, Prepared, RequestError, Sources};
 use super::{Shared, busy};
 use crate::judge;
@@ -124,7 +125,18 @@ impl CaseRun<'_> {
                 },
                 Err(error) => return self.stop(error.is_lack(), error.to_string()),
             };
-            match self.send(plan).await {
+            let mut waiting = self.waiting(ReadKind::Resource);
+            let sent = loop {
+                let sent = self.send(plan.clone()).await;
+                let repeats = match &sent {
+                    Ok(sent) => self.again(&mut waiting, &sent.exchange, &[]).await,
+                    Err(_) => false,
+                };
+                if !repeats {
+                    break sent;
+                }
+            };
+            match sent {
                 Ok(sent) => {
                     if let Some(state) = resource_of(&sent.exchange, &id) {
                         self.names.observed(&name, state);
@@ -167,6 +179,7 @@ impl CaseRun<'_> {
             Ok(plan) => plan,
             Err(error) => return self.stop(error.is_lack(), error.to_string()),
         };
+        let mut waiting = self.waiting_for(step, &plan, expect).filter(|_| patience.is_none());
         loop {
             let sent = match self.send(plan.clone()).await {
                 Ok(sent) => self.all_pages(step, &prepared, sent).await,
@@ -183,6 +196,12 @@ impl CaseRun<'_> {
             let in_time = deadline.is_some_and(|deadline| Instant::now() < deadline);
             if !judgement.findings.is_empty() && in_time {
                 tokio::time::sleep(pause(patience)).await;
+                continue;
+            }
+            if judgement.error.is_none()
+                && self.again(&mut waiting, &sent.exchange, &judgement.findings).await
+            {
+                self.shared.mute(&expect.mutes, sent.exchange.id);
                 continue;
             }
             return self.settle(step, &prepared, expect, place, &sent, judgement);

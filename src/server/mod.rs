@@ -28,6 +28,7 @@ mod generate;
 mod http;
 mod index;
 mod kind;
+mod lag;
 mod log;
 mod me;
 mod message;
@@ -113,6 +114,8 @@ pub struct ServerOptions {
     pub write_config: Option<PathBuf>,
     /// How each request is noted on standard error.
     pub log: Log,
+    /// How many reads after a write still see the store as it was before: a server that is eventually consistent.
+    pub lag: usize,
 }
 
 impl Default for ServerOptions {
@@ -133,6 +136,7 @@ impl Default for ServerOptions {
             rate_limit: None,
             write_config: None,
             log: Log::Off,
+            lag: 0,
         }
     }
 }

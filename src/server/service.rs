@@ -16,6 +16,7 @@ use super::cursor::Cursors;
 use super::discovery::Discovery;
 use super::endpoint::{BASE_PATH, Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
+use super::lag::{Replica, lagging};
 use super::me::{self, Subject};
 use super::message::{Answer, Request};
 use super::negotiate::{MAX_BODY, Refusal, acceptable, allow};
@@ -51,6 +52,7 @@ pub(crate) struct Service {
     base_url: String,
     since: DateTime<Utc>,
     rate_limit: Option<RateLimit>,
+    lag: usize,
     /// Of each tenant, in the order of their tokens.
     tenants: Vec<Mutex<State>>,
 }
@@ -64,6 +66,8 @@ pub(crate) struct State {
     pub me: Subject,
     /// The requests of the tenant's token that count towards the limit.
     pub window: Window,
+    /// What reads see while they lag behind.
+    pub replica: Option<Replica>,
 }
 
 impl State {
@@ -102,6 +106,7 @@ impl Service {
         }
         Ok(Self {
             rate_limit: options.rate_limit,
+            lag: options.lag,
             tenants: tenants.into_iter().map(Mutex::new).collect(),
             types,
             authenticator: Authenticator::new(tokens),
@@ -131,7 +136,9 @@ impl Service {
         let mut state = tenant.lock().unwrap_or_else(PoisonError::into_inner);
         let endpoint = state.resolve(Endpoint::of(&request.path, self.types.kinds()));
         let call = Call { base: self.base_of(&request), endpoint, request };
-        let mut answer = self.dispatch(&mut state, &call).unwrap_or_else(refuse);
+        let mut answer = lagging(&mut state, self.lag, &call.request, |state| {
+            self.dispatch(state, &call).unwrap_or_else(refuse)
+        });
         let State { store, memory, .. } = &mut *state;
         let mut seen =
             Seen { request: &call.request, endpoint: &call.endpoint, store, base: &call.base, memory };

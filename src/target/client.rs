@@ -230,6 +230,18 @@ impl Target {
         state.log.get(at).cloned()
     }
 
+    /// The number that the next exchange will have.
+    pub fn next_exchange(&self) -> ExchangeId {
+        ExchangeId(self.state().next_exchange)
+    }
+
+    /// The exchanges from that number on, as far as they fit in the log.
+    pub fn exchanges_since(&self, first: ExchangeId) -> Vec<Arc<Exchange>> {
+        let state = self.state();
+        let from = state.log.partition_point(|exchange| exchange.id < first);
+        state.log[from..].to_vec()
+    }
+
     /// How many exchanges did not fit in the log.
     pub fn exchanges_dropped(&self) -> u64 {
         self.state().log_dropped
