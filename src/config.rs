@@ -182,6 +182,7 @@ impl Config {
             keys: self.keys.clone(),
             certificate: self.certificate.clone(),
             second_certificate: self.second_certificate.clone(),
+            settle: self.settle,
             ..TargetOptions::new(base_url, run_mark)
         }
     }

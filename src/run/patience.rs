@@ -142,15 +142,16 @@ impl CaseRun<'_> {
         self.waiting(kind).filter(|_| is_about_state && plan.auth == Auth::Good)
     }
 
-    /// Whether a read is to be made again, after the pause that this takes.
+    /// Whether a read is to be made again, after the pause that this takes. What a step expects has `judged` it; reads
+    /// that no step asks for are judged by nobody yet.
     pub(super) async fn again(
         &self,
         waiting: &mut Option<Waiting>,
         exchange: &Exchange,
-        findings: &[Finding],
+        judged: Option<&[Finding]>,
     ) -> bool {
         let (Some(patience), Some(read)) = (&self.shared.patience, waiting.as_mut()) else { return false };
-        let contradictions = self.contradictions(exchange, findings);
+        let contradictions = self.contradictions(exchange, judged);
         let now = Instant::now();
         {
             let mut met = patience.met();
@@ -189,18 +190,14 @@ impl CaseRun<'_> {
     }
 
     /// What contradicts the writes before a read, as far as an older state could explain it.
-    fn contradictions(&self, read: &Exchange, findings: &[Finding]) -> Vec<Signature> {
+    fn contradictions(&self, read: &Exchange, judged: Option<&[Finding]>) -> Vec<Signature> {
         if !matches!(read.status(), Some(200 | 404 | 410)) {
             return Vec::new();
         }
-        let of_step = findings.iter().filter(|finding| finding.severity > Severity::Note);
+        let of_step = judged.into_iter().flatten().filter(|finding| finding.severity > Severity::Note);
         let mut all: Vec<Signature> = of_step.map(|finding| finding.signature.clone()).collect();
         all.extend(self.departures(read));
-        let is_lost = read.status() != Some(200)
-            && !read.request.path.contains('?')
-            && resource_at(&read.request.path)
-                .is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
-        if all.is_empty() && is_lost {
+        if all.is_empty() && judged.is_none() && self.is_lost(read) {
             all.push(Signature {
                 check: "settle".to_owned(),
                 method: read.request.method.clone(),
@@ -210,6 +207,21 @@ impl CaseRun<'_> {
             });
         }
         all
+    }
+
+    /// Whether a resource of ours does not show that this case did not delete.
+    fn is_lost(&self, read: &Exchange) -> bool {
+        let path = &read.request.path;
+        let is_ours =
+            || resource_at(path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
+        let is_deleted = || {
+            let all = self.shared.target.exchanges_since(self.began);
+            all.iter().any(|other| {
+                let is_bulk = other.request.path.trim_matches('/').eq_ignore_ascii_case("Bulk");
+                is_bulk || (other.request.method == "DELETE" && other.request.path == *path)
+            })
+        };
+        read.status() != Some(200) && !path.contains('?') && is_ours() && !is_deleted()
     }
 
     /// What the rules about reads after writes would say of a read, with what this case has done so far.

@@ -138,7 +138,7 @@ impl CaseRun<'_> {
             match target.send(plan.clone()).await {
                 Ok(sent) => {
                     part.exchanges.extend(sent.also.iter().map(|also| also.id).chain([sent.exchange.id]));
-                    if self.again(&mut waiting, &sent.exchange, &[]).await {
+                    if self.again(&mut waiting, &sent.exchange, None).await {
                         continue;
                     }
                     self.note_read(&sent.exchange);

@@ -129,7 +129,7 @@ impl CaseRun<'_> {
             let sent = loop {
                 let sent = self.send(plan.clone()).await;
                 let repeats = match &sent {
-                    Ok(sent) => self.again(&mut waiting, &sent.exchange, &[]).await,
+                    Ok(sent) => self.again(&mut waiting, &sent.exchange, None).await,
                     Err(_) => false,
                 };
                 if !repeats {
@@ -199,7 +199,7 @@ impl CaseRun<'_> {
                 continue;
             }
             if judgement.error.is_none()
-                && self.again(&mut waiting, &sent.exchange, &judgement.findings).await
+                && self.again(&mut waiting, &sent.exchange, Some(&judgement.findings)).await
             {
                 self.shared.mute(&expect.mutes, sent.exchange.id);
                 continue;

@@ -27,6 +27,13 @@ use super::setup::Clients;
 use super::tokens::TokenSource;
 use crate::suite::model::Auth;
 
+/// The first pause before a new resource is looked for again; each is twice the one before.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// After so many new resources that never showed, nobody waits for another.
+const HOPELESS: u32 = 2;
+
 /// On whose behalf a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -61,6 +68,7 @@ pub struct Target {
     pub(super) tokens: Option<TokenSource>,
     pub(super) second_tokens: Option<TokenSource>,
     pub(super) keys: Vec<(String, SecretString)>,
+    pub(super) settle: Option<Duration>,
 }
 
 /// What changes while a run goes on.
@@ -93,6 +101,8 @@ pub(super) struct State {
     pub(super) renewed: Option<Credentials>,
     /// The operator's credentials before that.
     pub(super) old: Option<Credentials>,
+    /// How many new resources did not show however long they were waited for.
+    pub(super) never_shown: u32,
 }
 
 impl fmt::Debug for Target {
@@ -306,9 +316,22 @@ impl Target {
     ) -> Option<Arc<Exchange>> {
         let mut plan = RequestPlan::get(resource_path(endpoint, id), origin);
         plan.reason = Some("read to see whose it is".to_owned());
-        let wire = self.prepare(&plan).ok()?;
-        let (exchange, _) = self.converse(wire, plan.permissions, purpose).await;
-        Some(exchange)
+        let patience = self.settle.filter(|_| purpose == Purpose::Run && self.state().never_shown < HOPELESS);
+        let deadline = patience.map(|within| Instant::now() + within);
+        let mut pause = PAUSE;
+        loop {
+            let wire = self.prepare(&plan).ok()?;
+            let (exchange, _) = self.converse(wire, plan.permissions, purpose).await;
+            let is_missing = matches!(exchange.status(), Some(404 | 410)) && !self.interrupted();
+            let Some(deadline) = deadline.filter(|_| is_missing) else { return Some(exchange) };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.state().never_shown += 1;
+                return Some(exchange);
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -148,6 +148,7 @@ fn wants_certificate(alert: &str) -> bool {
         "UnknownCA",
         "AccessDenied",
         "HandshakeFailure",
+        "DecryptError",
     ];
     alerts.iter().any(|name| alert.contains(name))
 }

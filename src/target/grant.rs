@@ -244,8 +244,12 @@ impl TokenError {
 
     /// The exit code that a run ends with: what the authorization server refuses is configuration.
     pub fn exit(&self) -> Exit {
-        match self.fault {
-            TokenFault::Refused { .. } => Exit::Usage,
+        match &self.fault {
+            TokenFault::Refused { error, .. }
+                if !matches!(error.as_str(), "server_error" | "temporarily_unavailable") =>
+            {
+                Exit::Usage
+            }
             _ => Exit::Unreachable,
         }
     }
@@ -278,8 +282,9 @@ pub(super) fn read(
         return Err(TokenFault::Redirected { status, to });
     }
     let body = response.body.json();
-    // Some answer errors with 200.
-    if let Some(error) = body.ok().and_then(|body| body.get("error")).and_then(Value::as_str) {
+    // Some answer errors with 200; where there is no such address, `error` is the words of a web framework.
+    let error = body.ok().and_then(|body| body.get("error")).and_then(Value::as_str);
+    if let Some(error) = error.filter(|_| !matches!(status, 404 | 405)) {
         let description = body.ok().and_then(|body| body.get("error_description")).and_then(Value::as_str);
         return Err(TokenFault::Refused {
             error: line(error, 60),
@@ -436,7 +441,7 @@ mod tests {
     #[test]
     fn answers_without_a_usable_token_are_told_apart() {
         type Check = fn(&TokenFault) -> bool;
-        let cases: [(u16, &str, Check); 12] = [
+        let cases: [(u16, &str, Check); 13] = [
             (200, "<html>", |it| matches!(it, TokenFault::Body { status: 200, .. })),
             (200, "", |it| matches!(it, TokenFault::Body { .. })),
             (200, "[]", |it| *it == TokenFault::Missing),
@@ -450,6 +455,7 @@ mod tests {
             (200, r#"{"error": "invalid_scope"}"#, |it| matches!(it, TokenFault::Refused { .. })),
             (401, r#"{"error": "invalid_client"}"#, |it| matches!(it, TokenFault::Refused { .. })),
             (500, "oops", |it| *it == TokenFault::Status { status: 500 }),
+            (404, r#"{"error": "Not Found"}"#, |it| *it == TokenFault::Status { status: 404 }),
             (302, "", |it| *it == TokenFault::Redirected { status: 302, to: None }),
         ];
         for (status, body, check) in cases {
@@ -457,7 +463,7 @@ mod tests {
             assert!(check(&fault), "{status} {body}: {fault:?}");
             let error = TokenError { url: "https://id.example.com/token".to_owned(), fault };
             assert!(!error.hint().is_empty());
-            assert_eq!(error.exit() == Exit::Usage, body.contains("error"), "{error}");
+            assert_eq!(error.exit() == Exit::Usage, body.contains("invalid_"), "{error}");
         }
         let long = format!(r#"{{"access_token": "{}"}}"#, "a".repeat(LONGEST + 1));
         assert!(matches!(read_it(200, &long), Err(TokenFault::Unsendable { .. })));

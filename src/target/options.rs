@@ -47,6 +47,8 @@ pub struct TargetOptions {
     pub certificate: Option<ClientCertificate>,
     /// The certificate for requests of the second tenant, where it is another.
     pub second_certificate: Option<ClientCertificate>,
+    /// For how long a new resource may not show yet.
+    pub settle: Option<Duration>,
 }
 
 impl TargetOptions {
@@ -70,6 +72,7 @@ impl TargetOptions {
             keys: Vec::new(),
             certificate: None,
             second_certificate: None,
+            settle: None,
         }
     }
 }

@@ -111,6 +111,7 @@ impl Target {
             tokens: TokenSource::of(&options.auth),
             second_tokens: options.second.as_ref().and_then(TokenSource::of),
             keys: options.keys,
+            settle: options.settle,
             base,
             base_path,
             address: format!("{}:{port}", base_url.host_str().unwrap_or_default()),
@@ -152,6 +153,7 @@ impl Target {
                 ledger_trouble: None,
                 renewed: None,
                 old: None,
+                never_shown: 0,
             }),
         })
     }
