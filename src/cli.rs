@@ -110,6 +110,7 @@ Examples:
   scimspec serve --port 8080 --token secret
   scimspec serve --seed-users 1000 --schemas devices.json --write-config scimspec.toml
   scimspec serve --fault patch-add-replaces
+  scimspec serve --profile amplitude --write-config scimspec.toml
   scimspec serve --list-faults
 
 The first line of output is the base URL. Everything is kept in memory, and is
@@ -457,6 +458,12 @@ pub struct ServeArguments {
     /// Gives another legal answer than by itself; can be repeated
     #[arg(long, value_name = "NAME")]
     pub variant: Vec<String>,
+    /// Behaves as a vendor documents its server, instead of as the RFCs say: amplitude or learnamp
+    ///
+    /// Such a server has faults of its own: --list-faults with --profile names them. Amplitude's has control endpoints
+    /// outside of SCIM, for accepting an invitation and renewing the key; --write-config makes hooks of them.
+    #[arg(long, short = 'p', value_name = "NAME")]
+    pub profile: Option<String>,
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,

@@ -6,7 +6,9 @@ use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
-use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
+use crate::server::{
+    RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownServerProfile, UnknownVariant,
+};
 use crate::snapshot::store::StoreError;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
@@ -37,6 +39,9 @@ pub enum AppError {
     /// The limit on requests of the reference server.
     #[error("error: {0}\n")]
     RateLimit(#[from] RateLimitError),
+    /// The profile of the reference server.
+    #[error("error: {0}\n")]
+    ServerProfile(#[from] UnknownServerProfile),
     /// A variant of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-variants' names them all\n")]
     Variant(#[from] UnknownVariant),
@@ -150,6 +155,7 @@ impl AppError {
             | AppError::Schemas(_)
             | AppError::RateLimit(_)
             | AppError::Variant(_)
+            | AppError::ServerProfile(_)
             | AppError::Consent { .. }
             | AppError::Target(_)
             | AppError::NoUrl { .. }
@@ -159,7 +165,9 @@ impl AppError {
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
             AppError::Token { error, .. } => error.exit(),
-            AppError::Server(ServerError::SameToken | ServerError::Config(_)) => Exit::Usage,
+            AppError::Server(
+                ServerError::SameToken | ServerError::ForeignFault { .. } | ServerError::Config(_),
+            ) => Exit::Usage,
             AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
                 Exit::Unreachable
             }

@@ -17,6 +17,7 @@ mod error;
 mod history;
 mod kind;
 mod list;
+pub mod pages;
 mod resource;
 pub mod rules;
 mod status;

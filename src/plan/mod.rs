@@ -75,6 +75,8 @@ pub struct Job<'a> {
     pub case: &'a Case,
     /// The path of the case inside its file: `cases[3]`.
     pub path: String,
+    /// The wire form, where the case does actions that have forms.
+    pub form: Option<&'a str>,
     /// The row, where the case has rows.
     pub row: Option<&'a Row>,
     /// Its parts: one, or one a checkpoint.
@@ -88,13 +90,11 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The id of the case with its row: what ledger, log and `--case` know it by.
+    /// The id of the case with its form and row, `suite/case@put[row]`: what ledger, log and `--case` know it by.
     pub fn id(&self) -> String {
-        let id = format!("{}/{}", self.file.suite.suite, self.case.id);
-        match self.row {
-            Some(row) => format!("{id}[{}]", row.id),
-            None => id,
-        }
+        let form = self.form.map(|form| format!("@{form}")).unwrap_or_default();
+        let row = self.row.map(|row| format!("[{}]", row.id)).unwrap_or_default();
+        format!("{}/{}{form}{row}", self.file.suite.suite, self.case.id)
     }
 
     /// What the whole job needs beside what its steps need.
@@ -119,6 +119,7 @@ impl Job<'_> {
             asked += match step.action() {
                 Ok(Action::Query(query)) => ways(&query.by).len(),
                 Ok(Action::Unchanged(all)) => all.len(),
+                Ok(Action::Paginate(paginate)) => paginate.most_pages() as usize + 1,
                 Ok(Action::Send { line, .. }) if line.starts_with("POST ") => 2,
                 Ok(Action::Hook(_) | Action::Wait(_)) => 0,
                 Ok(Action::Burst(burst)) => burst.at_most as usize,
@@ -202,13 +203,15 @@ pub fn plan<'a>(
             }
             let rows: Vec<Option<&Row>> =
                 if case.rows.is_empty() { vec![None] } else { case.rows.iter().map(Some).collect() };
-            for row in rows {
+            let forms = file.forms_of(index).into_iter().filter(|(form, _)| profile.takes_form(*form));
+            for ((form, case), row) in forms.flat_map(|form| rows.iter().map(move |row| (form, *row))) {
                 let path = format!("cases[{index}]");
-                let parts = parts(file, case, row, &path, catalogue);
+                let parts = parts(file, case, form, row, &path, catalogue);
                 let mut job = Job {
                     file,
                     case,
                     path,
+                    form,
                     row,
                     parts,
                     phase: phase(case),

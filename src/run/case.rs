@@ -114,7 +114,7 @@ impl CaseRun<'_> {
             }
         }
         for (index, step) in self.job.case.setup.iter().enumerate() {
-            let path = format!("{}.setup[{index}]", self.job.path);
+            let path = step.stands_at.clone().unwrap_or_else(|| format!("{}.setup[{index}]", self.job.path));
             let flow = self.step(step, &path, &[]).await;
             let part = &mut self.parts[0];
             if let Some(trouble) = part.trouble.take() {
@@ -153,7 +153,7 @@ impl CaseRun<'_> {
             if skipping || !self.applies(step) {
                 continue;
             }
-            let path = format!("{}.steps[{index}]", self.job.path);
+            let path = step.stands_at.clone().unwrap_or_else(|| format!("{}.steps[{index}]", self.job.path));
             if self.step(step, &path, &steps[index + 1..]).await == Flow::End {
                 if let Some(checkpoint) = &broken {
                     self.part().blame(checkpoint);

@@ -11,6 +11,7 @@ pub mod given;
 mod hook;
 pub mod names;
 mod pages;
+mod paginate;
 pub mod patience;
 mod read_back;
 pub mod request;

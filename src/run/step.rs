@@ -52,6 +52,9 @@ impl CaseRun<'_> {
                 }
                 Flow::On
             }
+            Action::Paginate(paginate) => self.paginate(step, paginate, &asked, &place).await,
+            // A case that runs has the steps of its actions in place.
+            Action::Do(_) => self.suite_error(format!("{path}: there is no such action")),
             Action::Read(name) => {
                 let Some(at) = self.names.whereabouts(name) else {
                     return self.stop(true, format!("{path}: there is no resource '{name}' to read"));
@@ -158,7 +161,7 @@ impl CaseRun<'_> {
     }
 
     /// Sends a request, judges the answer, and takes note of what it brought.
-    async fn exchange(
+    pub(super) async fn exchange(
         &mut self,
         step: &Step,
         prepared: Result<Prepared, RequestError>,

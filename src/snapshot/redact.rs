@@ -175,7 +175,7 @@ impl Redaction {
         })
     }
 
-    /// What carries the mark and has no name reads `[fresh]`.
+    /// The mark alone reads `[run]`, and what begins with it and has no name `[fresh]`.
     fn unmarked<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mark = self.names.mark.to_ascii_lowercase();
         if !carries_mark(text, &mark) {
@@ -187,9 +187,10 @@ impl Redaction {
         let mut from = 0;
         while let Some(at) = folded[from..].find(&mark).map(|at| from + at) {
             shown.push_str(&text[from..at]);
-            shown.push_str("[fresh]");
             let rest = &text.as_bytes()[at + mark.len()..];
-            from = at + mark.len() + rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let more = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            shown.push_str(if more > 0 { "[fresh]" } else { "[run]" });
+            from = at + mark.len() + more;
         }
         shown.push_str(&text[from..]);
         Cow::Owned(shown)
@@ -476,10 +477,12 @@ fn order(name: &str) -> (u8, &str) {
         "schemas" => 0,
         "id" => 1,
         "externalId" => 2,
-        "userName" | "displayName" | "name" => 3,
+        "userName" => 3,
+        "name" => 4,
+        "displayName" => 5,
         "meta" => 9,
         name if name.starts_with("urn:") => 8,
-        _ => 5,
+        _ => 6,
     };
     (rank, name)
 }

@@ -43,6 +43,27 @@ pub struct Suite {
     pub defaults: Defaults,
     /// The cases.
     pub cases: Vec<Case>,
+    /// Steps that cases do under one name, perhaps in several wire forms.
+    #[serde(default)]
+    pub actions: IndexMap<String, Routine>,
+}
+
+/// Steps under one name, which cases do with arguments. Exactly one of `steps` and `forms`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "SuiteAction")]
+pub struct Routine {
+    /// Its parameters. In its steps `${a}` is what the caller passes; where a name of a resource or step stands, the
+    /// parameter stands for the name passed.
+    #[serde(default)]
+    pub params: Vec<String>,
+    /// Its steps, where there is one way to do it. Ids and captures in them are its own, unless they are parameters.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// Its steps by wire form, such as patch and put. A case that does it is run once for each form, as `suite/case@put`,
+    /// and needs what the form's steps require.
+    #[serde(default)]
+    pub forms: IndexMap<String, Vec<Step>>,
 }
 
 /// What every step of a suite starts from.
@@ -263,6 +284,14 @@ pub struct Step {
     /// What should come.
     pub expect: Option<Expect>,
 
+    /// Action: the steps of an action of the suite, with its arguments: `{NAME: {user: ann, mail: "${mail}"}}`.
+    #[serde(rename = "do", default)]
+    pub call: IndexMap<String, IndexMap<String, Value>>,
+    /// Action: pages of a list, one after the other.
+    pub paginate: Option<Paginate>,
+    /// Where the step stands in its file, if that is not where the case has it: `actions.rename.forms.put[0]`.
+    #[serde(skip)]
+    pub stands_at: Option<String>,
     /// Action: a command of the operator's, by its name under `[hooks]` in `scimspec.toml`.
     pub hook: Option<String>,
     /// What the hook is told: each as `SCIMSPEC_ARG_` and the name in capitals.
@@ -335,6 +364,10 @@ pub enum Action<'a> {
     Read(&'a str),
     /// A comparison of named resources with their state before the last write.
     Unchanged(&'a [String]),
+    /// The steps of an action of the suite. A case that runs has these steps in its place.
+    Do(&'a IndexMap<String, IndexMap<String, Value>>),
+    /// Pages of a list, one after the other.
+    Paginate(&'a Paginate),
     /// A command of the operator's.
     Hook(&'a str),
     /// Many requests as fast as they are answered.
@@ -378,6 +411,12 @@ impl Step {
         }
         if !self.unchanged.is_empty() {
             actions.push(("unchanged", Action::Unchanged(&self.unchanged)));
+        }
+        if !self.call.is_empty() {
+            actions.push(("do", Action::Do(&self.call)));
+        }
+        if let Some(paginate) = &self.paginate {
+            actions.push(("paginate", Action::Paginate(paginate)));
         }
         if let Some(name) = &self.hook {
             actions.push(("hook", Action::Hook(name)));
@@ -424,7 +463,7 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
     /// No action stands in the step.
-    #[error("a step needs one action: send, query, read, unchanged, hook, burst or wait")]
+    #[error("a step needs one action: send, query, read, unchanged, do, paginate, hook, burst or wait")]
     None,
     /// More than one stands there.
     #[error("{} exclude each other in one step", .0.join(" and "))]
@@ -461,6 +500,54 @@ pub struct Query {
     /// `get` (default), `search`, or both: each is asked and judged.
     #[serde(default)]
     pub by: Vec<By>,
+}
+
+/// Pages of a list, asked for one after the other: from the first on, each from where the one before ended, and at last
+/// one beyond the end of the list.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Paginate {
+    /// `/Users`, `/Groups`.
+    pub endpoint: String,
+    /// How pages are turned.
+    pub by: Turning,
+    /// How many resources a page is asked for.
+    pub size: u32,
+    /// A filter; values in `${…}` are escaped as inside a JSON string.
+    pub filter: Option<String>,
+    /// How many pages are asked for at most, the one beyond the end apart (default 4).
+    pub pages: Option<u32>,
+}
+
+impl Paginate {
+    /// How many pages are asked for at most, the one beyond the end apart.
+    pub fn most_pages(&self) -> u32 {
+        self.pages.unwrap_or(4)
+    }
+}
+
+/// How pages are turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turning {
+    /// By `startIndex` and `count` (RFC 7644 section 3.4.2.4).
+    Index,
+}
+
+/// What holds for the pages of a list together (RFC 7644 section 3.4.2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Invariant {
+    /// No resource stands on two pages, nor twice on one.
+    NoRepeats,
+    /// Every page says the same `totalResults`.
+    TotalStable,
+    /// A list that was read to its end holds as many resources as `totalResults` says.
+    TotalAgrees,
+    /// No page holds more resources than were asked for, and `itemsPerPage` is how many it holds.
+    PageSizeKept,
+    /// Beyond the end of the list there is nothing.
+    Ends,
 }
 
 /// How a query travels.
@@ -607,6 +694,9 @@ pub struct Expect {
     /// What must not come, looked at first.
     #[serde(default)]
     pub never: Vec<Never>,
+    /// What holds for all pages of a `paginate` together.
+    #[serde(default)]
+    pub invariants: Vec<Invariant>,
     /// The name of the accepted payload that the answer is compared with, unique in the suite: `minimal-user`. What
     /// differs from run to run (ids, times, versions, values with a name) is left out of the comparison. It is judged on
     /// the server inside scimspec, and elsewhere with `--snapshots` only; so say beside it what any answer has to keep.

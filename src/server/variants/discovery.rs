@@ -91,7 +91,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 6: id is the service provider's choice; RFC 7644 section 3.4.1: a resource is read by its id",
         &[
             Before(|request| {
-                let wanted = match Endpoint::of(&request.path, &[]) {
+                let wanted = match Endpoint::of(request.base_path, &request.path, &[]) {
                     Endpoint::ResourceType(id) => id,
                     _ => return,
                 };
@@ -655,7 +655,7 @@ fn each_declared(schema: &mut Map<String, Value>, change: impl Fn(&mut Map<Strin
 }
 
 fn without_filter(request: &mut Request) {
-    if Endpoint::of(&request.path, &[]).is_discovery() {
+    if Endpoint::of(request.base_path, &request.path, &[]).is_discovery() {
         request.query.retain(|(name, _)| name != "filter");
     }
 }

@@ -165,7 +165,7 @@ fn short_values_are_never_searched_for() {
 #[test]
 fn what_carries_the_mark_is_never_kept() {
     let shown = redaction().text("x S0PROOF00zzz9 s0proof00abcdefgh-s0proof00");
-    assert_eq!(shown, "x [fresh] [ann]-[fresh]");
+    assert_eq!(shown, "x [fresh] [ann]-[run]");
 }
 
 #[test]
