@@ -180,6 +180,7 @@ fn is_variable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::{AccessNames, CertificateFiles, SecondNames};
 
     #[test]
     fn words_survive_the_shell() {
@@ -201,6 +202,75 @@ mod tests {
                 .unwrap();
             assert_eq!(String::from_utf8_lossy(&out.stdout), word, "{}", quote(word));
         }
+    }
+
+    fn header(name: &str, value: &str) -> HeaderRecord {
+        HeaderRecord { name: name.to_owned(), value: value.to_owned() }
+    }
+
+    fn target() -> TargetIdentity {
+        let files = |name: &str| CertificateFiles {
+            cert: format!("{name}.pem"),
+            key: Some(format!("my {name}.key")),
+        };
+        TargetIdentity {
+            base_url: "https://h/scim".to_owned(),
+            embedded: false,
+            product: None,
+            documentation: None,
+            credentials: CredentialNames::OAuth {
+                token_url: "https://id/token".to_owned(),
+                client_id: "c".to_owned(),
+                variable: "CLIENT_SECRET".to_owned(),
+            },
+            headers: vec![header("X-Api-Key", "${API_KEY}")],
+            access: AccessNames {
+                insecure: true,
+                cacert: Some("ca.pem".to_owned()),
+                certificate: Some(files("one")),
+                second: Some(SecondNames {
+                    credentials: CredentialNames::Header {
+                        name: "Authorization".to_owned(),
+                        variables: vec!["SECOND".to_owned()],
+                    },
+                    header: Some(header("Authorization", "SSWS ${SECOND}")),
+                    certificate: Some(files("two")),
+                }),
+            },
+        }
+    }
+
+    fn request(second: bool) -> RequestRecord {
+        RequestRecord {
+            method: "GET".to_owned(),
+            url: "https://h/scim/Users".to_owned(),
+            path: "/Users".to_owned(),
+            headers: vec![header("Authorization", "***"), header("X-Api-Key", "***")],
+            body: None,
+            second,
+        }
+    }
+
+    #[test]
+    fn each_tenant_is_let_in_by_what_is_its_own() {
+        let target = target();
+        let shown = |second| {
+            let request = request(second);
+            let headers = request.headers.iter().map(|it| option(it, &request, &target));
+            headers.chain(connection(&request, &target)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            shown(false),
+            "-H \"Authorization: Bearer ${SCIM_TOKEN}\" -H \"X-Api-Key: ${API_KEY}\" --cert one.pem --key 'my one.key' \
+             --cacert ca.pem -k"
+        );
+        assert_eq!(
+            shown(true),
+            "-H \"Authorization: SSWS ${SECOND}\" -H \"X-Api-Key: ${API_KEY}\" --cert two.pem --key 'my two.key' \
+             --cacert ca.pem -k"
+        );
+        let plain = RequestRecord { url: "http://h/scim/Users".to_owned(), ..request(false) };
+        assert!(connection(&plain, &target).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Verdict};
 
 use super::failure;
 use super::look::{self, GUTTER, Look};
-use super::model::{CleanUpRecord, RunReport};
+use super::model::{CleanUpRecord, CredentialNames, RunReport};
 use super::{curl, text};
 
 /// Up to how many warned cases are shown with their exchanges.
@@ -173,6 +173,11 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
     if report.target.access.insecure {
         row("", &look.paint(look::BAD, "insecure: certificates were not checked (--insecure)"));
     }
+    let counts = &report.summary.verdicts;
+    if matches!(report.target.credentials, CredentialNames::OAuth { .. }) && counts.failed + counts.warned > 0
+    {
+        row("", &format!("the curl commands take an access token from {}", CredentialNames::TOKEN));
+    }
     let deny = if report.deny_warnings { ", warnings denied" } else { "" };
     row(
         "profile",
@@ -182,7 +187,6 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         )),
     );
 
-    let counts = &report.summary.verdicts;
     let rows: [(&str, u32, clap::builder::styling::Style); 8] = [
         ("passed", counts.passed, look::of(&Verdict::Passed)),
         ("noted", counts.noted, look::of(&Verdict::Noted)),

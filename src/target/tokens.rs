@@ -33,6 +33,10 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 /// So many tokens are fetched in a run at most.
 const MOST: u32 = 500;
 
+/// So often a refused token is replaced in a run at most: a service provider that refuses some requests for ever does
+/// not mean the token.
+const REPLACED: u32 = 20;
+
 /// A token with its number.
 #[derive(Clone)]
 pub(super) struct Token {
@@ -56,6 +60,8 @@ struct Held {
     issued: u32,
     /// Whether the last token was ever taken.
     accepted: bool,
+    /// How many tokens were given up since they were refused.
+    replaced: u32,
     failed: Option<(Instant, TokenError)>,
     wrong: Credentials,
 }
@@ -84,6 +90,7 @@ impl TokenSource {
                 current: None,
                 issued: 0,
                 accepted: false,
+                replaced: 0,
                 failed: None,
                 wrong: credentials.wrong(),
             }),
@@ -133,9 +140,10 @@ impl TokenSource {
         if held.issued != number {
             return true;
         }
-        if !held.accepted && number > 1 {
+        if (!held.accepted && number > 1) || held.replaced >= REPLACED {
             return false;
         }
+        held.replaced += 1;
         held.current = None;
         true
     }
