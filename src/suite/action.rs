@@ -340,7 +340,7 @@ impl Expander<'_> {
         let Some(routine) = self.suite.actions.get(name) else { return Vec::new() };
         self.calls += 1;
         let written = &self.whole["actions"][name];
-        let bound = self.bind(name, routine, arguments, written, path);
+        let Some(bound) = self.bind(name, routine, arguments, written, path) else { return Vec::new() };
         let (list, place) = match self.form.filter(|form| routine.forms.contains_key(*form)) {
             Some(form) => (&written["forms"][form], format!("actions.{name}.forms.{form}")),
             None => (&written["steps"], format!("actions.{name}.steps")),
@@ -373,7 +373,7 @@ impl Expander<'_> {
         steps
     }
 
-    /// What each parameter stands for.
+    /// What each parameter stands for; `None` where one of them stands for nothing.
     fn bind(
         &mut self,
         name: &str,
@@ -381,7 +381,7 @@ impl Expander<'_> {
         arguments: &IndexMap<String, Value>,
         written: &Value,
         path: &str,
-    ) -> BTreeMap<String, Bound> {
+    ) -> Option<BTreeMap<String, Bound>> {
         for argument in arguments.keys().filter(|argument| !routine.params.contains(argument)) {
             let hint = suggestion(argument, routine.params.iter().map(String::as_str));
             self.slips.push(slip(
@@ -409,7 +409,7 @@ impl Expander<'_> {
                 }
             }
         }
-        bound
+        (bound.len() == routine.params.len()).then_some(bound)
     }
 }
 

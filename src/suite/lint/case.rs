@@ -13,6 +13,7 @@ use super::super::model::{
     Requires, Step,
 };
 use super::super::nearest::suggestion;
+use super::super::place::Places;
 use super::super::template::references_in;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
@@ -44,14 +45,27 @@ pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>
             let mut found = Vec::new();
             let mut report_of_form = Report { text: report.text, diagnostics: &mut found };
             Walk { report: &mut report_of_form, library, known, file, case, written, base: &base }.case();
-            // Two forms have most of their steps in common, and so have two cases that do the same.
-            for diagnostic in found {
+            let lines = lines(report.text.places(), index);
+            // Two forms have most of their steps in common.
+            for mut diagnostic in found {
+                if !lines.contains(&diagnostic.place.line) {
+                    diagnostic.message.push_str(&format!(" (in the case `{}`)", written.id));
+                }
                 if !report.diagnostics.contains(&diagnostic) {
                     report.diagnostics.push(diagnostic);
                 }
             }
         }
     }
+}
+
+/// The lines on which a case stands. What it does by an action stands elsewhere.
+fn lines(places: &Places, index: usize) -> std::ops::Range<u32> {
+    let first = |index: usize| {
+        let path = format!("cases[{index}]");
+        places.has(&path).then(|| places.spot(&path).line)
+    };
+    first(index).unwrap_or(0)..first(index + 1).filter(|next| first(index) < Some(*next)).unwrap_or(u32::MAX)
 }
 
 /// A population file: its members may refer to the run and to members before them.
