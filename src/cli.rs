@@ -108,6 +108,7 @@ Examples:
   scimspec serve --port 8080 --token secret
   scimspec serve --seed-users 1000 --schemas devices.json --write-config scimspec.toml
   scimspec serve --fault patch-add-replaces
+  scimspec serve --profile amplitude --write-config scimspec.toml
   scimspec serve --list-faults
 
 The first line of output is the base URL. Everything is kept in memory, and is
@@ -117,6 +118,21 @@ const SCHEMA_HELP: &str = "\
 Examples:
   scimspec schema suite > suite.schema.json     what editors complete suites by
   scimspec schema report                        the format of --json";
+
+const SNAPSHOTS_HELP: &str = "\
+'scimspec run URL --snapshots DIR' compares the payloads of a server with those
+in DIR. What came and is not accepted waits there, as NAME.snap.new.
+
+Examples:
+  scimspec snapshots diff scim-payloads          what waits, and how it differs
+  scimspec snapshots accept scim-payloads        all of it is right from now on
+  scimspec snapshots accept scim-payloads --case 'create/*'
+  scimspec snapshots reject scim-payloads        takes back what waits
+
+Exit codes:
+  0  nothing waits, or what waited was accepted or rejected
+  1  'diff' found something that waits
+  2  the command line, the configuration, a suite or a snapshot is wrong";
 
 const CLEAN_HELP: &str = "\
 Before scimspec creates a resource it notes so in a ledger on this machine, and
@@ -171,6 +187,9 @@ pub enum Command {
     /// Deletes what killed runs left on a server
     #[command(after_long_help = CLEAN_HELP)]
     Clean(Box<CleanArguments>),
+    /// Shows, accepts or rejects payloads that are not as accepted
+    #[command(after_long_help = SNAPSHOTS_HELP)]
+    Snapshots(SnapshotsArguments),
 }
 
 /// What every command understands.
@@ -243,6 +262,15 @@ pub struct RunArguments {
     /// Keeps every exchange in the JSON report, not only those that show something
     #[arg(long, help_heading = "Reports")]
     pub all_exchanges: bool,
+    /// Compares payloads with the accepted ones in a folder, and writes there what is not accepted yet
+    ///
+    /// Without it, payloads are compared on the server inside scimspec and by profiles of servers only, with those that
+    /// scimspec ships. 'scimspec snapshots' shows, accepts and rejects what waits in the folder.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Judgement")]
+    pub snapshots: Option<PathBuf>,
+    /// Fails where no payload is accepted yet, instead of a warning
+    #[arg(long, help_heading = "Judgement")]
+    pub snapshots_required: bool,
 }
 
 /// The server under test, and how to speak to it.
@@ -381,6 +409,12 @@ pub struct ServeArguments {
     /// Gives another legal answer than by itself; can be repeated
     #[arg(long, value_name = "NAME")]
     pub variant: Vec<String>,
+    /// Behaves as a vendor documents its server, instead of as the RFCs say: amplitude or learnamp
+    ///
+    /// Such a server has faults of its own: --list-faults with --profile names them. Amplitude's has control endpoints
+    /// outside of SCIM, for accepting an invitation and renewing the key; --write-config makes hooks of them.
+    #[arg(long, short = 'p', value_name = "NAME")]
+    pub profile: Option<String>,
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
@@ -470,6 +504,34 @@ pub struct CleanArguments {
     pub yes: bool,
 }
 
+/// `scimspec snapshots`.
+#[derive(Debug, Clone, Args)]
+pub struct SnapshotsArguments {
+    /// What to do with what waits
+    #[arg(value_enum, value_name = "ACTION")]
+    pub action: SnapshotsAction,
+    /// The folder of --snapshots [default: the one in scimspec.toml]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: Option<PathBuf>,
+    /// Only the payloads of cases whose id matches; can be repeated
+    #[arg(long, short = 'c', value_name = "GLOB")]
+    pub case: Vec<String>,
+    /// Adds the suites of a folder, so that their payloads count as asked for; can be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub suites: Vec<PathBuf>,
+}
+
+/// What to do with payloads that wait for a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotsAction {
+    /// Shows how each differs from the accepted one, and names accepted ones that no case asks for.
+    Diff,
+    /// Makes them the accepted ones.
+    Accept,
+    /// Deletes them; what was accepted stays.
+    Reject,
+}
+
 impl Cli {
     /// Reads the command line of this process. Ends the process where it asks for help or the version (code 0),
     /// or cannot be understood (code 2).
@@ -505,6 +567,10 @@ mod tests {
             "scimspec schema report",
             "scimspec schema config",
             "scimspec clean",
+            "scimspec run http://localhost/scim --snapshots dir --snapshots-required",
+            "scimspec snapshots diff",
+            "scimspec snapshots accept dir --case create/*",
+            "scimspec snapshots reject dir",
         ] {
             if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
                 panic!("{line}\n{error}");
@@ -522,7 +588,7 @@ mod tests {
         insta::assert_snapshot!("help", help("scimspec --help"));
         insta::assert_snapshot!("help_run_short", help("scimspec run -h"));
         insta::assert_snapshot!("help_run", help("scimspec run --help"));
-        let others = ["list", "check", "probe", "serve", "schema", "clean"];
+        let others = ["list", "check", "probe", "serve", "schema", "clean", "snapshots"];
         insta::assert_snapshot!(
             "help_others",
             others.map(|name| help(&format!("scimspec {name} --help"))).join("\n\n")

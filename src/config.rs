@@ -5,12 +5,14 @@
 //! [`environment`] is the only place that reads the environment. Secrets come in here, and go on in a type that does
 //! not show them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
 use url::Url;
 
 use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
+use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
@@ -108,6 +110,12 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// The folder of accepted payloads.
+    pub snapshots: Option<PathBuf>,
+    /// Whether a payload that nobody accepted yet is a failure.
+    pub snapshots_required: bool,
+    /// Commands for what no SCIM request can bring about.
+    pub hooks: Hooks,
 }
 
 impl Config {
@@ -170,6 +178,12 @@ fn flags(cli: &Cli) -> Settings {
         Command::Clean(clean) => {
             Settings { consent: clean.yes.then_some(true), ..target_settings(&clean.target) }
         }
+        Command::Snapshots(snapshots) => Settings {
+            snapshots: snapshots.folder.clone(),
+            case: snapshots.case.clone(),
+            suites: snapshots.suites.clone(),
+            ..Settings::default()
+        },
         Command::Check(_) | Command::Serve(_) | Command::Schema(_) => Settings::default(),
     };
     settings.color = cli.common.color;
@@ -190,6 +204,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit,
         json,
         all_exchanges,
+        snapshots,
+        snapshots_required,
     } = run;
     Settings {
         reading: *reading,
@@ -202,6 +218,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit: junit.clone(),
         json: json.clone(),
         all_exchanges: all_exchanges.then_some(true),
+        snapshots: snapshots.clone(),
+        snapshots_required: snapshots_required.then_some(true),
         ..selection_settings(selection, target_settings(target))
     }
 }
@@ -271,6 +289,7 @@ fn arguments(flags: &Settings) -> Vec<String> {
         ("--profile", flags.profile.clone()),
         ("--reading", flags.reading.map(|reading| reading.to_string())),
         ("--deny", flags.deny.map(|Deny::Warnings| "warnings".to_owned())),
+        ("--snapshots", path(&flags.snapshots)),
     ];
     for (name, value) in options {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
@@ -284,9 +303,12 @@ fn arguments(flags: &Settings) -> Vec<String> {
         };
         words.extend(["--allow".to_owned(), what.to_owned()]);
     }
-    for (name, on) in
-        [("--insecure", flags.insecure), ("--read-only", flags.read_only), ("--yes", flags.consent)]
-    {
+    for (name, on) in [
+        ("--insecure", flags.insecure),
+        ("--read-only", flags.read_only),
+        ("--yes", flags.consent),
+        ("--snapshots-required", flags.snapshots_required),
+    ] {
         words.extend(on.filter(|on| *on).map(|_| name.to_owned()));
     }
     words
@@ -308,6 +330,10 @@ fn resolve(
     named.extend(settings.second.iter().filter_map(|second| second.token_env.as_deref()));
     named.extend(settings.header.iter().flat_map(|header| variables(header)));
     let warnings = environment.slips(&named);
+    if speaks && settings.snapshots_required == Some(true) && settings.snapshots.is_none() {
+        return Err(ConfigError::NoSnapshots);
+    }
+    let withheld = named.iter().map(|name| (*name).to_owned()).collect();
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
             what: "the certificates",
@@ -358,6 +384,9 @@ fn resolve(
         patterns: patterns(settings.new)?,
         arguments,
         warnings,
+        snapshots: settings.snapshots,
+        snapshots_required: settings.snapshots_required.unwrap_or(false),
+        hooks: hooks(settings.hooks, withheld),
         url: settings.url,
     })
 }
@@ -398,6 +427,15 @@ fn state(environment: &Environment) -> PathBuf {
         .or_else(|| environment.folder_of("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(|| environment.folder.clone())
         .join("scimspec")
+}
+
+fn hooks(settings: BTreeMap<String, settings::HookSettings>, withheld: Vec<String>) -> Hooks {
+    let hook = |settings: settings::HookSettings| Hook {
+        command: settings.command,
+        within: settings.within.unwrap_or(hook::WITHIN),
+        folder: settings.folder,
+    };
+    Hooks::new(settings.into_iter().map(|(name, settings)| (name, hook(settings))).collect(), withheld)
 }
 
 fn patterns(new: settings::New) -> Result<Patterns, ConfigError> {

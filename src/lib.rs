@@ -16,6 +16,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod hook;
 pub mod judge;
 pub mod oracle;
 pub mod outcome;
@@ -26,6 +27,7 @@ pub mod requirement;
 pub mod run;
 pub mod scim;
 pub mod server;
+pub mod snapshot;
 pub mod suite;
 pub mod target;
 pub mod trial;

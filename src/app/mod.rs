@@ -9,6 +9,7 @@ mod files;
 mod probe;
 mod run;
 mod serve;
+mod snapshots;
 
 use std::io::{self, Write};
 
@@ -45,6 +46,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, AppError> {
         Command::Probe(arguments) => probe::probe(&config, arguments),
         Command::Serve(arguments) => serve::serve(arguments),
         Command::Clean(_) => clean::clean(&config),
+        Command::Snapshots(arguments) => snapshots::snapshots(&config, arguments),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
 use crate::suite::load::SuiteFile;
-use crate::suite::model::{Action, By, Case, Permission, Requires, Row, Step};
+use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step};
 
 pub use pool::{is_write, mentions, stands_on};
 pub use selection::{PatternError, Selection};
@@ -32,6 +32,10 @@ pub enum Phase {
     Write,
     /// Cases that need the target for themselves.
     Exclusive,
+    /// Those of them after which the operator's credentials are others.
+    Renewing,
+    /// Those of them that send as much as the target takes, and are refused at last.
+    Bursting,
     /// Rules, judged over every exchange that the others made.
     Rules,
 }
@@ -117,6 +121,8 @@ impl Job<'_> {
                 Ok(Action::Unchanged(all)) => all.len(),
                 Ok(Action::Paginate(paginate)) => paginate.most_pages() as usize + 1,
                 Ok(Action::Send { line, .. }) if line.starts_with("POST ") => 2,
+                Ok(Action::Hook(_) | Action::Wait(_)) => 0,
+                Ok(Action::Burst(burst)) => burst.at_most as usize,
                 _ => 1,
             };
         }
@@ -225,7 +231,13 @@ pub fn plan<'a>(
 }
 
 fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
-    for requires in job.requires() {
+    // Without its hook a case would end half-way.
+    let hooks: Vec<Requires> =
+        all_steps(job.case).filter_map(|step| step.hook.clone()).map(Requires::Hook).collect();
+    for requires in job.requires().chain(&hooks) {
+        if let (Requires::Hook(_), Err(what)) = (requires, (conditions.claims)(requires)) {
+            return Disposition::Skip(SkipReason::NotConfigured { what });
+        }
         if let Err(evidence) = (conditions.claims)(requires) {
             return Disposition::Skip(SkipReason::Capability { needs: requires.to_string(), evidence });
         }
@@ -251,6 +263,10 @@ fn writes(case: &Case) -> bool {
 fn phase(case: &Case) -> Phase {
     if case.rule.is_some() {
         Phase::Rules
+    } else if all_steps(case).any(|step| step.burst.is_some()) {
+        Phase::Bursting
+    } else if all_steps(case).any(|step| step.auth == Some(Auth::Old)) {
+        Phase::Renewing
     } else if case.exclusive {
         Phase::Exclusive
     } else if all_steps(case).any(is_write) || pooled(case).len() < case.given.len() {

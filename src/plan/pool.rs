@@ -17,9 +17,17 @@ pub fn is_write(step: &Step) -> bool {
             let path = words.next().unwrap_or_default();
             !matches!(method, "GET" | "HEAD" | "OPTIONS") && !path.ends_with("/.search")
         }
+        // Nobody knows what a command does.
+        Ok(Action::Hook(_)) => true,
         // What an action does is known of the case that has its steps in place.
         Ok(
-            Action::Query(_) | Action::Read(_) | Action::Unchanged(_) | Action::Do(_) | Action::Paginate(_),
+            Action::Query(_)
+            | Action::Read(_)
+            | Action::Unchanged(_)
+            | Action::Do(_)
+            | Action::Paginate(_)
+            | Action::Burst(_)
+            | Action::Wait(_),
         )
         | Err(_) => false,
     }
@@ -100,7 +108,9 @@ pub fn mentions(step: &Step) -> BTreeSet<String> {
         }
         Ok(Action::Unchanged(all)) => names.extend(all.iter().cloned()),
         Ok(Action::Paginate(paginate)) => text(paginate.filter.as_deref().unwrap_or_default()),
-        Ok(Action::Do(_)) | Err(_) => {}
+        Ok(Action::Hook(_)) => step.with.values().for_each(|value| text(value)),
+        Ok(Action::Burst(burst)) => text(&burst.send),
+        Ok(Action::Wait(_) | Action::Do(_)) | Err(_) => {}
     }
     names
 }

@@ -44,6 +44,12 @@ impl Selection {
         Ok(Selection { cases: compile(cases)?, skips: compile(skips)?, tags: compile(tags)? })
     }
 
+    /// Whether a case of that id is one of those named, whatever its tags.
+    pub fn names(&self, id: &str) -> bool {
+        let bare = id.split(['[', '@']).next().unwrap_or(id);
+        self.cases.is_empty() || self.cases.iter().any(|glob| glob.is_match(id) || glob.is_match(bare))
+    }
+
     pub(super) fn takes(&self, id: &str, parts: &[Part], tags: &[String]) -> bool {
         let named = |globs: &[GlobMatcher]| {
             let parts = parts.iter().map(|part| part.id.as_str());

@@ -27,6 +27,7 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         current: 0,
         last: None,
         reads: ReadBack::default(),
+        asked_to_wait: None,
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -74,6 +75,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) current: usize,
     pub(super) last: Option<Arc<Exchange>>,
     pub(super) reads: ReadBack,
+    /// How long the last refusal of a burst asked to wait.
+    pub(super) asked_to_wait: Option<Duration>,
 }
 
 impl CaseRun<'_> {
@@ -173,7 +176,7 @@ impl CaseRun<'_> {
                 return missing;
             }
             made.extend(step.id.as_deref());
-            made.extend(step.capture.keys().map(String::as_str));
+            made.extend(step.capture.keys().chain(step.gives.keys()).map(String::as_str));
         }
         None
     }

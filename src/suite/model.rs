@@ -292,6 +292,60 @@ pub struct Step {
     /// Where the step stands in its file, if that is not where the case has it: `actions.rename.forms.put[0]`.
     #[serde(skip)]
     pub stands_at: Option<String>,
+    /// Action: a command of the operator's, by its name under `[hooks]` in `scimspec.toml`.
+    pub hook: Option<String>,
+    /// What the hook is told: each as `SCIMSPEC_ARG_` and the name in capitals.
+    #[serde(default)]
+    pub with: IndexMap<String, String>,
+    /// Names for members of the JSON object that the hook prints.
+    #[serde(default)]
+    pub gives: IndexMap<String, String>,
+    /// How long the hook may take, where that is less than the operator allows.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub within: Option<Duration>,
+    /// Action: many requests as fast as they are answered.
+    pub burst: Option<Burst>,
+    /// Action: a pause.
+    pub wait: Option<Wait>,
+    /// Resources that the request makes beside the one it asks for, as paths such as `/Users/${mail}`: they are ours,
+    /// and the clean-up deletes them.
+    #[serde(default)]
+    pub creates: Vec<String>,
+}
+
+/// Many reads as fast as they are answered, to see where the service provider's limit is. It begins after a whole
+/// window of the pace without a request, and nothing goes on before another one has passed.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Burst {
+    /// The request, `GET /path`.
+    pub send: String,
+    /// The statuses that end it.
+    pub until: StatusSet,
+    /// How many requests at most.
+    pub at_most: u32,
+    /// How long at most.
+    #[serde(deserialize_with = "required_duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub within: Duration,
+}
+
+/// A pause. Exactly one of `retry-after` and `for`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Wait {
+    /// As long as the last 429 asked for; a window of the pace where it asked for nothing.
+    #[serde(default)]
+    pub retry_after: bool,
+    /// That long.
+    #[serde(default, rename = "for", deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub time: Option<Duration>,
+    /// No longer than this.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub at_most: Option<Duration>,
 }
 
 /// The meaning of a step's action.
@@ -314,6 +368,12 @@ pub enum Action<'a> {
     Do(&'a IndexMap<String, IndexMap<String, Value>>),
     /// Pages of a list, one after the other.
     Paginate(&'a Paginate),
+    /// A command of the operator's.
+    Hook(&'a str),
+    /// Many requests as fast as they are answered.
+    Burst(&'a Burst),
+    /// A pause.
+    Wait(&'a Wait),
 }
 
 /// The body of a request.
@@ -358,6 +418,15 @@ impl Step {
         if let Some(paginate) = &self.paginate {
             actions.push(("paginate", Action::Paginate(paginate)));
         }
+        if let Some(name) = &self.hook {
+            actions.push(("hook", Action::Hook(name)));
+        }
+        if let Some(burst) = &self.burst {
+            actions.push(("burst", Action::Burst(burst)));
+        }
+        if let Some(wait) = &self.wait {
+            actions.push(("wait", Action::Wait(wait)));
+        }
         match actions.len() {
             0 => Err(ActionError::None),
             1 => Ok(actions.remove(0).1),
@@ -394,7 +463,7 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
     /// No action stands in the step.
-    #[error("a step needs one action: send, query, read, unchanged, do or paginate")]
+    #[error("a step needs one action: send, query, read, unchanged, do, paginate, hook, burst or wait")]
     None,
     /// More than one stands there.
     #[error("{} exclude each other in one step", .0.join(" and "))]
@@ -628,6 +697,36 @@ pub struct Expect {
     /// What holds for all pages of a `paginate` together.
     #[serde(default)]
     pub invariants: Vec<Invariant>,
+    /// The name of the accepted payload that the answer is compared with, unique in the suite: `minimal-user`. What
+    /// differs from run to run (ids, times, versions, values with a name) is left out of the comparison. It is judged on
+    /// the server inside scimspec, and elsewhere with `--snapshots` only; so say beside it what any answer has to keep.
+    #[schemars(regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    pub snapshot: Option<String>,
+    /// How the answers of a burst divide. The rest of the expectation is about the answer that ended it.
+    #[serde(default)]
+    pub tally: Vec<Tally>,
+}
+
+/// How many answers of a burst are of one kind. Exactly one of `status` and `error`; with `rest`, every answer that no
+/// other tally counts has to be of that kind.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Tally {
+    /// What messages call them.
+    pub name: Option<String>,
+    /// Their status.
+    pub status: Option<StatusSet>,
+    /// They are SCIM errors.
+    pub error: Option<ErrorExpect>,
+    /// So many of them.
+    pub exactly: Option<u32>,
+    /// At least so many.
+    pub at_least: Option<u32>,
+    /// At most so many.
+    pub at_most: Option<u32>,
+    /// Every answer that no other tally counts.
+    #[serde(default)]
+    pub rest: bool,
 }
 
 /// One of several answers that are legal, or at least known.
@@ -887,6 +986,8 @@ pub enum Requires {
     Schema(String),
     /// Something the operator configures: `{principal: second}`.
     Principal(String),
+    /// A command that the operator configures: `{hook: rotate-key}`.
+    Hook(String),
     /// The opposite.
     Not(Box<Requires>),
 }
@@ -967,6 +1068,7 @@ impl fmt::Display for Requires {
             Requires::Attribute(path) => write!(f, "attribute {path}"),
             Requires::Schema(urn) => write!(f, "schema {urn}"),
             Requires::Principal(name) => write!(f, "credentials '{name}'"),
+            Requires::Hook(name) => write!(f, "the hook '{name}'"),
             Requires::Not(inner) => write!(f, "no {inner}"),
         }
     }
@@ -984,6 +1086,8 @@ pub enum Auth {
     Bad,
     /// Those of a second tenant.
     Second,
+    /// The operator's as they were before a hook replaced them.
+    Old,
 }
 
 /// How a query is percent-encoded.
@@ -1356,26 +1460,32 @@ impl<'de> Deserialize<'de> for Requires {
         impl<'de> Visitor<'de> for RequiresVisitor {
             type Value = Requires;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a capability such as patch, or {attribute: User.title}, {schema: URN}, {principal: second}, {not: …}")
+                f.write_str("a capability such as patch, or {attribute: User.title}, {schema: URN}, {principal: second}, {hook: NAME}, {not: …}")
             }
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Requires, E> {
                 Capability::deserialize(de::value::StrDeserializer::new(name)).map(Requires::Capability)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Requires, A::Error> {
-                const KEYS: &[&str] = &["attribute", "schema", "principal", "not"];
+                const KEYS: &[&str] = &["attribute", "schema", "principal", "hook", "not"];
                 let Some(key) = map.next_key::<String>()? else {
-                    return Err(de::Error::invalid_length(0, &"one of attribute, schema, principal, not"));
+                    return Err(de::Error::invalid_length(
+                        0,
+                        &"one of attribute, schema, principal, hook, not",
+                    ));
                 };
                 let requires = match key.as_str() {
                     "attribute" => Requires::Attribute(map.next_value()?),
                     "schema" => Requires::Schema(map.next_value()?),
                     "principal" => Requires::Principal(map.next_value()?),
+                    "hook" => Requires::Hook(map.next_value()?),
                     "not" => Requires::Not(Box::new(map.next_value()?)),
                     other => return Err(de::Error::unknown_field(other, KEYS)),
                 };
                 match map.next_key::<String>()? {
                     None => Ok(requires),
-                    Some(_) => Err(de::Error::invalid_length(2, &"one of attribute, schema, principal, not")),
+                    Some(_) => {
+                        Err(de::Error::invalid_length(2, &"one of attribute, schema, principal, hook, not"))
+                    }
                 }
             }
         }
@@ -1392,7 +1502,7 @@ impl JsonSchema for Requires {
         let text = |key: &str| json_schema!({"type": "object", "additionalProperties": false, "required": [key], "properties": {key: {"type": "string"}}});
         json_schema!({
             "description": "What the service provider has to claim.",
-            "oneOf": [capability, text("attribute"), text("schema"), text("principal"),
+            "oneOf": [capability, text("attribute"), text("schema"), text("principal"), text("hook"),
                 {"type": "object", "additionalProperties": false, "required": ["not"], "properties": {"not": {"$ref": "#/$defs/Requires"}}}]
         })
     }

@@ -15,6 +15,7 @@ use super::super::model::{
 use super::super::nearest::suggestion;
 use super::super::place::Places;
 use super::super::template::references_in;
+use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
 use super::{Known, Report, stored};
@@ -260,6 +261,7 @@ impl<'l> Walk<'_, '_, 'l> {
             self.step(&mut names, step, path, &always, in_setup);
         }
         self.passed(&names);
+        errand::old_credentials(self.report, self.base, case);
         names.unused(self.report, self.base);
     }
 
@@ -338,9 +340,20 @@ impl<'l> Walk<'_, '_, 'l> {
                     }
                     // In its place stand the steps of the action.
                     Action::Do(_) => {}
+                    Action::Hook(_) => {}
+                    Action::Burst(burst) => {
+                        errand::burst(self.report, names, self.case, &at("burst"), burst, &condition);
+                        if step.expect.is_none() {
+                            let hint = Some("add `expect` with a `tally`".to_owned());
+                            self.report.key_error(&at("burst"), "nothing is expected of this burst", hint);
+                        }
+                    }
+                    Action::Wait(wait) => errand::wait(self.report, &at("wait"), step, wait),
                 }
+                errand::creates(self.report, names, path, step, action, &condition);
             }
         }
+        errand::hook(self.report, names, path, step, &condition);
         if step.eventually.is_some()
             && let Ok(Action::Send { line, .. }) = &action
             && !line.starts_with("GET ")
@@ -376,6 +389,9 @@ impl<'l> Walk<'_, '_, 'l> {
             }
             names.set_alternatives(name, own_alternatives);
         }
+        for name in step.gives.keys() {
+            names.add(self.report, name, Kind::Capture, &at(&format!("gives.{name}")), &condition);
+        }
         for (name, capture) in &step.capture {
             let path = at(&format!("capture.{name}"));
             self.capture(&path, capture);
@@ -385,6 +401,22 @@ impl<'l> Walk<'_, '_, 'l> {
                 Kind::Capture
             };
             names.add(self.report, name, kind, &path, &condition);
+        }
+    }
+
+    /// The name of an accepted payload is part of the name of its file.
+    fn snapshot(&mut self, path: &str, name: &str, in_setup: bool) {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !name.chars().all(fits) || name.is_empty() || name.starts_with('-') || name.ends_with('-') {
+            let better: String = name.to_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+            let better = better.trim_matches('-');
+            let hint = (!better.is_empty()).then(|| format!("such as `{better}`"));
+            let what = format!("`{name}` cannot be the name of a snapshot: small letters, digits and - only");
+            self.report.error(path, what, hint);
+        }
+        if in_setup {
+            let hint = Some("compare the payload in a step: what prepares is no case's verdict".to_owned());
+            self.report.key_error(path, "a setup step has no snapshot", hint);
         }
     }
 
@@ -401,6 +433,10 @@ impl<'l> Walk<'_, '_, 'l> {
             self.report.key_error(path, "a comparison has no expectation of its own", hint);
             return;
         }
+        if let Some(name) = &expect.snapshot {
+            self.snapshot(&format!("{path}.snapshot"), name, path.contains(".setup["));
+        }
+        errand::tally(self.report, path, expect, matches!(action, Ok(Action::Burst(_))));
         let cited = self.all_cited();
         let filter = match action {
             Ok(Action::Query(query)) => query.filter.is_some(),
@@ -632,9 +668,15 @@ fn step_kind(action: &Result<Action<'_>, ActionError>) -> Kind {
             (true, !matches!(payload, Payload::None), matches!(payload, Payload::Operations(_)))
         }
         Ok(Action::Read(_)) | Err(_) => (true, false, false),
-        Ok(Action::Query(_) | Action::Unchanged(_) | Action::Do(_) | Action::Paginate(_)) => {
-            (false, false, false)
-        }
+        Ok(
+            Action::Query(_)
+            | Action::Unchanged(_)
+            | Action::Do(_)
+            | Action::Paginate(_)
+            | Action::Hook(_)
+            | Action::Burst(_)
+            | Action::Wait(_),
+        ) => (false, false, false),
     };
     Kind::Step { resource, body, operations }
 }
@@ -766,7 +808,8 @@ fn headers(report: &mut Report<'_>, path: &str, headers: &IndexMap<String, Optio
         }
         if name.eq_ignore_ascii_case("authorization") && !anonymous {
             let hint = Some(
-                "write `auth: good`, `none`, `bad` or `second`; a suite holds no credentials".to_owned(),
+                "write `auth: good`, `none`, `bad`, `second` or `old`; a suite holds no credentials"
+                    .to_owned(),
             );
             report.key_error(&at, "credentials are not written into a suite", hint);
         }

@@ -50,6 +50,14 @@ pub(super) fn expect(report: &mut Report<'_>, place: Place<'_>, path: &str, expe
             let hint = Some("put them beside `also`".to_owned());
             report.key_error(&format!("{path}.invariants"), "`also` judges each page by itself", hint);
         }
+        if also.snapshot.is_some() {
+            let hint = Some("put it into the expectation itself: an answer has one payload".to_owned());
+            report.key_error(
+                &format!("{path}.snapshot"),
+                "a block of `also` has no snapshot of its own",
+                hint,
+            );
+        }
         block(report, place, &path, also);
     }
 }
@@ -83,9 +91,16 @@ fn block(report: &mut Report<'_>, place: Place<'_>, path: &str, expect: &Expect)
         && also.is_empty()
         && never.is_empty()
         && expect.invariants.is_empty()
+        && expect.tally.is_empty()
     {
-        let hint = Some("say at least which `status` should come".to_owned());
-        report.key_error(path, "no answer can break this expectation", hint);
+        let (what, hint) = match expect.snapshot {
+            None => ("no answer can break this expectation", "say at least which `status` should come"),
+            Some(_) => (
+                "where no payload is accepted, no answer can break this expectation",
+                "say beside the snapshot what any answer has to keep, at least its `status`",
+            ),
+        };
+        report.key_error(path, what, Some(hint.to_owned()));
     }
     if otherwise.is_some() && any.is_empty() {
         let hint = Some("it says what holds when no alternative of `any` does".to_owned());
