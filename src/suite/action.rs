@@ -320,6 +320,9 @@ impl Expander<'_> {
             ("read", step.read.is_some()),
             ("unchanged", !step.unchanged.is_empty()),
             ("paginate", step.paginate.is_some()),
+            ("hook", step.hook.is_some()),
+            ("burst", step.burst.is_some()),
+            ("wait", step.wait.is_some()),
         ];
         for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
             let hint = Some("write it into the action's own steps".to_owned());
