@@ -102,7 +102,6 @@ const NAMES_AND_ADDRESS: &[&str] = &[
     "okta-create/existing-user@put",
     "okta-reactivate/found-and-activated@patch",
     "okta-reactivate/found-and-activated@put",
-    "okta-update/profile@patch",
     "okta-update/profile@put",
     "okta-update/member-of-a-group",
 ];

@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-297"],
         "A create with the externalId of a user who is inactive is refused with 409.",
         "Okta, which creates anew whose login was edited on the assignment",
-        &["RFC7643-3.1-16"],
+        &[],
         &[Written(|change| {
             let wanted = change.sent.get("externalId").and_then(Value::as_str);
             let taken = wanted.is_some()
