@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 use url::Url;
 
-use crate::cli::{Allow, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments};
+use crate::cli::{
+    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments,
+};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
@@ -108,6 +110,10 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// The file of the known failures.
+    pub baseline: Option<PathBuf>,
+    /// Whether a core feature that was not tested counts as a failure.
+    pub require_core: bool,
 }
 
 impl Config {
@@ -170,6 +176,13 @@ fn flags(cli: &Cli) -> Settings {
         Command::Clean(clean) => {
             Settings { consent: clean.yes.then_some(true), ..target_settings(&clean.target) }
         }
+        Command::Baseline(baseline) => {
+            let file = match &baseline.action {
+                BaselineAction::Write(write) => &write.out,
+                BaselineAction::Update(update) => &update.baseline,
+            };
+            Settings { baseline: file.clone(), ..Settings::default() }
+        }
         Command::Check(_) | Command::Serve(_) | Command::Schema(_) => Settings::default(),
     };
     settings.color = cli.common.color;
@@ -190,6 +203,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit,
         json,
         all_exchanges,
+        baseline,
+        require_core,
     } = run;
     Settings {
         reading: *reading,
@@ -202,6 +217,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit: junit.clone(),
         json: json.clone(),
         all_exchanges: all_exchanges.then_some(true),
+        baseline: baseline.clone(),
+        require_core: require_core.then_some(true),
         ..selection_settings(selection, target_settings(target))
     }
 }
@@ -271,6 +288,7 @@ fn arguments(flags: &Settings) -> Vec<String> {
         ("--profile", flags.profile.clone()),
         ("--reading", flags.reading.map(|reading| reading.to_string())),
         ("--deny", flags.deny.map(|Deny::Warnings| "warnings".to_owned())),
+        ("--baseline", path(&flags.baseline)),
     ];
     for (name, value) in options {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
@@ -359,6 +377,8 @@ fn resolve(
         arguments,
         warnings,
         url: settings.url,
+        baseline: settings.baseline,
+        require_core: settings.require_core.unwrap_or(false),
     })
 }
 

@@ -34,6 +34,8 @@ pub struct Profile {
     pub skip: Vec<String>,
     /// What the readiness table shows, by the name of the feature.
     pub features: IndexMap<String, Feature>,
+    /// The client whose needs the features are, as people call it: `Okta`. Its profile ends with a readiness table.
+    pub client: Option<String>,
     matchers: Matchers,
 }
 
@@ -101,6 +103,8 @@ pub struct ProfileFile {
     /// What the readiness table shows.
     #[serde(default)]
     pub features: IndexMap<String, Feature>,
+    /// The client whose needs the features are: `Okta`. A run ends with the readiness table then.
+    pub client: Option<String>,
 }
 
 impl Profile {
@@ -109,14 +113,14 @@ impl Profile {
     /// # Errors
     /// Where the text is no profile, or a glob is malformed.
     pub fn read(file: &str, source: &str) -> Result<Profile, Box<Diagnostic>> {
-        let ProfileFile { profile, title, documents, suites, cases, tags, skip, features } =
+        let ProfileFile { profile, title, documents, suites, cases, tags, skip, features, client } =
             yaml::read(file, source)?;
         let matchers = Matchers {
             suites: compile(file, source, "suites", &suites)?,
             cases: compile(file, source, "cases", &cases)?,
             skip: compile(file, source, "skip", &skip)?,
         };
-        Ok(Profile { name: profile, title, documents, suites, cases, tags, skip, features, matchers })
+        Ok(Profile { name: profile, title, documents, suites, cases, tags, skip, features, client, matchers })
     }
 
     /// The profile of that name.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::BaselineError;
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
@@ -88,6 +89,9 @@ pub enum AppError {
         /// The command.
         command: &'static str,
     },
+    /// The list of known failures.
+    #[error("{0}")]
+    Baseline(#[from] BaselineError),
     /// Printing, threads, signals.
     #[error("error: {0}\n")]
     Io(#[from] io::Error),
@@ -123,6 +127,7 @@ impl AppError {
             | AppError::Target(_)
             | AppError::NoUrl { .. }
             | AppError::Export(_)
+            | AppError::Baseline(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
             AppError::Server(ServerError::SameToken | ServerError::Config(_)) => Exit::Usage,

@@ -3,6 +3,7 @@
 //! This is the edge: it starts the runtime, reads the environment through [`crate::config`], prints, and turns
 //! every result into an [`Exit`]. It decides nothing that a pure stage could decide.
 
+mod baseline;
 mod clean;
 mod error;
 mod files;
@@ -16,6 +17,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment};
 use crate::outcome::Exit;
 
+pub use baseline::BaselineError;
 pub use error::AppError;
 
 /// Runs a command line. What went wrong is said on standard error, with what to do about it.
@@ -45,6 +47,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, AppError> {
         Command::Probe(arguments) => probe::probe(&config, arguments),
         Command::Serve(arguments) => serve::serve(arguments),
         Command::Clean(_) => clean::clean(&config),
+        Command::Baseline(arguments) => baseline::baseline(&config, &arguments.action),
     }
 }
 

@@ -131,6 +131,8 @@ impl Environment {
             all_exchanges: self.parsed("ALL_EXCHANGES", value::switch)?,
             color: self.parsed("COLOR", choice)?,
             state: self.text("STATE").map(PathBuf::from),
+            baseline: self.text("BASELINE").map(PathBuf::from),
+            require_core: self.parsed("REQUIRE_CORE", value::switch)?,
             ..Settings::default()
         })
     }
@@ -184,7 +186,7 @@ impl Environment {
 }
 
 /// The settings that the environment can hold: all but the tables of the file.
-pub(super) const SETTINGS: [&str; 30] = [
+pub(super) const SETTINGS: [&str; 32] = [
     "URL",
     "TOKEN_ENV",
     "TOKEN_FILE",
@@ -215,6 +217,8 @@ pub(super) const SETTINGS: [&str; 30] = [
     "ALL_EXCHANGES",
     "COLOR",
     "STATE",
+    "BASELINE",
+    "REQUIRE_CORE",
 ];
 
 fn choice<T: ValueEnum>(text: &str) -> Result<T, String> {

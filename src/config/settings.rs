@@ -100,6 +100,11 @@ pub struct Settings {
     pub new: New,
     /// Bounds on time and size.
     pub limits: LimitSettings,
+
+    /// The file that lists the known failures; `scimspec baseline write` makes one.
+    pub baseline: Option<PathBuf>,
+    /// Fails where a feature that is core to the profile was not tested.
+    pub require_core: Option<bool>,
 }
 
 /// The credentials of a second tenant or principal. Exactly one of them.
@@ -204,6 +209,8 @@ impl Settings {
             template: if self.template == Template::default() { below.template } else { self.template },
             new: if self.new == New::default() { below.new } else { self.new },
             limits: if self.limits == LimitSettings::default() { below.limits } else { self.limits },
+            baseline: self.baseline.or(below.baseline),
+            require_core: self.require_core.or(below.require_core),
         }
     }
 
@@ -212,7 +219,13 @@ impl Settings {
         let second = self.second.as_mut().and_then(|second| second.token_file.as_mut());
         let single =
             [&mut self.token_file, &mut self.cacert, &mut self.junit, &mut self.json, &mut self.state];
-        for path in single.into_iter().flatten().chain(self.suites.iter_mut()).chain(second) {
+        for path in single
+            .into_iter()
+            .chain([&mut self.baseline])
+            .flatten()
+            .chain(self.suites.iter_mut())
+            .chain(second)
+        {
             *path = folder.join(&*path);
         }
         self

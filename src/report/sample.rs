@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::mask::Ours;
 use super::model::*;
 use crate::outcome::*;
+use crate::readiness::{Behind, FeatureReadiness, Readiness};
 use crate::suite::model::Auth;
 use crate::target::exchange::*;
 
@@ -119,6 +120,7 @@ pub(crate) fn outcome(id: &str, title: &str, verdict: Verdict, exchanges: &[u64]
         consequence: None,
         hint: None,
         notes: Vec::new(),
+        baseline: None,
     }
 }
 
@@ -378,6 +380,11 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
             }],
         },
         interrupted: false,
+        readiness: Vec::new(),
+        client: None,
+        require_core: false,
+        narrowed: false,
+        baseline: None,
     }
     .report();
     // The snapshots stand whatever the version is.
@@ -388,4 +395,41 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
 /// The report of the whole sample.
 pub(crate) fn report() -> RunReport {
     report_of(&outcomes(), &exchanges(), false)
+}
+
+/// What the features of a client's profile came to, one of each kind.
+pub(crate) fn features() -> Vec<FeatureReadiness> {
+    let row = |feature: &str, title: &str, core, readiness, why: &str, cases| FeatureReadiness {
+        feature: feature.to_owned(),
+        title: title.to_owned(),
+        core,
+        readiness,
+        why: why.to_owned(),
+        cases,
+    };
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let failed = Behind {
+        failed: ids(&["create/duplicate-user-name", "query/by-user-name"]),
+        passed: ids(&["create/minimal-user"]),
+        ..Behind::default()
+    };
+    let warned = Behind { warned: ids(&["create/location"]), ..Behind::default() };
+    let passed = Behind { passed: ids(&["read/by-id"]), ..Behind::default() };
+    let errored = Behind { unjudged: ids(&["delete/then-read"]), ..Behind::default() };
+    let skipped =
+        Behind { skipped: ids(&["query/sort-by-user-name", "query/sort-descending"]), ..Behind::default() };
+    vec![
+        row("connect", "Test the credentials", true, Readiness::Ready, "", passed),
+        row("import", "Import people", true, Readiness::ReadyWithWarnings, "its only case warned", warned),
+        row("create", "Create people", true, Readiness::NotReady, "2 of 3 cases failed", failed),
+        row("delete", "Delete people", false, Readiness::NotTested, "errored (transport)", errored),
+        row(
+            "sort",
+            "Sort",
+            false,
+            Readiness::NotTested,
+            "needs sort: ServiceProviderConfig.sort.supported = false",
+            skipped,
+        ),
+    ]
 }

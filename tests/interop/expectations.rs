@@ -242,6 +242,7 @@ mod tests {
             consequence: None,
             hint: None,
             notes: Vec::new(),
+            baseline: None,
         }
     }
 
