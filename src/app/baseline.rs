@@ -18,6 +18,8 @@ use crate::suite::load::Library;
 
 /// How many cases are named in one line of what was done.
 const NAMED: usize = 6;
+/// How many slips of one file are shown.
+const SLIPS: usize = 8;
 
 /// Why a list of known failures cannot be used, written or brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +65,11 @@ pub enum BaselineError {
 
 impl BaselineError {
     fn slips(slips: &[Diagnostic], config: &Config) -> BaselineError {
-        let shown: Vec<String> =
-            slips.iter().map(|slip| format!("{}\n", slip.render(config.look.colour))).collect();
+        let mut shown: Vec<String> =
+            slips.iter().take(SLIPS).map(|slip| format!("{}\n", slip.render(config.look.colour))).collect();
+        if let Some(more) = slips.len().checked_sub(SLIPS).filter(|more| *more > 0) {
+            shown.push(format!("and {} in the same file\n", text::count(more as u64, "further slip")));
+        }
         BaselineError::Slips(shown.join("\n"))
     }
 }

@@ -60,7 +60,7 @@ fn unexpected(outcome: &Outcome) -> String {
                 if gone == 1 { "is" } else { "are" }
             )
         }
-        _ => format!("it holds, and the baseline lists it as failing: {take_out}"),
+        _ => format!("holds, and is listed as failing: {take_out}"),
     }
 }
 

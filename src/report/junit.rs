@@ -302,6 +302,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_baseline_knows_is_skipped_and_what_it_lists_in_vain_fails() {
+        let xml =
+            render(&sample::report_of(&sample::held_to_a_baseline(), &sample::exchanges(), false)).unwrap();
+        check(&xml);
+        let read = Report::deserialize_from_str(&xml).unwrap();
+        assert_eq!((read.tests, read.failures, read.errors, read.skipped), (7, 4, 0, 2));
+        let known =
+            r#"<skipped message="known failure: mended with release 4.2 (SCIM-12), until 2026-11-20""#;
+        assert!(xml.contains(known), "{xml}");
+        assert!(xml.contains(r#"type="unexpected-pass""#));
+        assert!(xml.contains(r#"<property name="baseline.reason" value="mended with release 4.2"/>"#));
+        assert!(xml.contains("tolerated until 2026-11-20 only: a second user"), "{xml}");
+    }
+
+    #[test]
     fn every_suite_says_what_the_features_came_to() {
         let mut report = sample::report();
         report.readiness = sample::features();

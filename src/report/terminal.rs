@@ -4,7 +4,7 @@
 use clap::builder::styling::Style;
 use indexmap::IndexMap;
 
-use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Verdict};
+use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Tolerance, Verdict};
 use crate::readiness::{Readiness, untested_core};
 
 use super::failure;
@@ -77,7 +77,8 @@ fn unjudged(out: &mut String, report: &RunReport, look: Look) {
 /// A block for each failure. Where there are many, those that show the same as one before are told without their
 /// exchanges.
 fn failed(out: &mut String, report: &RunReport, look: Look) {
-    let failed: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| report.is_failure(outcome)).collect();
+    let failed = report.outcomes.iter().filter(|outcome| report.is_failure(outcome) && !holds(outcome));
+    let failed: Vec<&Outcome> = failed.collect();
     let mut shown: Vec<(Vec<&Signature>, &str)> = Vec::new();
     for outcome in &failed {
         out.push('\n');
@@ -145,18 +146,40 @@ fn skipped(out: &mut String, report: &RunReport, look: Look) {
     }
 }
 
-/// The failures that the baseline knows, grouped by what it says of them.
+/// Whether a case holds that the baseline lists, and with all that it lists.
+fn holds(outcome: &Outcome) -> bool {
+    let half = outcome.baseline.as_ref().is_some_and(|tolerance| !tolerance.known.is_empty());
+    outcome.verdict == Verdict::UnexpectedPass && !half
+}
+
+/// The failures that the baseline knows, and those that it lists and that are none any more.
 fn known(out: &mut String, report: &RunReport, look: Look) {
+    let known = |outcome: &Outcome| outcome.verdict == Verdict::KnownFailure;
+    tolerated(out, report, look, "known failures", &known);
+    if tolerated(out, report, look, "unexpected passes", &holds) {
+        let command = "scimspec baseline update --from run.json";
+        let said = format!("after a run with --json run.json, '{command}' takes them out of the baseline");
+        labelled(out, "hint", &said, look);
+    }
+}
+
+/// The cases of one kind that the baseline lists, grouped by what it says of them. Whether there are any.
+fn tolerated(
+    out: &mut String,
+    report: &RunReport,
+    look: Look,
+    title: &str,
+    kind: &dyn Fn(&Outcome) -> bool,
+) -> bool {
     let mut reasons: IndexMap<String, Vec<&str>> = IndexMap::new();
-    for outcome in &report.outcomes {
-        if let (Verdict::KnownFailure, Some(tolerance)) = (&outcome.verdict, &outcome.baseline) {
-            reasons.entry(tolerance.line()).or_default().push(&outcome.id);
-        }
+    for outcome in report.outcomes.iter().filter(|outcome| kind(outcome)) {
+        let reason = outcome.baseline.as_ref().map(Tolerance::line).unwrap_or_default();
+        reasons.entry(reason).or_default().push(&outcome.id);
     }
     if reasons.is_empty() {
-        return;
+        return false;
     }
-    section(out, "known failures", look);
+    section(out, title, look);
     for (reason, ids) in &reasons {
         labelled(out, &format!("{} ×", ids.len()), reason, look);
         let indent = " ".repeat(GUTTER);
@@ -164,6 +187,7 @@ fn known(out: &mut String, report: &RunReport, look: Look) {
             out.push_str(&format!("{indent}{}\n", look.paint(look::FAINT, &line)));
         }
     }
+    true
 }
 
 /// What skipped cases are grouped by: the reason without what differs from case to case.
@@ -387,8 +411,12 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
     if counts.warned > 0 && !report.deny_warnings {
         also.push(text::count(counts.warned, "warning"));
     }
-    if counts.known_failures > 0 && !failed.is_empty() {
-        also.push(format!("{} as the baseline says", counts.known_failures));
+    let only_mended = counts.unexpected_passes as usize == failed.len();
+    match counts.known_failures {
+        0 => {}
+        _ if failed.is_empty() => {}
+        known if only_mended => also.push(format!("{known} failed as it says")),
+        known => also.push(format!("{known} more failed as the baseline says")),
     }
     if counts.errored > 0 && !failed.is_empty() {
         also.push(format!("{} could not be judged", text::count(counts.errored, "case")));
@@ -410,12 +438,15 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
         Exit::Conformant if report.is_partial() => {
             let untested: Vec<&str> =
                 untested_core(&report.readiness).map(|feature| feature.title.as_str()).collect();
+            let none = match counts.known_failures {
+                0 => "none failed".to_owned(),
+                known => format!("{known} failed, as the baseline says"),
+            };
             let against = if report.require_core { ", against --require-core" } else { "" };
             let style = if report.require_core { look::BAD } else { look::ODD };
             let untested = named(untested.into_iter(), 2 * NAMED);
-            let said = format!(
-                "Partial{against}: {judged} judged, none failed{also}; core and not tested: {untested}."
-            );
+            let said =
+                format!("Partial{against}: {judged} judged, {none}{also}; core and not tested: {untested}.");
             (style, text::one_line(&said))
         }
         Exit::Conformant if counts.known_failures > 0 => (
@@ -431,6 +462,17 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
         Exit::Conformant => {
             (look::GOOD, format!("{}: {judged} judged, none failed{also}.", verdict(report, true)))
         }
+        Exit::Failures if only_mended && !failed.is_empty() => (
+            look::BAD,
+            match failed.len() {
+                1 => format!(
+                    "Not as the baseline says: of {judged} judged, 1 holds that it lists as failing{also}."
+                ),
+                more => format!(
+                    "Not as the baseline says: of {judged} judged, {more} hold that it lists as failing{also}."
+                ),
+            },
+        ),
         Exit::Failures => {
             (look::BAD, format!("{}: {} of {judged} failed{also}.", verdict(report, false), failed.len()))
         }
@@ -454,6 +496,7 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::BaselineRecord;
     use crate::report::sample;
 
     fn plain(width: usize) -> Look {
@@ -486,6 +529,26 @@ mod tests {
         let table = end(&report, 60, "── readiness");
         let longest = table.lines().take_while(|line| !line.is_empty()).map(text::columns).max();
         assert!(longest <= Some(60), "{longest:?}");
+    }
+
+    #[test]
+    fn a_run_held_to_a_baseline() {
+        let outcomes = sample::held_to_a_baseline();
+        let mut report = sample::report_of(&outcomes, &sample::exchanges(), false);
+        report.baseline = Some(BaselineRecord {
+            file: "scimspec-baseline.toml".to_owned(),
+            entries: 7,
+            not_judged: vec!["bulk/too-many".to_owned()],
+        });
+        assert_eq!(report.exit(), Exit::Failures);
+        insta::assert_snapshot!("baseline", render(&report, plain(100)));
+        let last = |outcomes: &[Outcome]| of(outcomes, plain(120)).lines().last().unwrap().to_owned();
+        assert_eq!(
+            last(&outcomes[..3]),
+            "No new failure: 3 cases judged, and 2 failed as the baseline says."
+        );
+        let mended = "Not as the baseline says: of 4 cases judged, 1 holds that it lists as failing; 2 failed as it says.";
+        assert_eq!(last(&outcomes[..4]), mended);
     }
 
     #[test]
