@@ -111,6 +111,7 @@ Examples:
   scimspec serve --port 8080 --token secret
   scimspec serve --seed-users 1000 --schemas devices.json --write-config scimspec.toml
   scimspec serve --fault patch-add-replaces
+  scimspec serve --profile amplitude --write-config scimspec.toml
   scimspec serve --list-faults
 
 The first line of output is the base URL. Everything is kept in memory, and is
@@ -120,6 +121,21 @@ const SCHEMA_HELP: &str = "\
 Examples:
   scimspec schema suite > suite.schema.json     what editors complete suites by
   scimspec schema report                        the format of --json";
+
+const SNAPSHOTS_HELP: &str = "\
+'scimspec run URL --snapshots DIR' compares the payloads of a server with those
+in DIR. What came and is not accepted waits there, as NAME.snap.new.
+
+Examples:
+  scimspec snapshots diff scim-payloads          what waits, and how it differs
+  scimspec snapshots accept scim-payloads        all of it is right from now on
+  scimspec snapshots accept scim-payloads --case 'create/*'
+  scimspec snapshots reject scim-payloads        takes back what waits
+
+Exit codes:
+  0  nothing waits, or what waited was accepted or rejected
+  1  'diff' found something that waits
+  2  the command line, the configuration, a suite or a snapshot is wrong";
 
 const BASELINE_HELP: &str = "\
 Examples:
@@ -190,6 +206,9 @@ pub enum Command {
     /// Deletes what killed runs left on a server
     #[command(after_long_help = CLEAN_HELP)]
     Clean(Box<CleanArguments>),
+    /// Shows, accepts or rejects payloads that are not as accepted
+    #[command(after_long_help = SNAPSHOTS_HELP)]
+    Snapshots(SnapshotsArguments),
 }
 
 /// What every command understands.
@@ -262,7 +281,18 @@ pub struct RunArguments {
     /// Keeps every exchange in the JSON report, not only those that show something
     #[arg(long, help_heading = "Reports")]
     pub all_exchanges: bool,
-    /// Takes failures for known that a file lists, and demands that it lists no others; see 'scimspec baseline'
+    /// Compares payloads with the accepted ones in a folder, and writes there what is not accepted yet
+    ///
+    /// Without it, payloads are compared on the server inside scimspec and by profiles of servers only, with those that
+    /// scimspec ships. 'scimspec snapshots' shows, accepts and rejects what waits in the folder.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Judgement")]
+    pub snapshots: Option<PathBuf>,
+    /// Fails where no payload is accepted yet, instead of a warning
+    #[arg(long, help_heading = "Judgement")]
+    pub snapshots_required: bool,
+    /// Holds the run to a list of known failures, as 'scimspec baseline write' makes it
+    ///
+    /// What the list knows does not fail the run. Anything else does, and so does what it lists and holds again.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Judgement")]
     pub baseline: Option<PathBuf>,
     /// Fails where a feature that is core to the profile was not tested
@@ -406,6 +436,12 @@ pub struct ServeArguments {
     /// Gives another legal answer than by itself; can be repeated
     #[arg(long, value_name = "NAME")]
     pub variant: Vec<String>,
+    /// Behaves as a vendor documents its server, instead of as the RFCs say: amplitude or learnamp
+    ///
+    /// Such a server has faults of its own: --list-faults with --profile names them. Amplitude's has control endpoints
+    /// outside of SCIM, for accepting an invitation and renewing the key; --write-config makes hooks of them.
+    #[arg(long, short = 'p', value_name = "NAME")]
+    pub profile: Option<String>,
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
@@ -532,13 +568,13 @@ pub struct BaselineUpdateArguments {
 /// What new entries of a list of known failures say.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReasonArguments {
-    /// Why the new entries are tolerated; without it, the file has to be told before a run takes it
+    /// Why the entries without a reason are tolerated; without it, that has to be written into the file
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Where the new entries are followed up
+    /// Where these entries are followed up
     #[arg(long, value_name = "LINK")]
     pub issue: Option<String>,
-    /// The last day on which the new entries are tolerated, such as 2027-03-31
+    /// The last day on which these entries are tolerated, such as 2027-03-31
     #[arg(long, value_name = "DATE", value_parser = value::date)]
     pub until: Option<NaiveDate>,
 }
@@ -552,6 +588,34 @@ pub struct CleanArguments {
     /// Consents to deleting on a host that is not this one
     #[arg(long, short = 'y')]
     pub yes: bool,
+}
+
+/// `scimspec snapshots`.
+#[derive(Debug, Clone, Args)]
+pub struct SnapshotsArguments {
+    /// What to do with what waits
+    #[arg(value_enum, value_name = "ACTION")]
+    pub action: SnapshotsAction,
+    /// The folder of --snapshots [default: the one in scimspec.toml]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: Option<PathBuf>,
+    /// Only the payloads of cases whose id matches; can be repeated
+    #[arg(long, short = 'c', value_name = "GLOB")]
+    pub case: Vec<String>,
+    /// Adds the suites of a folder, so that their payloads count as asked for; can be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub suites: Vec<PathBuf>,
+}
+
+/// What to do with payloads that wait for a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotsAction {
+    /// Shows how each differs from the accepted one, and names accepted ones that no case asks for.
+    Diff,
+    /// Makes them the accepted ones.
+    Accept,
+    /// Deletes them; what was accepted stays.
+    Reject,
 }
 
 impl Cli {
@@ -592,6 +656,10 @@ mod tests {
             "scimspec baseline write --from run.json --out b.toml --reason x --issue y --until 2027-03-31",
             "scimspec baseline update --from run.json --baseline b.toml --reason x --issue y --until 2027-03-31",
             "scimspec clean",
+            "scimspec run http://localhost/scim --snapshots dir --snapshots-required",
+            "scimspec snapshots diff",
+            "scimspec snapshots accept dir --case create/*",
+            "scimspec snapshots reject dir",
         ] {
             if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
                 panic!("{line}\n{error}");
@@ -616,6 +684,7 @@ mod tests {
             "serve",
             "schema",
             "clean",
+            "snapshots",
             "baseline",
             "baseline write",
             "baseline update",

@@ -5,6 +5,7 @@
 //! [`environment`] is the only place that reads the environment. Secrets come in here, and go on in a type that does
 //! not show them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ use url::Url;
 use crate::cli::{
     Allow, BaselineAction, Cli, ColorChoice, Command, Deny, RunArguments, SelectionArguments, TargetArguments,
 };
+use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
@@ -110,6 +112,12 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// The folder of accepted payloads.
+    pub snapshots: Option<PathBuf>,
+    /// Whether a payload that nobody accepted yet is a failure.
+    pub snapshots_required: bool,
+    /// Commands for what no SCIM request can bring about.
+    pub hooks: Hooks,
     /// The file of the known failures.
     pub baseline: Option<PathBuf>,
     /// Whether a core feature that was not tested counts as a failure.
@@ -176,6 +184,12 @@ fn flags(cli: &Cli) -> Settings {
         Command::Clean(clean) => {
             Settings { consent: clean.yes.then_some(true), ..target_settings(&clean.target) }
         }
+        Command::Snapshots(snapshots) => Settings {
+            snapshots: snapshots.folder.clone(),
+            case: snapshots.case.clone(),
+            suites: snapshots.suites.clone(),
+            ..Settings::default()
+        },
         Command::Baseline(baseline) => {
             let file = match &baseline.action {
                 BaselineAction::Write(write) => &write.out,
@@ -203,6 +217,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit,
         json,
         all_exchanges,
+        snapshots,
+        snapshots_required,
         baseline,
         require_core,
     } = run;
@@ -217,6 +233,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         junit: junit.clone(),
         json: json.clone(),
         all_exchanges: all_exchanges.then_some(true),
+        snapshots: snapshots.clone(),
+        snapshots_required: snapshots_required.then_some(true),
         baseline: baseline.clone(),
         require_core: require_core.then_some(true),
         ..selection_settings(selection, target_settings(target))
@@ -288,6 +306,7 @@ fn arguments(flags: &Settings) -> Vec<String> {
         ("--profile", flags.profile.clone()),
         ("--reading", flags.reading.map(|reading| reading.to_string())),
         ("--deny", flags.deny.map(|Deny::Warnings| "warnings".to_owned())),
+        ("--snapshots", path(&flags.snapshots)),
         ("--baseline", path(&flags.baseline)),
     ];
     for (name, value) in options {
@@ -302,9 +321,12 @@ fn arguments(flags: &Settings) -> Vec<String> {
         };
         words.extend(["--allow".to_owned(), what.to_owned()]);
     }
-    for (name, on) in
-        [("--insecure", flags.insecure), ("--read-only", flags.read_only), ("--yes", flags.consent)]
-    {
+    for (name, on) in [
+        ("--insecure", flags.insecure),
+        ("--read-only", flags.read_only),
+        ("--yes", flags.consent),
+        ("--snapshots-required", flags.snapshots_required),
+    ] {
         words.extend(on.filter(|on| *on).map(|_| name.to_owned()));
     }
     words
@@ -326,6 +348,10 @@ fn resolve(
     named.extend(settings.second.iter().filter_map(|second| second.token_env.as_deref()));
     named.extend(settings.header.iter().flat_map(|header| variables(header)));
     let warnings = environment.slips(&named);
+    if speaks && settings.snapshots_required == Some(true) && settings.snapshots.is_none() {
+        return Err(ConfigError::NoSnapshots);
+    }
+    let withheld = named.iter().map(|name| (*name).to_owned()).collect();
     let roots = match &settings.cacert {
         Some(path) => vec![std::fs::read(path).map_err(|source| ConfigError::Unreadable {
             what: "the certificates",
@@ -376,6 +402,9 @@ fn resolve(
         patterns: patterns(settings.new)?,
         arguments,
         warnings,
+        snapshots: settings.snapshots,
+        snapshots_required: settings.snapshots_required.unwrap_or(false),
+        hooks: hooks(settings.hooks, withheld),
         url: settings.url,
         baseline: settings.baseline,
         require_core: settings.require_core.unwrap_or(false),
@@ -418,6 +447,15 @@ fn state(environment: &Environment) -> PathBuf {
         .or_else(|| environment.folder_of("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(|| environment.folder.clone())
         .join("scimspec")
+}
+
+fn hooks(settings: BTreeMap<String, settings::HookSettings>, withheld: Vec<String>) -> Hooks {
+    let hook = |settings: settings::HookSettings| Hook {
+        command: settings.command,
+        within: settings.within.unwrap_or(hook::WITHIN),
+        folder: settings.folder,
+    };
+    Hooks::new(settings.into_iter().map(|(name, settings)| (name, hook(settings))).collect(), withheld)
 }
 
 fn patterns(new: settings::New) -> Result<Patterns, ConfigError> {

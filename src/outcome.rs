@@ -331,6 +331,28 @@ pub struct Finding {
     pub place: Option<Place>,
     /// What the comparison of two runs goes by.
     pub signature: Signature,
+    /// Where the payload is not the accepted one: both, and what differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Box<SnapshotDifference>>,
+}
+
+/// A payload that is not the accepted one. Both are redacted: what differs from run to run stands there by its name,
+/// such as `[ann.id]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotDifference {
+    /// The name of the snapshot, with its suite: `create__minimal-user`.
+    pub name: String,
+    /// The file of the accepted payload.
+    pub file: String,
+    /// The file in which the received payload waits to be accepted, if it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
+    /// The accepted payload.
+    pub accepted: String,
+    /// The payload that came.
+    pub received: String,
+    /// The lines that differ, as a unified diff from the accepted payload to the received one.
+    pub diff: String,
 }
 
 /// The part of a finding that stays the same from run to run: no ids, no generated values, no wording.

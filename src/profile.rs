@@ -34,6 +34,8 @@ pub struct Profile {
     pub skip: Vec<String>,
     /// What the readiness table shows, by the name of the feature.
     pub features: IndexMap<String, Feature>,
+    /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
+    pub forms: Vec<String>,
     /// The client whose needs the features are, as people call it: `Okta`. Its profile ends with a readiness table.
     pub client: Option<String>,
     matchers: Matchers,
@@ -103,6 +105,9 @@ pub struct ProfileFile {
     /// What the readiness table shows.
     #[serde(default)]
     pub features: IndexMap<String, Feature>,
+    /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
+    #[serde(default)]
+    pub forms: Vec<String>,
     /// The client whose needs the features are: `Okta`. A run ends with the readiness table then.
     pub client: Option<String>,
 }
@@ -113,14 +118,26 @@ impl Profile {
     /// # Errors
     /// Where the text is no profile, or a glob is malformed.
     pub fn read(file: &str, source: &str) -> Result<Profile, Box<Diagnostic>> {
-        let ProfileFile { profile, title, documents, suites, cases, tags, skip, features, client } =
+        let ProfileFile { profile, title, documents, suites, cases, tags, skip, features, forms, client } =
             yaml::read(file, source)?;
         let matchers = Matchers {
             suites: compile(file, source, "suites", &suites)?,
             cases: compile(file, source, "cases", &cases)?,
             skip: compile(file, source, "skip", &skip)?,
         };
-        Ok(Profile { name: profile, title, documents, suites, cases, tags, skip, features, client, matchers })
+        Ok(Profile {
+            name: profile,
+            title,
+            documents,
+            suites,
+            cases,
+            tags,
+            skip,
+            features,
+            forms,
+            client,
+            matchers,
+        })
     }
 
     /// The profile of that name.
@@ -146,6 +163,11 @@ impl Profile {
             && (self.matchers.cases.is_empty() || self.matchers.cases.iter().any(|glob| glob.is_match(&id)))
             && (self.tags.is_empty() || self.tags.iter().any(tagged))
             && !self.matchers.skip.iter().any(|glob| glob.is_match(&id))
+    }
+
+    /// Whether cases are run in a wire form; those without one always are.
+    pub fn takes_form(&self, form: Option<&str>) -> bool {
+        self.forms.is_empty() || form.is_none_or(|form| self.forms.iter().any(|own| own == form))
     }
 
     /// The cases of a library that belong to the profile, in the order of the files.

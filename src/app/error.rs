@@ -7,7 +7,10 @@ use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::UnknownProfile;
 use crate::report::file::WriteError;
-use crate::server::{RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownVariant};
+use crate::server::{
+    RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownServerProfile, UnknownVariant,
+};
+use crate::snapshot::store::StoreError;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
@@ -37,6 +40,9 @@ pub enum AppError {
     /// The limit on requests of the reference server.
     #[error("error: {0}\n")]
     RateLimit(#[from] RateLimitError),
+    /// The profile of the reference server.
+    #[error("error: {0}\n")]
+    ServerProfile(#[from] UnknownServerProfile),
     /// A variant of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-variants' names them all\n")]
     Variant(#[from] UnknownVariant),
@@ -89,6 +95,14 @@ pub enum AppError {
         /// The command.
         command: &'static str,
     },
+    /// Accepted payloads that cannot be compared with.
+    #[error("{0}")]
+    Snapshots(String),
+    /// A command about payloads does not know where they are.
+    #[error(
+        "error: no folder is said to hold accepted payloads\n  = help: scimspec snapshots diff DIR, or snapshots = \"DIR\" in scimspec.toml\n"
+    )]
+    NoSnapshots,
     /// The list of known failures.
     #[error("{0}")]
     Baseline(#[from] BaselineError),
@@ -113,6 +127,14 @@ impl AppError {
         AppError::Suites(shown.join("\n"))
     }
 
+    /// Accepted payloads that cannot be compared with; what is damaged is shown at its place.
+    pub fn snapshots(error: StoreError, config: &Config) -> AppError {
+        AppError::Snapshots(match error {
+            StoreError::Damaged(diagnostic) => format!("{}\n", diagnostic.render(config.look.colour)),
+            other => format!("error: {other}\n"),
+        })
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
@@ -123,14 +145,19 @@ impl AppError {
             | AppError::Schemas(_)
             | AppError::RateLimit(_)
             | AppError::Variant(_)
+            | AppError::ServerProfile(_)
             | AppError::Consent { .. }
             | AppError::Target(_)
             | AppError::NoUrl { .. }
             | AppError::Export(_)
+            | AppError::Snapshots(_)
+            | AppError::NoSnapshots
             | AppError::Baseline(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
-            AppError::Server(ServerError::SameToken | ServerError::Config(_)) => Exit::Usage,
+            AppError::Server(
+                ServerError::SameToken | ServerError::ForeignFault { .. } | ServerError::Config(_),
+            ) => Exit::Usage,
             AppError::Server(_) | AppError::Ledger(_) | AppError::Junit(_) | AppError::Io(_) => {
                 Exit::Unreachable
             }

@@ -10,6 +10,7 @@ mod files;
 mod probe;
 mod run;
 mod serve;
+mod snapshots;
 
 use std::io::{self, Write};
 
@@ -47,6 +48,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, AppError> {
         Command::Probe(arguments) => probe::probe(&config, arguments),
         Command::Serve(arguments) => serve::serve(arguments),
         Command::Clean(_) => clean::clean(&config),
+        Command::Snapshots(arguments) => snapshots::snapshots(&config, arguments),
         Command::Baseline(arguments) => baseline::baseline(&config, &arguments.action),
     }
 }

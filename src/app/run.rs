@@ -31,6 +31,7 @@ use crate::requirement::Catalogue;
 use crate::run::board::{Board, Revise};
 use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions, interrupted};
+use crate::snapshot::Snapshots;
 use crate::suite::diagnostic::Severity;
 use crate::suite::fresh::{Generator, run_mark};
 use crate::suite::load::{Library, Origin};
@@ -64,6 +65,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     for path in [&config.json, &config.junit].into_iter().flatten() {
         file::check(path)?;
     }
+    let snapshots = snapshots(config, profile)?;
     let runtime = runtime()?;
     let place = Place::of(config, &runtime)?;
     let generator = Generator::new(run_mark(), config.seed, config.patterns.clone());
@@ -74,7 +76,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     if target.interrupted() {
         return Ok(Exit::Unreachable);
     }
-    let probe = probe?;
+    let mut probe = probe?;
+    probe.capabilities.hooks = config.hooks.names();
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
     let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
@@ -86,8 +89,10 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     begun.store(true, Ordering::SeqCst);
 
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
-    let shared =
+    let mut shared =
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
+    shared.snapshots = snapshots.as_ref();
+    shared.hooks = config.hooks.clone();
     let revise = baseline.as_ref().map(|baseline| {
         let rules = whole.parts().filter(|(job, _)| job.phase == Phase::Rules);
         let rules = rules.map(|(_, part)| part.id.clone()).collect();
@@ -149,6 +154,18 @@ fn left_out(whole: &Plan<'_>, selected: &Plan<'_>) -> Vec<LeftOut> {
         .filter(|(_, part)| !selected.contains(part.id.as_str()))
         .map(|(job, part)| LeftOut { id: part.id.clone(), tags: job.tags() })
         .collect()
+}
+
+/// The accepted payloads: the operator's, or those that belong to the target.
+fn snapshots(config: &Config, profile: &Profile) -> Result<Option<Snapshots>, AppError> {
+    let read = match &config.snapshots {
+        Some(folder) => {
+            file::check(&folder.join("payload"))?;
+            Snapshots::folder(folder, config.snapshots_required).map(Some)
+        }
+        None => Snapshots::shipped(&profile.name, config.url.is_none()),
+    };
+    read.map_err(|error| AppError::snapshots(error, config))
 }
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.

@@ -5,13 +5,14 @@ use std::io;
 use super::{AppError, print, runtime};
 use crate::cli::{LogFormat, ServeArguments};
 use crate::outcome::Exit;
-use crate::server::{self, Fault, Log, RateLimit, SchemaFile, ServerOptions, Variant};
+use crate::server::{self, Fault, Log, RateLimit, SchemaFile, ServerOptions, ServerProfile, Variant};
 use crate::target::Rate;
 
 /// Runs the command.
 pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
+    let profile = arguments.profile.as_deref().map(ServerProfile::from_name).transpose()?;
     if arguments.list_faults {
-        print(&server::list_faults())?;
+        print(&server::list_faults(profile))?;
         return Ok(Exit::Conformant);
     }
     if arguments.list_variants {
@@ -42,6 +43,7 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
             LogFormat::Off => Log::Off,
         },
         variants,
+        profile,
         ..ServerOptions::default()
     };
     runtime()?.block_on(server::serve(options, &mut io::stdout()))?;

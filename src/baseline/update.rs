@@ -48,7 +48,7 @@ pub struct Changed {
 }
 
 /// Brings a baseline up to date with a run: adds entries for failures that it does not list, renews the findings of
-/// those that it lists, and takes out what holds. What the run did not judge stays, and so do findings of a rule in a
+/// those that it lists, and takes out what holds. What has no reason yet gets the one given. What the run did not judge stays, and so do findings of a rule in a
 /// run that did not make all exchanges. `is_rule` says which cases look at the exchanges of all others.
 pub fn update(
     baseline: &mut Baseline,
@@ -59,6 +59,11 @@ pub fn update(
     let incomplete = report.narrowed || report.outcomes.iter().any(|outcome| left_unmade(&outcome.verdict));
     let mut updated = Updated::default();
     for mut entry in std::mem::take(&mut baseline.entries) {
+        if entry.reason.trim().is_empty() {
+            entry.reason.clone_from(&reasons.reason);
+            entry.issue = entry.issue.or_else(|| reasons.issue.clone());
+            entry.until = entry.until.or(reasons.until);
+        }
         let outcome = report.outcomes.iter().find(|outcome| outcome.id == entry.case);
         let Some(outcome) = outcome.filter(|outcome| is_judged(&outcome.verdict)) else {
             updated.not_judged.push(entry.case.clone());
@@ -206,8 +211,15 @@ mod tests {
         let reason = |case: &str| baseline.entry(case).map(|entry| entry.reason.as_str());
         assert_eq!(reason("a/other"), Some("known for long"));
         assert_eq!(reason("a/mended"), None);
-        let again = update(&mut baseline, &now, &|_| false, &Reasons::default());
+        let again = update(&mut baseline, &now, &|_| false, &reasons("it comes with the gateway"));
         assert_eq!((again.kept.len(), again.changed, again.added.len()), (3, vec![], 0), "once is enough");
+        let reason = |case: &str| baseline.entry(case).map(|entry| entry.reason.as_str());
+        assert_eq!(
+            reason("a/new"),
+            Some("it comes with the gateway"),
+            "what has none yet gets the one given"
+        );
+        assert_eq!(reason("a/same"), Some("known for long"));
     }
 
     #[test]

@@ -131,6 +131,8 @@ impl Environment {
             all_exchanges: self.parsed("ALL_EXCHANGES", value::switch)?,
             color: self.parsed("COLOR", choice)?,
             state: self.text("STATE").map(PathBuf::from),
+            snapshots: self.text("SNAPSHOTS").map(PathBuf::from),
+            snapshots_required: self.parsed("SNAPSHOTS_REQUIRED", value::switch)?,
             baseline: self.text("BASELINE").map(PathBuf::from),
             require_core: self.parsed("REQUIRE_CORE", value::switch)?,
             ..Settings::default()
@@ -186,7 +188,7 @@ impl Environment {
 }
 
 /// The settings that the environment can hold: all but the tables of the file.
-pub(super) const SETTINGS: [&str; 32] = [
+pub(super) const SETTINGS: [&str; 34] = [
     "URL",
     "TOKEN_ENV",
     "TOKEN_FILE",
@@ -217,6 +219,8 @@ pub(super) const SETTINGS: [&str; 32] = [
     "ALL_EXCHANGES",
     "COLOR",
     "STATE",
+    "SNAPSHOTS",
+    "SNAPSHOTS_REQUIRED",
     "BASELINE",
     "REQUIRE_CORE",
 ];

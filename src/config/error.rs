@@ -74,6 +74,9 @@ pub enum ConfigError {
     /// Credentials that cannot be sent.
     #[error("the credentials cannot be used: {0}")]
     Credentials(#[from] CredentialsError),
+    /// Payloads are demanded, and there is no place for them.
+    #[error("accepted payloads are required, and no folder is said to hold them")]
+    NoSnapshots,
     /// A pattern of cases that is none.
     #[error("{0}")]
     Pattern(#[from] crate::plan::PatternError),
@@ -103,6 +106,9 @@ impl ConfigError {
                 Some("use --basic USER, with the password in SCIMSPEC_PASSWORD".to_owned())
             }
             ConfigError::NoWord { .. } => Some("write it like \"{word}@tenant.example.com\"".to_owned()),
+            ConfigError::NoSnapshots => {
+                Some("name it: --snapshots DIR, or snapshots = \"DIR\" in scimspec.toml".to_owned())
+            }
             ConfigError::Unreadable { .. }
             | ConfigError::Environment { .. }
             | ConfigError::Header { .. }

@@ -1,5 +1,6 @@
 //! What can be set, under the same name in `scimspec.toml`, in the environment and on the command line.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::cli::{Allow, ColorChoice, Deny};
+use crate::hook::HookCommand;
 use crate::outcome::Reading;
 use crate::target::Rate;
 
@@ -105,6 +107,64 @@ pub struct Settings {
     pub baseline: Option<PathBuf>,
     /// Fails where a feature that is core to the profile was not tested.
     pub require_core: Option<bool>,
+    /// The folder of accepted payloads that answers are compared with.
+    pub snapshots: Option<PathBuf>,
+    /// Fails where no payload is accepted yet, instead of a warning.
+    pub snapshots_required: Option<bool>,
+    /// Commands for what no SCIM request can bring about, by their names: `[hooks.accept-invitation]`.
+    pub hooks: BTreeMap<String, HookSettings>,
+}
+
+/// A command that cases run. It is told by its environment (SCIMSPEC_URL, SCIMSPEC_ARG_…) and answers with nothing, or
+/// with one JSON object on standard output; a member `token` of it replaces the credentials of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HookSettings {
+    /// What to run: a text, which `sh -c` runs, or a list of a program and its arguments.
+    #[serde(deserialize_with = "de_command")]
+    #[schemars(schema_with = "command")]
+    pub command: HookCommand,
+    /// How long it may take. Default: 30s.
+    #[serde(default, deserialize_with = "de_time")]
+    #[schemars(with = "Option<String>", extend("pattern" = "^[0-9]+(ms|s|m)$"))]
+    pub within: Option<Duration>,
+    /// The folder of the file, in which it runs.
+    #[serde(skip)]
+    pub folder: Option<PathBuf>,
+}
+
+fn de_command<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<HookCommand, D::Error> {
+    struct CommandVisitor;
+    impl<'de> serde::de::Visitor<'de> for CommandVisitor {
+        type Value = HookCommand;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a command: a text for `sh -c`, or a list of a program and its arguments")
+        }
+        fn visit_str<E: serde::de::Error>(self, line: &str) -> Result<HookCommand, E> {
+            if line.trim().is_empty() {
+                return Err(E::invalid_value(serde::de::Unexpected::Str(line), &self));
+            }
+            Ok(HookCommand::Shell(line.to_owned()))
+        }
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut all: A) -> Result<HookCommand, A::Error> {
+            let mut words: Vec<String> = Vec::new();
+            while let Some(word) = all.next_element()? {
+                words.push(word);
+            }
+            if words.first().is_none_or(|program| program.trim().is_empty()) {
+                return Err(serde::de::Error::invalid_length(0, &self));
+            }
+            Ok(HookCommand::Program(words))
+        }
+    }
+    deserializer.deserialize_any(CommandVisitor)
+}
+
+fn command(_: &mut schemars::SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "description": "What to run: a text, which `sh -c` runs, or a list of a program and its arguments.",
+        "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+    })
 }
 
 /// The credentials of a second tenant or principal. Exactly one of them.
@@ -209,6 +269,9 @@ impl Settings {
             template: if self.template == Template::default() { below.template } else { self.template },
             new: if self.new == New::default() { below.new } else { self.new },
             limits: if self.limits == LimitSettings::default() { below.limits } else { self.limits },
+            snapshots: self.snapshots.or(below.snapshots),
+            snapshots_required: self.snapshots_required.or(below.snapshots_required),
+            hooks: if self.hooks.is_empty() { below.hooks } else { self.hooks },
             baseline: self.baseline.or(below.baseline),
             require_core: self.require_core.or(below.require_core),
         }
@@ -219,14 +282,12 @@ impl Settings {
         let second = self.second.as_mut().and_then(|second| second.token_file.as_mut());
         let single =
             [&mut self.token_file, &mut self.cacert, &mut self.junit, &mut self.json, &mut self.state];
-        for path in single
-            .into_iter()
-            .chain([&mut self.baseline])
-            .flatten()
-            .chain(self.suites.iter_mut())
-            .chain(second)
-        {
+        let single = single.into_iter().chain([&mut self.snapshots, &mut self.baseline]);
+        for path in single.flatten().chain(self.suites.iter_mut()).chain(second) {
             *path = folder.join(&*path);
+        }
+        for hook in self.hooks.values_mut() {
+            hook.folder = Some(folder.to_owned());
         }
         self
     }

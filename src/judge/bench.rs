@@ -131,6 +131,7 @@ impl<'a> Bench<'a> {
                 expected: expected_class,
                 actual: actual_class,
             },
+            snapshot: None,
             check,
         }
     }

@@ -17,6 +17,7 @@ mod error;
 mod history;
 mod kind;
 mod list;
+pub mod pages;
 mod resource;
 pub mod rules;
 mod status;
@@ -100,7 +101,8 @@ struct Demands<'e> {
 enum Unwritten {
     /// Success, where a body is looked at; anything but a server error otherwise.
     Usual,
-    /// As usual, but a mere body or check goes with whatever the block around it allows.
+    /// Success, where a resource or list is looked at; a mere body or check goes with whatever the block around it
+    /// allows, be it a server error.
     Inherited,
     /// Nothing at all.
     Anything,
@@ -125,6 +127,7 @@ impl<'e> Demands<'e> {
             (Some(status), _) => status::judge(bench, status, "status"),
             (None, Some(error)) => status::judge(bench, &error.status, "error.status"),
             (None, None) if self.unwritten == Unwritten::Anything || self.block.is_empty() => None,
+            (None, None) if self.unwritten == Unwritten::Inherited && !self.means_success() => None,
             (None, None) => status::judge_unwritten(bench, self.means_success()),
         };
         let held = wrong.is_none();

@@ -66,6 +66,17 @@ fn a_server_error_is_never_right_unless_written() {
 }
 
 #[test]
+fn a_server_error_that_is_written_is_right_for_what_is_judged_beside_it() {
+    let world = World::default();
+    let declined = exchange("POST", "/Bulk", 501, error(501, None));
+    let beside = json!([{"checks": [{"each": "$.Operations", "length": 1, "or-none": true}]}]);
+    let written = json!({"any": [{"error": {"status": 501}}, {"status": 200}], "also": beside});
+    assert_eq!(failed(&world.judge(written, &declined)), Vec::<&str>::new());
+    let unwritten = json!({"any": [{"error": {"status": 404}}, {"status": 200}], "also": beside});
+    assert_eq!(failed(&world.judge(unwritten, &declined)), ["status"]);
+}
+
+#[test]
 fn a_resource_or_list_means_success() {
     let world = World::with_users(&["1"]);
     let refused = exchange("GET", "/Users/1", 404, error(404, None));

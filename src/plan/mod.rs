@@ -15,7 +15,7 @@ use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
 use crate::suite::load::SuiteFile;
-use crate::suite::model::{Action, By, Case, Permission, Requires, Row, Step};
+use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step};
 
 pub use pool::{is_write, mentions, stands_on};
 pub use selection::{PatternError, Selection};
@@ -32,6 +32,10 @@ pub enum Phase {
     Write,
     /// Cases that need the target for themselves.
     Exclusive,
+    /// Those of them after which the operator's credentials are others.
+    Renewing,
+    /// Those of them that send as much as the target takes, and are refused at last.
+    Bursting,
     /// Rules, judged over every exchange that the others made.
     Rules,
 }
@@ -71,6 +75,8 @@ pub struct Job<'a> {
     pub case: &'a Case,
     /// The path of the case inside its file: `cases[3]`.
     pub path: String,
+    /// The wire form, where the case does actions that have forms.
+    pub form: Option<&'a str>,
     /// The row, where the case has rows.
     pub row: Option<&'a Row>,
     /// Its parts: one, or one a checkpoint.
@@ -84,13 +90,11 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The id of the case with its row: what ledger, log and `--case` know it by.
+    /// The id of the case with its form and row, `suite/case@put[row]`: what ledger, log and `--case` know it by.
     pub fn id(&self) -> String {
-        let id = format!("{}/{}", self.file.suite.suite, self.case.id);
-        match self.row {
-            Some(row) => format!("{id}[{}]", row.id),
-            None => id,
-        }
+        let form = self.form.map(|form| format!("@{form}")).unwrap_or_default();
+        let row = self.row.map(|row| format!("[{}]", row.id)).unwrap_or_default();
+        format!("{}/{}{form}{row}", self.file.suite.suite, self.case.id)
     }
 
     /// What the whole job needs beside what its steps need.
@@ -115,7 +119,10 @@ impl Job<'_> {
             asked += match step.action() {
                 Ok(Action::Query(query)) => ways(&query.by).len(),
                 Ok(Action::Unchanged(all)) => all.len(),
+                Ok(Action::Paginate(paginate)) => paginate.most_pages() as usize + 1,
                 Ok(Action::Send { line, .. }) if line.starts_with("POST ") => 2,
+                Ok(Action::Hook(_) | Action::Wait(_)) => 0,
+                Ok(Action::Burst(burst)) => burst.at_most as usize,
                 _ => 1,
             };
         }
@@ -196,13 +203,15 @@ pub fn plan<'a>(
             }
             let rows: Vec<Option<&Row>> =
                 if case.rows.is_empty() { vec![None] } else { case.rows.iter().map(Some).collect() };
-            for row in rows {
+            let forms = file.forms_of(index).into_iter().filter(|(form, _)| profile.takes_form(*form));
+            for ((form, case), row) in forms.flat_map(|form| rows.iter().map(move |row| (form, *row))) {
                 let path = format!("cases[{index}]");
-                let parts = parts(file, case, row, &path, catalogue);
+                let parts = parts(file, case, form, row, &path, catalogue);
                 let mut job = Job {
                     file,
                     case,
                     path,
+                    form,
                     row,
                     parts,
                     phase: phase(case),
@@ -222,7 +231,13 @@ pub fn plan<'a>(
 }
 
 fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
-    for requires in job.requires() {
+    // Without its hook a case would end half-way.
+    let hooks: Vec<Requires> =
+        all_steps(job.case).filter_map(|step| step.hook.clone()).map(Requires::Hook).collect();
+    for requires in job.requires().chain(&hooks) {
+        if let (Requires::Hook(_), Err(what)) = (requires, (conditions.claims)(requires)) {
+            return Disposition::Skip(SkipReason::NotConfigured { what });
+        }
         if let Err(evidence) = (conditions.claims)(requires) {
             return Disposition::Skip(SkipReason::Capability { needs: requires.to_string(), evidence });
         }
@@ -248,6 +263,10 @@ fn writes(case: &Case) -> bool {
 fn phase(case: &Case) -> Phase {
     if case.rule.is_some() {
         Phase::Rules
+    } else if all_steps(case).any(|step| step.burst.is_some()) {
+        Phase::Bursting
+    } else if all_steps(case).any(|step| step.auth == Some(Auth::Old)) {
+        Phase::Renewing
     } else if case.exclusive {
         Phase::Exclusive
     } else if all_steps(case).any(is_write) || pooled(case).len() < case.given.len() {

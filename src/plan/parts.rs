@@ -11,11 +11,13 @@ use crate::suite::model::{Case, Row};
 pub fn parts(
     file: &SuiteFile,
     case: &Case,
+    form: Option<&str>,
     row: Option<&Row>,
     path: &str,
     catalogue: &Catalogue,
 ) -> Vec<Part> {
-    let suffix = row.map(|row| format!("[{}]", row.id)).unwrap_or_default();
+    let form = form.map(|form| format!("@{form}")).unwrap_or_default();
+    let suffix = row.map(|row| format!("{form}[{}]", row.id)).unwrap_or(form);
     let own_spec = |extra: &[String]| -> Vec<String> {
         let mut spec: Vec<String> = Vec::new();
         let row_spec = row.map(|row| row.spec.as_slice()).unwrap_or_default();
@@ -48,7 +50,7 @@ pub fn parts(
                 title: step.title.clone().unwrap_or_else(|| case.title.clone()),
                 level: level(step.level, &spec),
                 spec,
-                path: format!("{path}.steps[{index}]"),
+                path: step.stands_at.clone().unwrap_or_else(|| format!("{path}.steps[{index}]")),
                 consequence: consequence(&step.consequence),
             })
         })

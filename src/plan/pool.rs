@@ -17,7 +17,19 @@ pub fn is_write(step: &Step) -> bool {
             let path = words.next().unwrap_or_default();
             !matches!(method, "GET" | "HEAD" | "OPTIONS") && !path.ends_with("/.search")
         }
-        Ok(Action::Query(_) | Action::Read(_) | Action::Unchanged(_)) | Err(_) => false,
+        // Nobody knows what a command does.
+        Ok(Action::Hook(_)) => true,
+        // What an action does is known of the case that has its steps in place.
+        Ok(
+            Action::Query(_)
+            | Action::Read(_)
+            | Action::Unchanged(_)
+            | Action::Do(_)
+            | Action::Paginate(_)
+            | Action::Burst(_)
+            | Action::Wait(_),
+        )
+        | Err(_) => false,
     }
 }
 
@@ -95,7 +107,10 @@ pub fn mentions(step: &Step) -> BTreeSet<String> {
             names.insert(name.to_owned());
         }
         Ok(Action::Unchanged(all)) => names.extend(all.iter().cloned()),
-        Err(_) => {}
+        Ok(Action::Paginate(paginate)) => text(paginate.filter.as_deref().unwrap_or_default()),
+        Ok(Action::Hook(_)) => step.with.values().for_each(|value| text(value)),
+        Ok(Action::Burst(burst)) => text(&burst.send),
+        Ok(Action::Wait(_) | Action::Do(_)) | Err(_) => {}
     }
     names
 }

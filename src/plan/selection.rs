@@ -44,11 +44,18 @@ impl Selection {
         Ok(Selection { cases: compile(cases)?, skips: compile(skips)?, tags: compile(tags)? })
     }
 
+    /// Whether a case of that id is one of those named, whatever its tags.
+    pub fn names(&self, id: &str) -> bool {
+        let bare = id.split(['[', '@']).next().unwrap_or(id);
+        self.cases.is_empty() || self.cases.iter().any(|glob| glob.is_match(id) || glob.is_match(bare))
+    }
+
     pub(super) fn takes(&self, id: &str, parts: &[Part], tags: &[String]) -> bool {
         let named = |globs: &[GlobMatcher]| {
-            let bare = id.split('[').next().unwrap_or(id);
+            let parts = parts.iter().map(|part| part.id.as_str());
             globs.iter().any(|glob| {
-                glob.is_match(id) || glob.is_match(bare) || parts.iter().any(|part| glob.is_match(&part.id))
+                spellings(id).iter().any(|id| glob.is_match(id))
+                    || parts.clone().any(|id| glob.is_match(id) || glob.is_match(without_form(id)))
             })
         };
         (self.cases.is_empty() || named(&self.cases))
@@ -56,4 +63,17 @@ impl Selection {
             && (self.tags.is_empty()
                 || self.tags.iter().any(|glob| tags.iter().any(|tag| glob.is_match(tag))))
     }
+}
+
+/// What a job may be called: in full, without its row, without its form, without either.
+fn spellings(id: &str) -> [String; 4] {
+    let (case, row) = id.split_at(id.find('[').unwrap_or(id.len()));
+    let bare = case.split('@').next().unwrap_or(case);
+    [id.to_owned(), case.to_owned(), format!("{bare}{row}"), bare.to_owned()]
+}
+
+/// An id with its form left out: `suite/case@put[row]` is `suite/case[row]`, too.
+fn without_form(id: &str) -> String {
+    let [_, _, without, _] = spellings(id);
+    without
 }

@@ -228,6 +228,9 @@ impl Page {
         self.value("expected", look::GOOD, &finding.expected);
         self.value("actual", look::BAD, &finding.actual);
         self.differences(&finding.differences);
+        if let Some(snapshot) = &finding.snapshot {
+            self.snapshot(snapshot);
+        }
     }
 
     fn requirements<'a>(&mut self, report: &RunReport, spec: &'a [String], cited: &mut Vec<&'a str>) {

@@ -588,6 +588,11 @@ fn bounded(mut outcome: Outcome, masker: &Masker<'_>) -> Outcome {
             difference.expected = tidy(&difference.expected);
             difference.actual = tidy(&difference.actual);
         }
+        if let Some(snapshot) = &mut finding.snapshot {
+            for part in [&mut snapshot.accepted, &mut snapshot.received, &mut snapshot.diff] {
+                *part = tidy(part);
+            }
+        }
     }
     for note in &mut outcome.notes {
         *note = tidy(note);

@@ -6,7 +6,7 @@
 use clap::builder::styling::Style;
 use similar::{ChangeTag, TextDiff};
 
-use crate::outcome::{Difference, Finding};
+use crate::outcome::{Difference, Finding, SnapshotDifference};
 
 use super::layout::{self, Focus, Shown};
 use super::look::{self, GUTTER, Look};
@@ -19,6 +19,8 @@ const REQUEST_LINES: usize = 24;
 const ANSWER_LINES: usize = 32;
 /// How many lines of one long expected or actual value, and of one difference, are shown.
 const VALUE_LINES: usize = 16;
+/// How many lines of the diff of a payload are shown.
+const DIFF_LINES: usize = 40;
 /// How many lines a single long line may take.
 const WRAPPED: usize = 6;
 /// The headers that a reader wants to see wherever they stand.
@@ -154,6 +156,44 @@ impl Page {
             self.lines.push(format!("{}{legend}", self.look.label("differs at")));
             self.lines.extend(lines.iter().map(|line| format!("{indent}{line}")));
         }
+    }
+
+    /// The lines in which a payload is not the accepted one, and how to accept it.
+    pub(super) fn snapshot(&mut self, snapshot: &SnapshotDifference) {
+        let legend = self.look.paint(look::FAINT, "(- accepted, + received)");
+        self.lines.push(format!("{}{legend}", self.look.label("payload")));
+        let lines: Vec<&str> = snapshot.diff.lines().collect();
+        for line in lines.iter().take(DIFF_LINES) {
+            self.diff_line(line);
+        }
+        self.more(lines.len(), DIFF_LINES);
+        if let Some(pending) = &snapshot.pending {
+            let folder = std::path::Path::new(pending).parent().unwrap_or(std::path::Path::new("."));
+            let command =
+                format!("scimspec snapshots accept {}", super::curl::quote(&folder.display().to_string()));
+            self.lines.push(format!(
+                "{}{}",
+                self.look.label("accept"),
+                self.look.paint(look::COMMAND, &command)
+            ));
+        }
+    }
+
+    /// One line of a diff, in the colour of its sign; a long one is continued below.
+    pub(super) fn diff_line(&mut self, line: &str) {
+        let style = match line.chars().next() {
+            Some('-') => look::GOOD,
+            Some('+') => look::BAD,
+            _ => look::FAINT,
+        };
+        let line = text::one_line(line);
+        let chunks = text::hard_wrap(&line, self.look.room());
+        for chunk in chunks.iter().take(WRAPPED) {
+            self.lines.push(
+                format!("{}{}", " ".repeat(GUTTER), self.look.paint(style, chunk)).trim_end().to_owned(),
+            );
+        }
+        self.more(chunks.len(), WRAPPED);
     }
 
     pub(super) fn exchange(&mut self, exchange: &ExchangeRecord, focus: &[Focus], about: &[&Finding]) {

@@ -100,6 +100,7 @@ pub(crate) fn finding(check: &str, message: &str, expected: &str, actual: &str, 
             expected: "status 409".to_owned(),
             actual: "status 201".to_owned(),
         },
+        snapshot: None,
     }
 }
 

@@ -27,6 +27,7 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         current: 0,
         last: None,
         reads: ReadBack::default(),
+        asked_to_wait: None,
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -74,6 +75,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) current: usize,
     pub(super) last: Option<Arc<Exchange>>,
     pub(super) reads: ReadBack,
+    /// How long the last refusal of a burst asked to wait.
+    pub(super) asked_to_wait: Option<Duration>,
 }
 
 impl CaseRun<'_> {
@@ -101,7 +104,7 @@ impl CaseRun<'_> {
             }
         }
         for (index, step) in self.job.case.setup.iter().enumerate() {
-            let path = format!("{}.setup[{index}]", self.job.path);
+            let path = step.stands_at.clone().unwrap_or_else(|| format!("{}.setup[{index}]", self.job.path));
             let flow = self.step(step, &path, &[]).await;
             let part = &mut self.parts[0];
             if let Some(trouble) = part.trouble.take() {
@@ -140,7 +143,7 @@ impl CaseRun<'_> {
             if skipping || !self.applies(step) {
                 continue;
             }
-            let path = format!("{}.steps[{index}]", self.job.path);
+            let path = step.stands_at.clone().unwrap_or_else(|| format!("{}.steps[{index}]", self.job.path));
             if self.step(step, &path, &steps[index + 1..]).await == Flow::End {
                 if let Some(checkpoint) = &broken {
                     self.part().blame(checkpoint);
@@ -171,7 +174,7 @@ impl CaseRun<'_> {
                 return missing;
             }
             made.extend(step.id.as_deref());
-            made.extend(step.capture.keys().map(String::as_str));
+            made.extend(step.capture.keys().chain(step.gives.keys()).map(String::as_str));
         }
         None
     }

@@ -5,14 +5,18 @@
 //! come from the judge, or from what stopped a case.
 
 pub mod board;
+mod burst;
 mod case;
 pub mod given;
+mod hook;
 pub mod names;
 mod pages;
+mod paginate;
 mod read_back;
 pub mod request;
 mod rule;
 mod settle;
+mod snapshot;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,12 +27,14 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
+use crate::hook::Hooks;
 use crate::judge::rules::{Definitions, Pairs};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
 use crate::requirement::Catalogue;
 use crate::scim::names as urns;
+use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
 use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
@@ -72,6 +78,10 @@ pub struct Shared<'a> {
     pub about_fixture: BTreeMap<String, String>,
     /// Told of every judgement as it is made.
     pub observer: Option<&'a Observer<'a>>,
+    /// The accepted payloads that answers are compared with, if there are any for this target.
+    pub snapshots: Option<&'a Snapshots>,
+    /// The operator's commands.
+    pub hooks: Hooks,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
     /// About how many requests the cases that have not ended will make.
     ahead: AtomicU64,
@@ -147,6 +157,8 @@ impl<'a> Shared<'a> {
             generator,
             about_fixture,
             observer: None,
+            snapshots: None,
+            hooks: Hooks::default(),
             mutes: Mutex::default(),
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
@@ -307,8 +319,8 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         }
     }
     let pool = Pool::create(shared).await;
-    for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive] {
-        let at_once = if phase == Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
+    for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive, Phase::Renewing, Phase::Bursting] {
+        let at_once = if phase >= Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
         stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, board, job)).await;
     }

@@ -41,6 +41,11 @@ impl ReadBack {
     pub(super) fn image(&self, endpoint: &str, id: &str) -> Option<&Value> {
         self.images.get(&(endpoint.to_owned(), id.to_owned()))
     }
+
+    /// Something else may have changed them.
+    pub(super) fn forget(&mut self) {
+        self.images.clear();
+    }
 }
 
 impl CaseRun<'_> {

@@ -56,10 +56,9 @@ impl CaseRun<'_> {
         if is_broken {
             return Flow::End;
         }
-        if succeeded {
-            return self.capture(&step.capture, exchange, place);
-        }
-        Flow::On
+        let flow = if succeeded { self.capture(&step.capture, exchange, place) } else { Flow::On };
+        self.snapshot(expect, exchange, prepared, place);
+        flow
     }
 
     /// Names the resource that a step returned, and reports a create that gave us somebody else's.
@@ -203,7 +202,7 @@ impl CaseRun<'_> {
         self.shared.catalogue.strongest(ids.iter().map(String::as_str))
     }
 
-    fn finding(
+    pub(super) fn finding(
         &self,
         check: &str,
         exchange: &Exchange,
@@ -231,6 +230,7 @@ impl CaseRun<'_> {
                 expected: "present".to_owned(),
                 actual: "absent or foreign".to_owned(),
             },
+            snapshot: None,
         }
     }
 }

@@ -51,6 +51,9 @@ impl CaseRun<'_> {
                 }
                 Flow::On
             }
+            Action::Paginate(paginate) => self.paginate(step, paginate, &asked, &place).await,
+            // A case that runs has the steps of its actions in place.
+            Action::Do(_) => self.suite_error(format!("{path}: there is no such action")),
             Action::Read(name) => {
                 let Some(at) = self.names.whereabouts(name) else {
                     return self.stop(true, format!("{path}: there is no resource '{name}' to read"));
@@ -77,6 +80,9 @@ impl CaseRun<'_> {
                 }
                 Flow::On
             }
+            Action::Hook(name) => self.hook(step, name, path).await,
+            Action::Burst(burst) => self.burst(step, burst, &asked, &place).await,
+            Action::Wait(wait) => self.wait(wait).await,
         }
     }
 
@@ -143,7 +149,7 @@ impl CaseRun<'_> {
     }
 
     /// Sends a request, judges the answer, and takes note of what it brought.
-    async fn exchange(
+    pub(super) async fn exchange(
         &mut self,
         step: &Step,
         prepared: Result<Prepared, RequestError>,
@@ -234,6 +240,10 @@ impl CaseRun<'_> {
         plan.permissions.bulk = true;
         // A case that says it may disturb, and was allowed to, may also send what a good server has to refuse.
         plan.permissions.collection = self.job.case.allow.contains(&Permission::Disruptive);
+        for path in &step.creates {
+            let path = self.names.scope.text(path, Escape::PathSegment)?;
+            plan.creates.extend(resource_at(&path));
+        }
         Ok(plan)
     }
 
@@ -284,9 +294,9 @@ impl CaseRun<'_> {
 }
 
 /// A case's own sources of bodies.
-struct CaseSources<'c> {
-    shared: &'c Shared<'c>,
-    names: &'c CaseNames,
+pub(super) struct CaseSources<'c> {
+    pub(super) shared: &'c Shared<'c>,
+    pub(super) names: &'c CaseNames,
 }
 
 impl Sources for CaseSources<'_> {

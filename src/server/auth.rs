@@ -5,10 +5,11 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 
-/// The tokens that the server accepts: one of each tenant.
+/// The tokens that the server accepts: one of each tenant, unless old ones are kept.
 #[derive(Clone)]
 pub(crate) struct Authenticator {
-    digests: Vec<[u8; 32]>,
+    /// Each with the place of its tenant.
+    digests: Vec<(usize, [u8; 32])>,
 }
 
 /// What the credentials of a request are worth.
@@ -35,7 +36,13 @@ impl Credentials {
 impl Authenticator {
     /// The tokens of the tenants, in their order.
     pub(crate) fn new(tokens: &[&str]) -> Self {
-        Self { digests: tokens.iter().map(|token| Sha256::digest(token.as_bytes()).into()).collect() }
+        Self { digests: tokens.iter().map(|token| digest(token)).enumerate().collect() }
+    }
+
+    /// Opens a tenant to a new token, and closes it to all others unless they are kept.
+    pub(crate) fn renew(&mut self, tenant: usize, token: &str, keeps_old: bool) {
+        self.digests.retain(|(other, _)| keeps_old || *other != tenant);
+        self.digests.push((tenant, digest(token)));
     }
 
     /// Judges the `Authorization` header, and says whose tenant it opens; the first where it opens none. Digests are
@@ -49,12 +56,16 @@ impl Authenticator {
         let Some((scheme, token)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
             return (Credentials::Invalid, 0);
         };
-        let digest: [u8; 32] = Sha256::digest(token.trim_matches(' ').as_bytes()).into();
-        match self.digests.iter().position(|known| *known == digest) {
-            Some(tenant) if scheme.eq_ignore_ascii_case("bearer") => (Credentials::Valid, tenant),
+        let digest = digest(token.trim_matches(' '));
+        match self.digests.iter().find(|(_, known)| *known == digest) {
+            Some(&(tenant, _)) if scheme.eq_ignore_ascii_case("bearer") => (Credentials::Valid, tenant),
             _ => (Credentials::Invalid, 0),
         }
     }
+}
+
+fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 /// A fresh token: 122 random bits in hexadecimal.
@@ -72,6 +83,22 @@ mod tests {
             headers.insert(AUTHORIZATION, value.parse().unwrap());
         }
         Authenticator::new(&["right", "other"]).judge(&headers)
+    }
+
+    #[test]
+    fn a_new_token_takes_the_place_of_the_old_one() {
+        let mut authenticator = Authenticator::new(&["right", "other"]);
+        let judge = |authenticator: &Authenticator, token: &str| {
+            let value = format!("Bearer {token}").parse().unwrap();
+            authenticator.judge(&HeaderMap::from_iter([(AUTHORIZATION, value)]))
+        };
+        authenticator.renew(0, "new", false);
+        assert_eq!(judge(&authenticator, "new"), (Credentials::Valid, 0));
+        assert_eq!(judge(&authenticator, "right"), (Credentials::Invalid, 0));
+        assert_eq!(judge(&authenticator, "other"), (Credentials::Valid, 1));
+        authenticator.renew(0, "newer", true);
+        assert_eq!(judge(&authenticator, "new"), (Credentials::Valid, 0));
+        assert_eq!(judge(&authenticator, "newer"), (Credentials::Valid, 0));
     }
 
     #[test]

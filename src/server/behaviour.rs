@@ -1,7 +1,13 @@
 //! What the server does where the RFCs leave the choice. The stages ask here; which choice is taken is a matter of
-//! options and of [`variants`](super::variants). Every setting is legal: a setting that is not would be a fault.
+//! options and of [`variants`](super::variants), each of whose settings is legal. A [profile](super::profiles) settles
+//! what a vendor documents, be it legal or not.
+
+use serde_json::{Map, Value};
 
 use super::bulk::BulkLimits;
+use super::endpoint::{BASE_PATH, Endpoint, Kind};
+use super::rate::RateLimit;
+use super::store::Store;
 use super::{Demands, ServerOptions};
 use crate::scim::patch::PatchOptions;
 use crate::scim::schema::SchemaSet;
@@ -27,6 +33,67 @@ pub(crate) struct Behaviour {
     pub clock_step: chrono::Duration,
     /// What is changed in the core schemas and resource types before the server takes them for its own.
     pub schemas: Vec<fn(&mut SchemaSet)>,
+    /// The path under which the server stands.
+    pub base_path: &'static str,
+    /// Whether there are all endpoints of the RFC, or those of resources only.
+    pub is_whole: bool,
+    /// How many requests each tenant has in a window of time.
+    pub rate_limit: Option<RateLimit>,
+    /// What the ids of users are.
+    pub user_ids: UserIds,
+    /// How a member that does not exist, and whose value is an e-mail address, becomes a user; none where it does not.
+    pub invite: Option<fn(&str) -> Map<String, Value>>,
+    /// What a user becomes who accepts the invitation; none where nobody is invited.
+    pub accept: Option<fn(&mut Map<String, Value>)>,
+    /// Whether a user whose `active` a write makes false is removed.
+    pub inactive_leave: bool,
+    /// The user that a create is for, if there is one already: it is updated. None where a create makes a new one.
+    pub known_as: Option<fn(&Store, &Map<String, Value>) -> Option<String>>,
+    /// How the people of the directory that is there from the beginning become users; none where they are already.
+    pub seeded: Option<fn(&Store, &mut Store)>,
+    /// What becomes of an old key.
+    pub old_keys: OldKeys,
+}
+
+/// What becomes of a key when there is a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OldKeys {
+    /// It is refused at once.
+    Refused,
+    /// It is refused at once, and the limit on requests begins anew for the new one.
+    RefusedWithTheirLimit,
+    /// It goes on.
+    Taken,
+}
+
+/// What the ids of users are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UserIds {
+    /// Texts that mean nothing, and compare exactly.
+    Opaque,
+    /// Their user names, which compare without regard to case.
+    UserNames,
+}
+
+impl UserIds {
+    /// The id of the user that a client names so, as the server spells it; none if it has no spelling of its own.
+    pub(crate) fn spelling<'a>(self, store: &'a Store, named: &str) -> Option<&'a str> {
+        match self {
+            Self::Opaque => None,
+            Self::UserNames => store.users_named(named).next().map(|user| user.id.as_str()),
+        }
+    }
+
+    /// The endpoint with the id as the server spells it.
+    pub(crate) fn resolve(self, endpoint: Endpoint, store: &Store) -> Endpoint {
+        match endpoint {
+            Endpoint::Resource(Kind::User, id) => {
+                let known = self.spelling(store, &id).map(str::to_owned);
+                Endpoint::Resource(Kind::User, known.unwrap_or(id))
+            }
+            other => other,
+        }
+    }
 }
 
 /// What becomes of a member of a group that does not exist.
@@ -41,7 +108,7 @@ pub(crate) enum UnknownMembers {
 }
 
 impl Behaviour {
-    /// The choices that the options and their variants make.
+    /// The choices that the options make, with their profile, then their variants, then their faults.
     pub(crate) fn of(options: &ServerOptions) -> Self {
         let mut behaviour = Self {
             demands: options.demands.clone(),
@@ -53,9 +120,27 @@ impl Behaviour {
             patch: PATCH_OPTIONS,
             clock_step: chrono::Duration::milliseconds(1),
             schemas: Vec::new(),
+            base_path: BASE_PATH,
+            is_whole: true,
+            rate_limit: options.rate_limit,
+            user_ids: UserIds::Opaque,
+            invite: None,
+            accept: None,
+            inactive_leave: false,
+            known_as: None,
+            seeded: None,
+            old_keys: OldKeys::Refused,
         };
+        if let Some(profile) = options.profile {
+            (profile.entry().settle)(&mut behaviour);
+        }
         for variant in &options.variants {
             if let Some(settle) = variant.entry().settle {
+                settle(&mut behaviour);
+            }
+        }
+        for fault in &options.faults {
+            if let Some(settle) = fault.entry().settle {
                 settle(&mut behaviour);
             }
         }

@@ -18,7 +18,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::auth::Credentials;
-use super::endpoint::{BASE_PATH, Endpoint};
+use super::endpoint::Endpoint;
 use super::fault::{BulkJob, BulkStep, Seen};
 use super::message::{Answer, Request, SCIM_JSON};
 use super::negotiate::{Refusal, read_object};
@@ -134,7 +134,7 @@ impl Service {
     /// Runs one operation as the request that it stands for.
     fn operate(&self, state: &mut State, mut request: Request, base: &str) -> Answer {
         self.faults.request(&mut request);
-        let endpoint = Endpoint::of(&request.path, self.types.kinds());
+        let endpoint = self.endpoint_of(&request.path);
         let call = Call { base: base.to_owned(), endpoint, request };
         let mut answer = match is_nested(&call.endpoint, &call.request.method) {
             true => refuse(
@@ -326,7 +326,8 @@ impl Job<'_> {
         };
         Request {
             method,
-            path: format!("{BASE_PATH}{path}"),
+            path: format!("{}{path}", self.call.request.base_path),
+            base_path: self.call.request.base_path,
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             headers,
             body,

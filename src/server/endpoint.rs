@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 pub(crate) use super::kind::Kind;
 
-/// The path under which the server stands.
+/// The path under which the server stands, unless a profile says otherwise.
 pub(crate) const BASE_PATH: &str = "/scim/v2";
 
 /// What a path names.
@@ -30,10 +30,10 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Reads a percent-encoded path, on a server that has resources of these types. One trailing slash is of no
-    /// account.
-    pub(crate) fn of(path: &str, kinds: &[Kind]) -> Self {
-        let Some(rest) = path.strip_prefix(BASE_PATH) else { return Self::Unknown };
+    /// Reads a percent-encoded path, on a server that stands under a base path and has resources of these types. One
+    /// trailing slash is of no account.
+    pub(crate) fn of(base_path: &str, path: &str, kinds: &[Kind]) -> Self {
+        let Some(rest) = path.strip_prefix(base_path) else { return Self::Unknown };
         if !(rest.is_empty() || rest.starts_with('/')) {
             return Self::Unknown;
         }
@@ -152,7 +152,10 @@ mod tests {
             ("/scim/v2/Users/%ff", Endpoint::Unknown),
         ];
         for (path, expected) in cases {
-            assert_eq!(Endpoint::of(path, &kinds), expected, "{path}");
+            assert_eq!(Endpoint::of(BASE_PATH, path, &kinds), expected, "{path}");
         }
+        let elsewhere = |path| Endpoint::of("/scim/1", path, &kinds);
+        assert_eq!(elsewhere("/scim/1/Users/"), Endpoint::Resources(Kind::User));
+        assert_eq!(elsewhere("/scim/v2/Users"), Endpoint::Unknown);
     }
 }

@@ -10,9 +10,11 @@ use axum::http::Method;
 use serde_json::{Map, Value};
 
 use super::attribute::CoreAttribute;
+use super::behaviour::Behaviour;
 use super::endpoint::{Endpoint, Kind};
 use super::faults;
 use super::message::{Answer, Request};
+use super::profile;
 use super::query::Query;
 use super::store::Store;
 use super::variant::Variant;
@@ -71,6 +73,8 @@ pub struct FaultEntry {
     pub requirements: &'static [&'static str],
     /// The family that it belongs to: one defect of many attributes.
     pub family: Option<FamilyMember>,
+    /// What of the server's behaviour it settles otherwise. Only faults of a [profile](super::ServerProfile) do.
+    pub(crate) settle: Option<fn(&mut Behaviour)>,
     pub(crate) rewrites: &'static [Rewrite],
 }
 
@@ -122,16 +126,17 @@ impl FaultEntry {
 pub struct Fault(&'static FaultEntry);
 
 impl Fault {
-    /// The fault of this name.
+    /// The fault of this name, in the general catalogue or in that of a profile.
     ///
     /// # Errors
     /// If there is none; the error names the nearest.
     pub fn from_name(name: &str) -> Result<Self, UnknownFault> {
-        match faults::catalogue().iter().find(|entry| entry.name == name) {
+        let all = || faults::catalogue().iter().chain(profile::all_faults());
+        match all().find(|entry| entry.name == name) {
             Some(entry) => Ok(Self(entry)),
             None => Err(UnknownFault {
                 name: name.to_owned(),
-                nearest: nearest(name, faults::catalogue().iter().map(|entry| entry.name)),
+                nearest: nearest(name, all().map(|entry| entry.name)),
             }),
         }
     }
@@ -368,9 +373,9 @@ macro_rules! seam {
 }
 
 impl Planted {
-    /// Variants come first: a fault spoils what the server would say.
-    pub(crate) fn new(faults: &[Fault], variants: &[Variant]) -> Self {
-        let legal = variants.iter().flat_map(|variant| variant.entry().rewrites);
+    /// What a profile does comes first, then variants: a fault spoils what the server would say.
+    pub(crate) fn new(profile: &'static [Rewrite], faults: &[Fault], variants: &[Variant]) -> Self {
+        let legal = profile.iter().chain(variants.iter().flat_map(|variant| variant.entry().rewrites));
         Self { rewrites: legal.chain(faults.iter().flat_map(|fault| fault.0.rewrites)).collect() }
     }
 

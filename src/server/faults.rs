@@ -50,7 +50,7 @@ pub fn catalogue() -> &'static [FaultEntry] {
 
 /// An entry: name, defects that it stands for, what a client sees, who is hurt, requirements that it breaks, and what
 /// it does where.
-const fn fault(
+pub(super) const fn fault(
     name: &'static str,
     defects: &'static [&'static str],
     client_sees: &'static str,
@@ -58,11 +58,11 @@ const fn fault(
     requirements: &'static [&'static str],
     rewrites: &'static [Rewrite],
 ) -> FaultEntry {
-    FaultEntry { name, defects, client_sees, hurts, requirements, family: None, rewrites }
+    FaultEntry { name, defects, client_sees, hurts, requirements, family: None, settle: None, rewrites }
 }
 
 /// Shows, in each resource of an answer, what faults remember that it should show.
-const SHOW: Rewrite = Rewrite::Answer(|seen, answer| {
+pub(super) const SHOW: Rewrite = Rewrite::Answer(|seen, answer| {
     let shown = std::mem::take(&mut seen.memory.shown);
     each_resource(seen, answer, |resource| {
         let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();

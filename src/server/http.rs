@@ -52,8 +52,9 @@ async fn handle(
         }),
     };
     let answer = match body {
-        Ok(body) => service.answer(Request {
+        Ok(body) => service.take(Request {
             path,
+            base_path: service.behaviour.base_path,
             query,
             credentials: Credentials::Absent,
             tenant: 0,

@@ -19,6 +19,8 @@ pub(crate) struct Request {
     pub method: Method,
     /// The path as it was sent, percent-encoded.
     pub path: String,
+    /// The path under which the server stands.
+    pub base_path: &'static str,
     /// The query parameters, decoded, in order.
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
@@ -33,6 +35,11 @@ impl Request {
     /// The value of a header, if it is there and is text.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The path below the base path, without slashes at its ends; nothing if it is no path of the server.
+    pub(crate) fn path_below(&self) -> &str {
+        self.path.strip_prefix(self.base_path).unwrap_or_default().trim_matches('/')
     }
 
     /// The first value of a query parameter. Names are compared exactly, as HTTP does.

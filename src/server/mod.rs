@@ -18,6 +18,7 @@ mod auth;
 mod behaviour;
 mod bulk;
 mod config_file;
+mod control;
 mod cursor;
 mod discovery;
 mod endpoint;
@@ -35,6 +36,8 @@ mod negotiate;
 mod normalize;
 mod order;
 mod predicate;
+mod profile;
+pub mod profiles;
 mod query;
 mod rate;
 mod read;
@@ -67,11 +70,13 @@ pub use bulk::BulkLimits;
 pub use config_file::ConfigFileError;
 pub use fault::{Characteristic, FamilyMember, Fault, FaultEntry, Seam, UnknownFault};
 pub use log::Log;
+pub use profile::{ProfileEntry, ServerProfile, UnknownServerProfile};
 pub use rate::{RateLimit, RateLimitError};
 pub use schema_file::{Problems, SchemaFile, SchemaFileError};
 pub use serve::{interrupted, list_faults, list_variants, serve};
 pub use variant::{UnknownVariant, Variant, VariantEntry};
 
+use control::Control;
 use service::Service;
 
 /// How long open connections may go on after the server was told to stop.
@@ -113,6 +118,8 @@ pub struct ServerOptions {
     pub write_config: Option<PathBuf>,
     /// How each request is noted on standard error.
     pub log: Log,
+    /// Whose server it is to behave like, by the vendor's documents; the RFC's if there is none.
+    pub profile: Option<ServerProfile>,
 }
 
 impl Default for ServerOptions {
@@ -133,6 +140,7 @@ impl Default for ServerOptions {
             rate_limit: None,
             write_config: None,
             log: Log::Off,
+            profile: None,
         }
     }
 }
@@ -153,6 +161,7 @@ impl fmt::Debug for ServerOptions {
             .field("rate_limit", &self.rate_limit)
             .field("write_config", &self.write_config)
             .field("log", &self.log)
+            .field("profile", &self.profile)
             .finish_non_exhaustive()
     }
 }
@@ -188,6 +197,14 @@ pub enum ServerError {
         /// The name given.
         name: String,
     },
+    /// A fault is one of another profile than the server has.
+    #[error("{fault} is a fault of the profile {owner}: it takes --profile {owner}")]
+    ForeignFault {
+        /// The fault.
+        fault: &'static str,
+        /// The profile that can have it.
+        owner: &'static str,
+    },
     /// Both tenants would have the same token.
     #[error("the second tenant needs a token of its own: the first has this one")]
     SameToken,
@@ -199,22 +216,29 @@ pub enum ServerError {
     Io(#[from] std::io::Error),
 }
 
+/// Where the control endpoints are, and what opens them.
+struct ControlAccess {
+    url: String,
+    token: String,
+}
+
 /// A server that answers until it is told to stop, or dropped.
 pub struct RunningServer {
     base_url: String,
     token: String,
     second_token: String,
+    control: Option<ControlAccess>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 impl RunningServer {
-    /// The base URL: `http://127.0.0.1:PORT/scim/v2`.
+    /// The base URL: `http://127.0.0.1:PORT/scim/v2`, or where the profile has the server stand.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The bearer token that the server accepts. A secret.
+    /// The bearer token that the server accepts, at least until a control endpoint renews it. A secret.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -222,6 +246,17 @@ impl RunningServer {
     /// The bearer token of the second tenant. A secret.
     pub fn second_token(&self) -> &str {
         &self.second_token
+    }
+
+    /// Where the control endpoints are, if the profile has some: `http://127.0.0.1:PORT/control`. Below it are
+    /// `accept-invitation` and `rotate-key`.
+    pub fn control_url(&self) -> Option<&str> {
+        self.control.as_ref().map(|control| control.url.as_str())
+    }
+
+    /// The bearer token that opens the control endpoints, and nothing else. A secret.
+    pub fn control_token(&self) -> Option<&str> {
+        self.control.as_ref().map(|control| control.token.as_str())
     }
 
     /// Stops the server: no new request, and a short while for those under way.
@@ -252,9 +287,15 @@ impl fmt::Debug for RunningServer {
 /// Starts a server.
 ///
 /// # Errors
-/// If the port cannot be had, a demand names an attribute that does not exist, both tenants have one token, or the configuration
-/// cannot be written.
+/// If the port cannot be had, a demand names an attribute that does not exist, a fault is of another profile, both
+/// tenants have one token, or the configuration cannot be written.
 pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError> {
+    for fault in &options.faults {
+        let chosen = options.profile.map(ServerProfile::name);
+        if let Some(owner) = profile::owner_of(fault.name()).filter(|owner| chosen != Some(owner)) {
+            return Err(ServerError::ForeignFault { fault: fault.name(), owner });
+        }
+    }
     if let Some(path) = &options.write_config {
         config_file::check(path)?;
     }
@@ -266,7 +307,15 @@ pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError>
     if token == second_token {
         return Err(ServerError::SameToken);
     }
-    let service = Arc::new(Service::new(&options, &[&token, &second_token], address)?);
+    let is_controlled = options.profile.is_some_and(|profile| profile.entry().is_controlled);
+    let control = is_controlled.then(|| ControlAccess {
+        url: format!("http://{address}{}", control::CONTROL_PATH),
+        token: auth::random_token(),
+    });
+    let token_file = options.write_config.as_deref().map(config_file::token_file).transpose()?;
+    let service = Service::new(&options, &[&token, &second_token], address)?
+        .with_control(control.as_ref().map(|access| Control::new(&access.token, token_file)));
+    let service = Arc::new(service);
     let base_url = service.base_url().to_owned();
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
@@ -279,9 +328,9 @@ pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError>
             eprintln!("scimspec: the embedded server ended: {error}");
         }
     });
-    let server = RunningServer { base_url, token, second_token, stop: Some(stop), task };
+    let server = RunningServer { base_url, token, second_token, control, stop: Some(stop), task };
     if let Some(path) = &options.write_config {
-        config_file::write(path, &server)?;
+        config_file::write(path, &server, options.profile)?;
     }
     Ok(server)
 }

@@ -182,6 +182,7 @@ mod tests {
             headers.insert(ACCEPT, accept.parse().unwrap());
             let request = Request {
                 method,
+                base_path: "",
                 path: String::new(),
                 query: Vec::new(),
                 headers,

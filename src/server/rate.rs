@@ -52,6 +52,13 @@ impl RateLimit {
     }
 }
 
+impl RateLimit {
+    /// That many requests in each minute.
+    pub(crate) const fn a_minute(requests: NonZeroU32) -> Self {
+        Self { requests, window: Duration::from_secs(60) }
+    }
+}
+
 /// The requests of one token in the current window.
 #[derive(Debug, Default)]
 pub(crate) struct Window {

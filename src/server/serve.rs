@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use super::{ServerError, ServerOptions, faults, start, variants};
+use super::{ServerError, ServerOptions, ServerProfile, faults, start, variants};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
 /// The first line written is the base URL, alone; the second says how to authenticate; then one each speaks of the
-/// second tenant, if its token was chosen, of the configuration, if one was written, and of the variants and the
-/// faults, if there are any. A token that the caller chose is not repeated.
+/// second tenant, if its token was chosen, of the profile and its control endpoints, if it has some, of the
+/// configuration, if one was written, and of the variants and the faults, if there are any. A token that the caller chose is not repeated.
 ///
 /// # Errors
 /// If the server cannot start, `out` cannot be written, or signals cannot be awaited.
@@ -17,6 +17,7 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
     let is_second_chosen = options.second_token.is_some();
     let planted: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
     let config = options.write_config.clone();
+    let profile = options.profile;
     let chosen_variants: Vec<&str> = options.variants.iter().map(|variant| variant.name()).collect();
     // Whoever reads the address may stop the server at once, and has to be heard.
     let mut signals = Signals::listen()?;
@@ -29,6 +30,12 @@ pub async fn serve(options: ServerOptions, out: &mut impl Write) -> Result<(), S
     }
     if is_second_chosen {
         writeln!(out, "Second tenant: Bearer (the second token you chose)")?;
+    }
+    if let Some(profile) = profile {
+        writeln!(out, "Profile: {}, {}", profile.name(), profile.entry().title)?;
+    }
+    if let (Some(url), Some(token)) = (server.control_url(), server.control_token()) {
+        writeln!(out, "Control: {url} with Bearer {token}")?;
     }
     if let Some(path) = config {
         writeln!(out, "Configuration: {}", path.display())?;
@@ -87,10 +94,10 @@ impl Signals {
     }
 }
 
-/// The catalogue of faults as text: of each its name first, then what a client sees, who is hurt, and where it comes
+/// The catalogue of faults, or that of a profile, as text: of each its name first, then what a client sees, who is hurt, and where it comes
 /// from.
-pub fn list_faults() -> String {
-    let catalogue = faults::catalogue();
+pub fn list_faults(profile: Option<ServerProfile>) -> String {
+    let catalogue = profile.map_or_else(faults::catalogue, |profile| profile.entry().faults);
     let width = catalogue.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for entry in catalogue {

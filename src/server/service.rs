@@ -3,7 +3,7 @@
 //! one before left it.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::http::header::{ALLOW, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -12,14 +12,16 @@ use chrono::{DateTime, Utc};
 
 use super::auth::{Authenticator, Credentials};
 use super::behaviour::Behaviour;
+use super::control::Control;
 use super::cursor::Cursors;
 use super::discovery::Discovery;
-use super::endpoint::{BASE_PATH, Endpoint, Kind};
+use super::endpoint::{Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
 use super::me::{self, Subject};
 use super::message::{Answer, Request};
 use super::negotiate::{MAX_BODY, Refusal, acceptable, allow};
-use super::rate::{RateLimit, Window};
+use super::profile::ServerProfile;
+use super::rate::Window;
 use super::read::is_query;
 use super::seed::seed;
 use super::store::Store;
@@ -44,15 +46,16 @@ const KNOWN_METHODS: [Method; 9] = [
 /// One server.
 pub(crate) struct Service {
     pub(crate) types: Types,
-    authenticator: Authenticator,
+    pub(super) authenticator: RwLock<Authenticator>,
+    /// The control endpoints, where the profile has some.
+    pub(super) control: Option<Control>,
     pub(crate) faults: Planted,
     pub(crate) behaviour: Behaviour,
     pub(crate) cursors: Cursors,
     base_url: String,
     since: DateTime<Utc>,
-    rate_limit: Option<RateLimit>,
     /// Of each tenant, in the order of their tokens.
-    tenants: Vec<Mutex<State>>,
+    pub(super) tenants: Vec<Mutex<State>>,
 }
 
 /// What changes while the server runs: what one tenant has, of which no other ever sees anything.
@@ -97,20 +100,36 @@ impl Service {
             })
             .collect();
         if let Some(first) = tenants.first_mut() {
-            seed(&mut first.store, options.seed_users);
+            match behaviour.seeded {
+                None => seed(&mut first.store, options.seed_users),
+                Some(adopt) => {
+                    let mut directory = Store::default();
+                    seed(&mut directory, options.seed_users);
+                    adopt(&directory, &mut first.store);
+                }
+            }
             first.me = options.me.as_deref().map(Subject::named).unwrap_or_default();
         }
         Ok(Self {
-            rate_limit: options.rate_limit,
             tenants: tenants.into_iter().map(Mutex::new).collect(),
             types,
-            authenticator: Authenticator::new(tokens),
-            faults: Planted::new(&options.faults, &options.variants),
+            authenticator: RwLock::new(Authenticator::new(tokens)),
+            control: None,
+            faults: Planted::new(
+                options.profile.map_or(&[], ServerProfile::rewrites),
+                &options.faults,
+                &options.variants,
+            ),
+            base_url: format!("http://{address}{}", behaviour.base_path),
             behaviour,
             cursors: Cursors::new(options.cursor_timeout),
-            base_url: format!("http://{address}{BASE_PATH}"),
             since: Utc::now(),
         })
+    }
+
+    /// This service with control endpoints.
+    pub(crate) fn with_control(self, control: Option<Control>) -> Self {
+        Self { control, ..self }
     }
 
     /// The base URL by the address that the server is bound to.
@@ -125,11 +144,13 @@ impl Service {
 
     /// Answers a request.
     pub(crate) fn answer(&self, mut request: Request) -> Answer {
-        (request.credentials, request.tenant) = self.authenticator.judge(&request.headers);
+        (request.credentials, request.tenant) =
+            self.authenticator.read().unwrap_or_else(PoisonError::into_inner).judge(&request.headers);
         self.faults.request(&mut request);
         let tenant = &self.tenants[request.tenant.min(self.tenants.len() - 1)];
         let mut state = tenant.lock().unwrap_or_else(PoisonError::into_inner);
-        let endpoint = state.resolve(Endpoint::of(&request.path, self.types.kinds()));
+        let endpoint = state.resolve(self.endpoint_of(&request.path));
+        let endpoint = self.behaviour.user_ids.resolve(endpoint, &state.store);
         let call = Call { base: self.base_of(&request), endpoint, request };
         let mut answer = self.dispatch(&mut state, &call).unwrap_or_else(refuse);
         let State { store, memory, .. } = &mut *state;
@@ -199,9 +220,18 @@ impl Service {
         }
     }
 
+    /// What a path names, of what the server offers.
+    pub(super) fn endpoint_of(&self, path: &str) -> Endpoint {
+        match Endpoint::of(self.behaviour.base_path, path, self.types.kinds()) {
+            endpoint @ (Endpoint::Resources(_) | Endpoint::Resource(..)) => endpoint,
+            endpoint if self.behaviour.is_whole => endpoint,
+            _ => Endpoint::Unknown,
+        }
+    }
+
     /// Counts a request with a token, and refuses it with 429 if it is one too many (RFC 6585 §4).
     fn admit(&self, state: &mut State) -> Result<(), Refusal> {
-        let Some(limit) = self.rate_limit else { return Ok(()) };
+        let Some(limit) = self.behaviour.rate_limit else { return Ok(()) };
         state.window.admit(limit, Instant::now()).map_err(|seconds| {
             let mut refusal =
                 Refusal::from(ScimError::new(429, format!("too many requests; go on in {seconds} s")));
@@ -212,7 +242,7 @@ impl Service {
 
     /// The refusal of a body that is not even read.
     pub(crate) fn too_large(&self, path: &str) -> ScimError {
-        match Endpoint::of(path, self.types.kinds()) {
+        match self.endpoint_of(path) {
             Endpoint::Bulk => self.behaviour.bulk.payload_error(),
             _ => too_large(),
         }
@@ -248,7 +278,10 @@ impl Service {
     /// because a foreign name there would put foreign links into answers; else by the address.
     fn base_of(&self, request: &Request) -> String {
         let host = request.header(&HOST).filter(|host| is_loopback(host));
-        host.map_or_else(|| self.base_url.clone(), |host| format!("http://{host}{BASE_PATH}"))
+        host.map_or_else(
+            || self.base_url.clone(),
+            |host| format!("http://{host}{}", self.behaviour.base_path),
+        )
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Store {
     memberships: HashMap<String, BTreeSet<u64>>,
     unique: UniqueIndex,
     unique_attributes: Arc<UniqueAttributes>,
+    /// The places of the users who have accepted their invitation. Of no account where nobody is invited.
+    joined: BTreeSet<u64>,
     next: u64,
     /// The finest difference that the clock tells.
     clock_step: Duration,
@@ -93,6 +95,7 @@ impl Default for Store {
             memberships: HashMap::new(),
             unique: UniqueIndex::default(),
             unique_attributes: Arc::default(),
+            joined: BTreeSet::new(),
             next: 0,
             clock_step: FINEST,
             clock: DateTime::UNIX_EPOCH,
@@ -194,6 +197,21 @@ impl Store {
             }
             _ => self.indexes.find(kind, column, text).map(Cow::Borrowed),
         }
+    }
+
+    /// The place that the next new resource gets.
+    pub(crate) fn next_place(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether a user has accepted the invitation.
+    pub(crate) fn has_joined(&self, id: &str) -> bool {
+        self.places.get(id).is_some_and(|place| self.joined.contains(place))
+    }
+
+    /// Notes that a user has accepted the invitation. One who is removed and invited again has not.
+    pub(crate) fn join(&mut self, id: &str) {
+        self.joined.extend(self.places.get(id));
     }
 
     /// What tells this store from every other one.

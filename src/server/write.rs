@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::behaviour::UnknownMembers;
+use super::behaviour::{Behaviour, UnknownMembers, UserIds};
 use super::endpoint::Kind;
 use super::fault::{Change, Conflicts, PatchOperations};
 use super::message::Answer;
@@ -26,6 +26,8 @@ use crate::scim::error::ScimError;
 use crate::scim::names;
 use crate::scim::patch::{PatchOperation, PatchRequest, apply};
 use crate::scim::project::Projection;
+use crate::scim::resource::member_name;
+use crate::scim::text::fold_case;
 use crate::scim::validate::ValidationPurpose;
 
 /// A resource that a write is to change.
@@ -46,6 +48,10 @@ impl Service {
     pub(crate) fn create(&self, state: &mut State, call: &Call, kind: Kind) -> Result<Answer, Refusal> {
         let sent = read_object(&call.request)?;
         let projection = projection_of(&call.request)?;
+        let known = self.behaviour.known_as.filter(|_| kind == Kind::User);
+        if let Some(id) = known.and_then(|known| known(&state.store, &sent)) {
+            return self.update_known(state, call, &id, sent, &projection);
+        }
         let (after, refusal) =
             outcome(self.judge(state, call, kind, None, &sent, ValidationPurpose::CreateRequest));
         let State { store, memory, .. } = state;
@@ -68,11 +74,44 @@ impl Service {
         if let Some(after) = after {
             let draft = draft(store, None, kind, after);
             store.insert(id.clone(), kind, draft.attributes, draft.password);
+            self.invite_members(store, &id);
         }
         if let Some(refusal) = refusal {
             return Err(refusal.into());
         }
         self.show(store, call, StatusCode::CREATED, kind, &id, &projection)
+    }
+
+    /// POST of a user who is there already, on a server that updates one then: what is sent takes the place of what
+    /// was there, and what is not sent stays.
+    fn update_known(
+        &self,
+        state: &mut State,
+        call: &Call,
+        id: &str,
+        sent: Map<String, Value>,
+        projection: &Projection,
+    ) -> Result<Answer, Refusal> {
+        let target = self.unmodified(&state.store, call, Kind::User, id)?;
+        let mut whole = target.record.attributes.clone();
+        for (name, value) in &sent {
+            let name = member_name(&whole, name).unwrap_or(name).to_owned();
+            match (whole.get_mut(&name), value) {
+                (Some(Value::Object(extension)), Value::Object(sent)) if name.starts_with("urn:") => {
+                    for (name, value) in sent {
+                        let name = member_name(extension, name).unwrap_or(name).to_owned();
+                        extension.insert(name, value.clone());
+                    }
+                }
+                _ => {
+                    whole.insert(name, value.clone());
+                }
+            }
+        }
+        let purpose = ValidationPurpose::ReplaceRequest;
+        let result = self.judge(state, call, Kind::User, Some(&target.record), &whole, purpose);
+        self.commit(state, call, &target, &Value::Object(sent), &[], result)?;
+        self.show(&state.store, call, StatusCode::OK, Kind::User, id, projection)
     }
 
     /// PUT to a resource.
@@ -98,7 +137,9 @@ impl Service {
             kept
         });
         self.commit(state, call, &target, &Value::Object(sent), &[], result)?;
-        self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
+        let answer = self.show(&state.store, call, StatusCode::OK, kind, id, &projection);
+        self.let_inactive_leave(&mut state.store, id);
+        answer
     }
 
     /// PATCH of a resource.
@@ -127,7 +168,9 @@ impl Service {
             self.judge(state, call, kind, Some(record), &after, ValidationPurpose::ReplaceRequest)
         });
         self.commit(state, call, &target, &sent, &operations, result)?;
-        self.show(&state.store, call, StatusCode::OK, kind, id, &projection)
+        let answer = self.show(&state.store, call, StatusCode::OK, kind, id, &projection);
+        self.let_inactive_leave(&mut state.store, id);
+        answer
     }
 
     /// DELETE of a resource.
@@ -194,7 +237,7 @@ impl Service {
         match kind {
             Kind::User => self.judge_user(state, call, record, &kept)?,
             Kind::Group => {
-                judge_members(&state.store, record, &mut kept, self.behaviour.unknown_members)?;
+                judge_members(&state.store, record, &mut kept, &self.behaviour)?;
             }
             Kind::Custom(_) => {}
         }
@@ -264,10 +307,32 @@ impl Service {
             let draft = draft(store, Some(record), record.kind, after);
             let touch = touch || draft.attributes != record.attributes || draft.password != record.password;
             store.update(&record.id, draft.attributes, draft.password, touch);
+            self.invite_members(store, &record.id);
         }
         match refusal {
             Some(refusal) => Err(refusal.into()),
             None => Ok(()),
+        }
+    }
+
+    /// Makes users of the members of a group who are none yet, on a server that invites them.
+    fn invite_members(&self, store: &mut Store, group: &str) {
+        let Some(invite) = self.behaviour.invite else { return };
+        let members = store.get(group).into_iter().flat_map(Record::member_ids);
+        let unknown: Vec<String> = members.filter(|id| store.get(id).is_none()).map(str::to_owned).collect();
+        for address in unknown {
+            let user = invite(&address);
+            store.insert(address, Kind::User, user, None);
+        }
+    }
+
+    /// Removes a user who is not active any more, on a server that keeps none.
+    fn let_inactive_leave(&self, store: &mut Store, id: &str) {
+        let is_inactive = |record: &Record| {
+            record.kind == Kind::User && record.attributes.get("active") == Some(&Value::Bool(false))
+        };
+        if self.behaviour.inactive_leave && store.get(id).is_some_and(is_inactive) {
+            store.remove(id);
         }
     }
 
@@ -330,7 +395,7 @@ fn judge_members(
     store: &Store,
     record: Option<&Record>,
     kept: &mut Map<String, Value>,
-    unknown: UnknownMembers,
+    behaviour: &Behaviour,
 ) -> Result<(), ScimError> {
     let Some(Value::Array(members)) = kept.get_mut("members") else { return Ok(()) };
     let mut ids: IndexSet<String> = IndexSet::with_capacity(members.len());
@@ -343,8 +408,10 @@ fn judge_members(
             }
             (None, None) => return Err(ScimError::invalid_value("members: an element has no value")),
         };
-        if store.get(&id).is_none_or(|record| !record.kind.is_core()) {
-            match unknown {
+        let id = behaviour.user_ids.spelling(store, &id).map_or(id.clone(), Cow::Borrowed);
+        let is_invited = behaviour.invite.is_some() && is_email(&id);
+        if !is_invited && store.get(&id).is_none_or(|record| !record.kind.is_core()) {
+            match behaviour.unknown_members {
                 UnknownMembers::Taken => {}
                 UnknownMembers::Dropped => continue,
                 UnknownMembers::Refused => {
@@ -355,6 +422,11 @@ fn judge_members(
         }
         if record.is_some_and(|group| group.id == id) {
             return Err(ScimError::invalid_value("members: a group cannot be a member of itself"));
+        }
+        if behaviour.user_ids == UserIds::UserNames
+            && ids.iter().any(|known| fold_case(known) == fold_case(&id))
+        {
+            continue;
         }
         ids.insert(id.into_owned());
     }
@@ -392,7 +464,7 @@ fn drop_stale_reference(before: &Value, after: &mut Map<String, Value>) {
 
 /// Whether a text is an e-mail address, as far as a picky server looks: one `@` between two parts, a domain with a
 /// dot, no blank.
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     match text.split_once('@') {
         Some((local, domain)) => {
             !local.is_empty()

@@ -31,6 +31,9 @@ pub struct Entry {
     /// The ids of its rows; each becomes a trial of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<String>,
+    /// The wire forms that it is run in, each a trial of its own: `suite/case@put`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forms: Vec<String>,
     /// Whether it is a rule, judged over every exchange of the run.
     pub rule: bool,
     /// The suite file that it stands in.
@@ -65,6 +68,13 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue, plac
                 source: case.source.clone(),
                 tags: both(&file.suite.tags, &case.tags),
                 rows: case.rows.iter().map(|row| row.id.clone()).collect(),
+                forms: file
+                    .forms_of(index)
+                    .into_iter()
+                    .filter_map(|(form, _)| form)
+                    .filter(|form| profile.takes_form(Some(form)))
+                    .map(str::to_owned)
+                    .collect(),
                 rule: case.rule.is_some(),
                 file: file.file.clone(),
                 place: places.then(|| file.place(&format!("cases[{index}].id"))),
@@ -109,8 +119,17 @@ pub fn text(entries: &[Entry]) -> String {
             0 => String::new(),
             n => format!(" ({n} rows)"),
         };
-        let _ =
-            writeln!(text, "  {:<width$}  {:<6}  {}{rows}", entry.id, entry.level.to_string(), entry.title);
+        let forms = match entry.forms.as_slice() {
+            [] => String::new(),
+            forms => format!(" (@{})", forms.join(", @")),
+        };
+        let _ = writeln!(
+            text,
+            "  {:<width$}  {:<6}  {}{forms}{rows}",
+            entry.id,
+            entry.level.to_string(),
+            entry.title
+        );
     }
     let (must, should, may) =
         entries.iter().fold((0, 0, 0), |(must, should, may), entry| match entry.level {

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::action::{self, Expansion, Slip};
 use super::diagnostic::{Diagnostic, Severity};
 use super::model::{Case, Given, Suite};
 use super::place::Spot;
@@ -55,13 +56,33 @@ pub struct SuiteFile {
     /// What it says.
     pub suite: Suite,
     text: Text,
+    expansion: Expansion,
 }
 
 impl SuiteFile {
     fn read(file: Source) -> Result<SuiteFile, Box<Diagnostic>> {
-        let suite = yaml::read(&file.name, &file.text)?;
+        let suite: Suite = yaml::read(&file.name, &file.text)?;
+        let does = |case: &Case| case.setup.iter().chain(&case.steps).any(|step| !step.call.is_empty());
+        let expansion = if suite.actions.is_empty() && !suite.cases.iter().any(does) {
+            Expansion::default()
+        } else {
+            action::expand(&suite, &yaml::read(&file.name, &file.text)?)
+        };
         let text = Text::new(file.name.clone(), file.text);
-        Ok(SuiteFile { suite, file: file.name, path: file.path, origin: file.origin, text })
+        Ok(SuiteFile { suite, file: file.name, path: file.path, origin: file.origin, text, expansion })
+    }
+
+    /// A case as it runs: itself, or with the steps of its actions in place, once for each wire form, which comes first.
+    pub fn forms_of<'f>(&'f self, index: usize) -> Vec<(Option<&'f str>, &'f Case)> {
+        match self.expansion.cases.get(&index) {
+            Some(formed) => formed.iter().map(|it| (it.form.as_deref(), &it.case)).collect(),
+            None => self.suite.cases.get(index).map(|case| (None, case)).into_iter().collect(),
+        }
+    }
+
+    /// What is wrong about the suite's actions.
+    pub fn slips(&self) -> &[Slip] {
+        &self.expansion.slips
     }
 
     /// The file with the places of its nodes.

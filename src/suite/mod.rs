@@ -1,5 +1,6 @@
 //! Suites: what an author writes, read into types, checked, and kept with the place of every part.
 
+pub mod action;
 pub mod block;
 pub mod diagnostic;
 pub mod export;

@@ -43,6 +43,27 @@ pub struct Suite {
     pub defaults: Defaults,
     /// The cases.
     pub cases: Vec<Case>,
+    /// Steps that cases do under one name, perhaps in several wire forms.
+    #[serde(default)]
+    pub actions: IndexMap<String, Routine>,
+}
+
+/// Steps under one name, which cases do with arguments. Exactly one of `steps` and `forms`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "SuiteAction")]
+pub struct Routine {
+    /// Its parameters. In its steps `${a}` is what the caller passes; where a name of a resource or step stands, the
+    /// parameter stands for the name passed.
+    #[serde(default)]
+    pub params: Vec<String>,
+    /// Its steps, where there is one way to do it. Ids and captures in them are its own, unless they are parameters.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// Its steps by wire form, such as patch and put. A case that does it is run once for each form, as `suite/case@put`,
+    /// and needs what the form's steps require.
+    #[serde(default)]
+    pub forms: IndexMap<String, Vec<Step>>,
 }
 
 /// What every step of a suite starts from.
@@ -262,6 +283,69 @@ pub struct Step {
 
     /// What should come.
     pub expect: Option<Expect>,
+
+    /// Action: the steps of an action of the suite, with its arguments: `{NAME: {user: ann, mail: "${mail}"}}`.
+    #[serde(rename = "do", default)]
+    pub call: IndexMap<String, IndexMap<String, Value>>,
+    /// Action: pages of a list, one after the other.
+    pub paginate: Option<Paginate>,
+    /// Where the step stands in its file, if that is not where the case has it: `actions.rename.forms.put[0]`.
+    #[serde(skip)]
+    pub stands_at: Option<String>,
+    /// Action: a command of the operator's, by its name under `[hooks]` in `scimspec.toml`.
+    pub hook: Option<String>,
+    /// What the hook is told: each as `SCIMSPEC_ARG_` and the name in capitals.
+    #[serde(default)]
+    pub with: IndexMap<String, String>,
+    /// Names for members of the JSON object that the hook prints.
+    #[serde(default)]
+    pub gives: IndexMap<String, String>,
+    /// How long the hook may take, where that is less than the operator allows.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub within: Option<Duration>,
+    /// Action: many requests as fast as they are answered.
+    pub burst: Option<Burst>,
+    /// Action: a pause.
+    pub wait: Option<Wait>,
+    /// Resources that the request makes beside the one it asks for, as paths such as `/Users/${mail}`: they are ours,
+    /// and the clean-up deletes them.
+    #[serde(default)]
+    pub creates: Vec<String>,
+}
+
+/// Many reads as fast as they are answered, to see where the service provider's limit is. It begins after a whole
+/// window of the pace without a request, and nothing goes on before another one has passed.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Burst {
+    /// The request, `GET /path`.
+    pub send: String,
+    /// The statuses that end it.
+    pub until: StatusSet,
+    /// How many requests at most.
+    pub at_most: u32,
+    /// How long at most.
+    #[serde(deserialize_with = "required_duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub within: Duration,
+}
+
+/// A pause. Exactly one of `retry-after` and `for`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Wait {
+    /// As long as the last 429 asked for; a window of the pace where it asked for nothing.
+    #[serde(default)]
+    pub retry_after: bool,
+    /// That long.
+    #[serde(default, rename = "for", deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub time: Option<Duration>,
+    /// No longer than this.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub at_most: Option<Duration>,
 }
 
 /// The meaning of a step's action.
@@ -280,6 +364,16 @@ pub enum Action<'a> {
     Read(&'a str),
     /// A comparison of named resources with their state before the last write.
     Unchanged(&'a [String]),
+    /// The steps of an action of the suite. A case that runs has these steps in its place.
+    Do(&'a IndexMap<String, IndexMap<String, Value>>),
+    /// Pages of a list, one after the other.
+    Paginate(&'a Paginate),
+    /// A command of the operator's.
+    Hook(&'a str),
+    /// Many requests as fast as they are answered.
+    Burst(&'a Burst),
+    /// A pause.
+    Wait(&'a Wait),
 }
 
 /// The body of a request.
@@ -318,6 +412,21 @@ impl Step {
         if !self.unchanged.is_empty() {
             actions.push(("unchanged", Action::Unchanged(&self.unchanged)));
         }
+        if !self.call.is_empty() {
+            actions.push(("do", Action::Do(&self.call)));
+        }
+        if let Some(paginate) = &self.paginate {
+            actions.push(("paginate", Action::Paginate(paginate)));
+        }
+        if let Some(name) = &self.hook {
+            actions.push(("hook", Action::Hook(name)));
+        }
+        if let Some(burst) = &self.burst {
+            actions.push(("burst", Action::Burst(burst)));
+        }
+        if let Some(wait) = &self.wait {
+            actions.push(("wait", Action::Wait(wait)));
+        }
         match actions.len() {
             0 => Err(ActionError::None),
             1 => Ok(actions.remove(0).1),
@@ -354,7 +463,7 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
     /// No action stands in the step.
-    #[error("a step needs one action: send, query, read or unchanged")]
+    #[error("a step needs one action: send, query, read, unchanged, do, paginate, hook, burst or wait")]
     None,
     /// More than one stands there.
     #[error("{} exclude each other in one step", .0.join(" and "))]
@@ -391,6 +500,54 @@ pub struct Query {
     /// `get` (default), `search`, or both: each is asked and judged.
     #[serde(default)]
     pub by: Vec<By>,
+}
+
+/// Pages of a list, asked for one after the other: from the first on, each from where the one before ended, and at last
+/// one beyond the end of the list.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Paginate {
+    /// `/Users`, `/Groups`.
+    pub endpoint: String,
+    /// How pages are turned.
+    pub by: Turning,
+    /// How many resources a page is asked for.
+    pub size: u32,
+    /// A filter; values in `${…}` are escaped as inside a JSON string.
+    pub filter: Option<String>,
+    /// How many pages are asked for at most, the one beyond the end apart (default 4).
+    pub pages: Option<u32>,
+}
+
+impl Paginate {
+    /// How many pages are asked for at most, the one beyond the end apart.
+    pub fn most_pages(&self) -> u32 {
+        self.pages.unwrap_or(4)
+    }
+}
+
+/// How pages are turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turning {
+    /// By `startIndex` and `count` (RFC 7644 section 3.4.2.4).
+    Index,
+}
+
+/// What holds for the pages of a list together (RFC 7644 section 3.4.2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Invariant {
+    /// No resource stands on two pages, nor twice on one.
+    NoRepeats,
+    /// Every page says the same `totalResults`.
+    TotalStable,
+    /// A list that was read to its end holds as many resources as `totalResults` says.
+    TotalAgrees,
+    /// No page holds more resources than were asked for, and `itemsPerPage` is how many it holds.
+    PageSizeKept,
+    /// Beyond the end of the list there is nothing.
+    Ends,
 }
 
 /// How a query travels.
@@ -537,6 +694,39 @@ pub struct Expect {
     /// What must not come, looked at first.
     #[serde(default)]
     pub never: Vec<Never>,
+    /// What holds for all pages of a `paginate` together.
+    #[serde(default)]
+    pub invariants: Vec<Invariant>,
+    /// The name of the accepted payload that the answer is compared with, unique in the suite: `minimal-user`. What
+    /// differs from run to run (ids, times, versions, values with a name) is left out of the comparison. It is judged on
+    /// the server inside scimspec, and elsewhere with `--snapshots` only; so say beside it what any answer has to keep.
+    #[schemars(regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    pub snapshot: Option<String>,
+    /// How the answers of a burst divide. The rest of the expectation is about the answer that ended it.
+    #[serde(default)]
+    pub tally: Vec<Tally>,
+}
+
+/// How many answers of a burst are of one kind. Exactly one of `status` and `error`; with `rest`, every answer that no
+/// other tally counts has to be of that kind.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Tally {
+    /// What messages call them.
+    pub name: Option<String>,
+    /// Their status.
+    pub status: Option<StatusSet>,
+    /// They are SCIM errors.
+    pub error: Option<ErrorExpect>,
+    /// So many of them.
+    pub exactly: Option<u32>,
+    /// At least so many.
+    pub at_least: Option<u32>,
+    /// At most so many.
+    pub at_most: Option<u32>,
+    /// Every answer that no other tally counts.
+    #[serde(default)]
+    pub rest: bool,
 }
 
 /// One of several answers that are legal, or at least known.
@@ -796,6 +986,8 @@ pub enum Requires {
     Schema(String),
     /// Something the operator configures: `{principal: second}`.
     Principal(String),
+    /// A command that the operator configures: `{hook: rotate-key}`.
+    Hook(String),
     /// The opposite.
     Not(Box<Requires>),
 }
@@ -876,6 +1068,7 @@ impl fmt::Display for Requires {
             Requires::Attribute(path) => write!(f, "attribute {path}"),
             Requires::Schema(urn) => write!(f, "schema {urn}"),
             Requires::Principal(name) => write!(f, "credentials '{name}'"),
+            Requires::Hook(name) => write!(f, "the hook '{name}'"),
             Requires::Not(inner) => write!(f, "no {inner}"),
         }
     }
@@ -893,6 +1086,8 @@ pub enum Auth {
     Bad,
     /// Those of a second tenant.
     Second,
+    /// The operator's as they were before a hook replaced them.
+    Old,
 }
 
 /// How a query is percent-encoded.
@@ -1265,26 +1460,32 @@ impl<'de> Deserialize<'de> for Requires {
         impl<'de> Visitor<'de> for RequiresVisitor {
             type Value = Requires;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a capability such as patch, or {attribute: User.title}, {schema: URN}, {principal: second}, {not: …}")
+                f.write_str("a capability such as patch, or {attribute: User.title}, {schema: URN}, {principal: second}, {hook: NAME}, {not: …}")
             }
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Requires, E> {
                 Capability::deserialize(de::value::StrDeserializer::new(name)).map(Requires::Capability)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Requires, A::Error> {
-                const KEYS: &[&str] = &["attribute", "schema", "principal", "not"];
+                const KEYS: &[&str] = &["attribute", "schema", "principal", "hook", "not"];
                 let Some(key) = map.next_key::<String>()? else {
-                    return Err(de::Error::invalid_length(0, &"one of attribute, schema, principal, not"));
+                    return Err(de::Error::invalid_length(
+                        0,
+                        &"one of attribute, schema, principal, hook, not",
+                    ));
                 };
                 let requires = match key.as_str() {
                     "attribute" => Requires::Attribute(map.next_value()?),
                     "schema" => Requires::Schema(map.next_value()?),
                     "principal" => Requires::Principal(map.next_value()?),
+                    "hook" => Requires::Hook(map.next_value()?),
                     "not" => Requires::Not(Box::new(map.next_value()?)),
                     other => return Err(de::Error::unknown_field(other, KEYS)),
                 };
                 match map.next_key::<String>()? {
                     None => Ok(requires),
-                    Some(_) => Err(de::Error::invalid_length(2, &"one of attribute, schema, principal, not")),
+                    Some(_) => {
+                        Err(de::Error::invalid_length(2, &"one of attribute, schema, principal, hook, not"))
+                    }
                 }
             }
         }
@@ -1301,7 +1502,7 @@ impl JsonSchema for Requires {
         let text = |key: &str| json_schema!({"type": "object", "additionalProperties": false, "required": [key], "properties": {key: {"type": "string"}}});
         json_schema!({
             "description": "What the service provider has to claim.",
-            "oneOf": [capability, text("attribute"), text("schema"), text("principal"),
+            "oneOf": [capability, text("attribute"), text("schema"), text("principal"), text("hook"),
                 {"type": "object", "additionalProperties": false, "required": ["not"], "properties": {"not": {"$ref": "#/$defs/Requires"}}}]
         })
     }

@@ -4,7 +4,7 @@
 //! A service provider without discovery, or with broken discovery, is tested all the same: what it does not say
 //! is assumed, and the evidence says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -85,6 +85,8 @@ pub struct Capabilities {
     pub authentication_schemes: Vec<String>,
     /// Where its documentation is, where `documentationUri` says.
     pub documentation: Option<String>,
+    /// The hooks that the operator has configured.
+    pub hooks: BTreeSet<String>,
 }
 
 impl Capabilities {
@@ -127,6 +129,7 @@ impl Capabilities {
                 .and_then(|config| config.get("documentationUri")?.as_str())
                 .map(str::to_owned),
             schemas,
+            hooks: BTreeSet::new(),
         };
         (capabilities, problems)
     }
@@ -168,6 +171,10 @@ impl Capabilities {
                 Ok("a second tenant's credentials are configured".to_owned())
             }
             Requires::Principal(name) => Err(format!("no credentials '{name}' are configured")),
+            Requires::Hook(name) if self.hooks.contains(name) => {
+                Ok(format!("the hook '{name}' is configured"))
+            }
+            Requires::Hook(name) => Err(missing_hook(name)),
             Requires::Not(inner) => match self.evidence(inner) {
                 Ok(evidence) => Err(evidence),
                 Err(evidence) => Ok(evidence),
@@ -219,6 +226,11 @@ impl Claims for Capabilities {
     fn max_results(&self) -> Option<u64> {
         self.max_results
     }
+}
+
+/// What is missing where a hook is, and where to put it.
+pub fn missing_hook(name: &str) -> String {
+    format!("the hook '{name}'; give it a command under [hooks.{name}] in scimspec.toml")
 }
 
 /// The member of ServiceProviderConfig that claims a feature, and what is assumed where nothing is said: what

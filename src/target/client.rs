@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use reqwest::Client;
@@ -14,13 +15,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::credentials::{Credentials, Masks};
+use super::credentials::{Credentials, CredentialsError, Masks};
 use super::exchange::{Exchange, ExchangeId};
 use super::guard::{Ownership, Refusal, Touch};
 use super::ledger::{Intent, Ledger, OwnedResource};
 use super::options::Limits;
 use super::ownership::Register;
-use super::pace::Pace;
+use super::pace::{Pace, Rate};
 pub use super::request::{Created, RequestPlan, Sent, resource_path};
 
 /// On whose behalf a request is sent.
@@ -48,6 +49,7 @@ pub struct Target {
     pub(super) user_agent: String,
     pub(super) masks: Masks,
     pub(super) pace: Pace,
+    pub(super) rate: Option<Rate>,
     pub(super) limits: Limits,
     pub(super) requests: Option<u64>,
     pub(super) read_only: bool,
@@ -82,6 +84,10 @@ pub(super) struct State {
     pub(super) log_dropped: u64,
     /// The first trouble with writing the ledger after something was created; the clean-up reports it.
     pub(super) ledger_trouble: Option<String>,
+    /// The operator's credentials since a hook renewed them.
+    pub(super) renewed: Option<Credentials>,
+    /// The operator's credentials before that.
+    pub(super) old: Option<Credentials>,
 }
 
 impl fmt::Debug for Target {
@@ -117,6 +123,36 @@ impl Target {
     /// Whether there are credentials of a second tenant.
     pub fn has_second(&self) -> bool {
         self.second.is_some()
+    }
+
+    /// From now on the operator's credentials are these, everywhere, clean-up included; those before stay at hand as
+    /// [`Auth::Old`](crate::suite::model::Auth::Old). Both are masked.
+    ///
+    /// # Errors
+    /// When the secret cannot be sent.
+    pub fn renew(&self, secret: &str) -> Result<(), CredentialsError> {
+        let renewed = self.auth.renewed(secret)?;
+        self.masks.learn(&renewed);
+        let mut state = self.state();
+        state.old = Some(state.renewed.take().unwrap_or_else(|| self.auth.clone()));
+        state.renewed = Some(renewed);
+        Ok(())
+    }
+
+    /// In how long the service provider's limit counts requests: the time that the pace is given for, or a minute, as
+    /// nearly all say.
+    pub fn window(&self) -> Duration {
+        self.rate.map_or(Duration::from_secs(60), |rate| rate.per)
+    }
+
+    /// Closes the gate for that long: nothing is sent before, clean-up included.
+    pub fn pause(&self, wait: Duration) {
+        self.pace.pause(wait);
+    }
+
+    /// How long the gate stays closed.
+    pub fn closed_for(&self) -> Duration {
+        self.pace.closed_for()
     }
 
     /// The run's mark.
@@ -191,6 +227,11 @@ impl Target {
         self.interrupted.cancel();
     }
 
+    /// Ends when the run is interrupted.
+    pub async fn until_interrupted(&self) {
+        self.interrupted.cancelled().await;
+    }
+
     /// Whether the run was interrupted.
     pub fn interrupted(&self) -> bool {
         self.interrupted.is_cancelled()
@@ -209,6 +250,7 @@ impl Target {
         let wire = self.prepare(&plan)?;
         let touch = self.admit(&wire, plan.permissions)?;
         let creates = self.announce(&touch, &wire)?;
+        let beside = self.announce_beside(&plan)?;
         let moment = self.state().register.now();
         let (exchange, mut also) = self.converse(wire, plan.permissions, purpose).await;
         let mut created = None;
@@ -224,6 +266,7 @@ impl Target {
             (Touch::Write { endpoint, id }, _) => self.note_write(endpoint, id, &exchange),
             _ => {}
         }
+        self.settle_beside(&beside, &plan, &exchange);
         self.observe(&touch, &exchange);
         Ok(Sent { exchange, also, created })
     }

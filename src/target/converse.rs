@@ -90,7 +90,7 @@ impl Target {
                 () = self.interrupted.cancelled(), if purpose == Purpose::Run => {
                     admitted = Err("the run was interrupted".to_owned());
                 }
-                () = self.pace.turn() => admitted = self.within_budget(purpose, true),
+                () = self.turn(wire) => admitted = self.within_budget(purpose, true),
             }
         }
         let started = Utc::now();
@@ -136,6 +136,13 @@ impl Target {
             state.log_dropped += 1;
         }
         exchange
+    }
+
+    /// Waits for the request's turn.
+    async fn turn(&self, wire: &Wire) {
+        if !wire.unpaced {
+            self.pace.turn().await;
+        }
     }
 
     /// Ends when a request under way is not to be waited for any longer.

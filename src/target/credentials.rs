@@ -2,6 +2,7 @@
 //! exchange. This module refuses to know where credentials come from (`config`) and what they open.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -109,6 +110,25 @@ impl Credentials {
         }
     }
 
+    /// The same kind of credentials with another secret, as a hook that renews the key gives it.
+    ///
+    /// # Errors
+    /// When it is empty or cannot stand in a header.
+    pub fn renewed(&self, secret: &str) -> Result<Credentials, CredentialsError> {
+        match self {
+            Credentials::None | Credentials::Bearer(_) => Credentials::bearer(secret),
+            Credentials::Basic { user, .. } => Credentials::basic(user, sendable(secret, "password")?),
+            Credentials::Header { name, value } => {
+                let secret = sendable(secret, "header value")?;
+                let value = match value.expose_secret().split_once(' ') {
+                    Some((scheme, _)) if !scheme.is_empty() => format!("{scheme} {secret}"),
+                    _ => secret.to_owned(),
+                };
+                Ok(Credentials::Header { name: name.clone(), value: value.into() })
+            }
+        }
+    }
+
     /// Whether there are none.
     pub fn is_none(&self) -> bool {
         matches!(self, Credentials::None)
@@ -208,16 +228,36 @@ fn wrong_like(right: &str) -> String {
     wrong
 }
 
-/// Replaces secrets, in every form in which they could come back, by [`MASK`].
+/// Replaces secrets, in every form in which they could come back, by [`MASK`]. A clone knows what the others learn.
 #[derive(Clone, Default)]
 pub struct Masks {
+    known: Arc<RwLock<Known>>,
+}
+
+/// The secrets so far.
+#[derive(Default)]
+struct Known {
     whole: Vec<String>,
     anywhere: Option<Regex>,
 }
 
+impl Known {
+    fn of(mut whole: Vec<String>) -> Known {
+        whole.retain(|secret| !secret.is_empty());
+        let mut forms: Vec<String> =
+            whole.iter().filter(|secret| secret.len() >= SHORTEST).flat_map(|secret| forms(secret)).collect();
+        // The longest first: the alternation takes the first that fits, and a shorter form would leave a rest.
+        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        let pattern = forms.iter().map(|form| regex::escape(form)).collect::<Vec<_>>().join("|");
+        let anywhere = if forms.is_empty() { None } else { Regex::new(&pattern).ok() };
+        Known { whole, anywhere }
+    }
+}
+
 impl fmt::Debug for Masks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Masks").field("secrets", &self.whole.len()).finish_non_exhaustive()
+        f.debug_struct("Masks").field("secrets", &self.known().whole.len()).finish_non_exhaustive()
     }
 }
 
@@ -252,18 +292,20 @@ impl Masks {
     /// Masks for the secrets of all these credentials: as they are, in base64 (four alphabets), percent-encoded
     /// and as inside a JSON text.
     pub fn new<'a>(all: impl IntoIterator<Item = &'a Credentials>) -> Masks {
-        let mut whole = Vec::new();
-        for credentials in all {
-            whole.extend(credentials.secrets().into_iter().filter(|secret| !secret.is_empty()));
-        }
-        let mut forms: Vec<String> =
-            whole.iter().filter(|secret| secret.len() >= SHORTEST).flat_map(|secret| forms(secret)).collect();
-        // The longest first: the alternation takes the first that fits, and a shorter form would leave a rest.
-        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        forms.dedup();
-        let pattern = forms.iter().map(|form| regex::escape(form)).collect::<Vec<_>>().join("|");
-        let anywhere = if forms.is_empty() { None } else { Regex::new(&pattern).ok() };
-        Masks { whole, anywhere }
+        let known = Known::of(all.into_iter().flat_map(Credentials::secrets).collect());
+        Masks { known: Arc::new(RwLock::new(known)) }
+    }
+
+    /// Learns the secrets of further credentials, for everything that is masked from now on.
+    pub fn learn(&self, credentials: &Credentials) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut whole = std::mem::take(&mut known.whole);
+        whole.extend(credentials.secrets());
+        *known = Known::of(whole);
+    }
+
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The text without secrets.
@@ -273,7 +315,7 @@ impl Masks {
 
     /// The bytes without secrets; borrowed where there was none.
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
-        match &self.anywhere {
+        match &self.known().anywhere {
             Some(secrets) => secrets.replace_all(bytes, NoExpand(MASK.as_bytes())),
             None => bytes.into(),
         }
@@ -281,7 +323,11 @@ impl Masks {
 
     /// A header's value without secrets, short ones included.
     pub fn header(&self, value: &str) -> String {
-        if self.whole.iter().any(|secret| secret == value) { MASK.to_owned() } else { self.text(value) }
+        if self.known().whole.iter().any(|secret| secret == value) {
+            MASK.to_owned()
+        } else {
+            self.text(value)
+        }
     }
 }
 
@@ -375,6 +421,21 @@ mod tests {
         let encoded = STANDARD.encode("bob:letmein!");
         let masks = Masks::new(&[Credentials::header(&format!("Authorization: Basic {encoded}")).unwrap()]);
         assert_eq!(masks.text("letmein! is wrong"), "*** is wrong");
+    }
+
+    #[test]
+    fn a_renewed_key_is_of_the_same_kind_and_masked_from_then_on() {
+        let old = Credentials::header("Authorization: SSWS abcdefgh").unwrap();
+        let masks = Masks::new(std::slice::from_ref(&old));
+        let new = old.renewed(" ijklmnop\n").unwrap();
+        assert_eq!(new.on_the_wire().unwrap().1, "SSWS ijklmnop");
+        assert_eq!(masks.text("ijklmnop"), "ijklmnop");
+        let shared = masks.clone();
+        masks.learn(&new);
+        assert_eq!(shared.text("abcdefgh then ijklmnop"), "*** then ***");
+        let basic = Credentials::basic("ann", "hunter22").unwrap().renewed("hunter33").unwrap();
+        assert_eq!(basic.on_the_wire().unwrap().1, format!("Basic {}", STANDARD.encode("ann:hunter33")));
+        assert!(Credentials::None.renewed(" ").is_err());
     }
 
     #[test]

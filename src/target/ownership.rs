@@ -42,7 +42,13 @@ struct Entry {
 pub(crate) struct Moment(u64);
 
 fn key(endpoint: &str, id: &str) -> (String, String) {
-    (endpoint.trim_matches('/').to_ascii_lowercase(), id.to_owned())
+    (endpoint.trim_matches('/').to_ascii_lowercase(), folded(id))
+}
+
+/// Ids are case-exact (RFC 7643 section 3.1), but those that are e-mail addresses are not where a service provider
+/// takes them in any case: what is ours as `ann@example.com` is ours as `ANN@example.com`.
+fn folded(id: &str) -> String {
+    if id.contains('@') { id.to_ascii_lowercase() } else { id.to_owned() }
 }
 
 impl Register {
@@ -188,7 +194,7 @@ impl Ownership for Register {
             // Ids such as `7` may be ours at one endpoint and somebody's at another.
             None => {
                 self.seen_anywhere.contains(&self.hash("", id))
-                    && !self.owned.keys().any(|(_, owned)| owned == id)
+                    && !self.owned.keys().any(|(_, owned)| *owned == folded(id))
             }
         }
     }
@@ -286,5 +292,16 @@ mod tests {
         register.declare(["some-uuid".to_owned()]);
         assert!(register.never_existed("some-uuid"));
         assert!(register.never_existed("no-such-m4rk"));
+    }
+
+    #[test]
+    fn an_e_mail_address_is_one_id_in_any_case_and_no_other_id_is() {
+        let mut register = register();
+        register.own(user("Ann@example.com"));
+        assert!(register.owns("/Users", "ann@EXAMPLE.com") && register.owns("/Users", "Ann@example.com"));
+        assert!(register.gone("/Users", "ANN@example.com"));
+        assert_eq!(register.alive().count(), 0);
+        register.own(user("Ab"));
+        assert!(!register.owns("/Users", "ab"));
     }
 }

@@ -99,6 +99,12 @@ impl Pace {
         }
     }
 
+    /// How long the gate stays closed.
+    pub(crate) fn closed_for(&self) -> Duration {
+        let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+
     /// Closes the gate for that long; a later end that is already set stays.
     pub(crate) fn pause(&self, wait: Duration) {
         let until = Instant::now() + wait;

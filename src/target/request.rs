@@ -40,6 +40,10 @@ pub struct RequestPlan {
     pub permissions: Permissions,
     /// Whether 429 and 503 are given back at once instead of being waited out; for cases about them.
     pub impatient: bool,
+    /// Whether it goes out at once, whatever the pace: for a burst, which closes the gate behind it.
+    pub unpaced: bool,
+    /// What it makes beside what it asks for: endpoint and id, which nobody else can have.
+    pub creates: Vec<(String, String)>,
 }
 
 impl RequestPlan {
@@ -56,6 +60,8 @@ impl RequestPlan {
             reason: None,
             permissions: Permissions::default(),
             impatient: false,
+            unpaced: false,
+            creates: Vec::new(),
         }
     }
 

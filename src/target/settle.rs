@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use super::guard::{self, Ownership, Refusal, Touch, bulk_operations, classify};
 use super::ledger::{Intent, OwnedResource};
 use super::ownership::{Moment, identifier};
-use super::request::Created;
+use super::request::{Created, RequestPlan};
 use super::wire::Wire;
 use crate::scim::bulk::{BulkResponse, BulkResult, REFERENCE};
 
@@ -70,6 +70,64 @@ impl Target {
             announced.push(intent);
         }
         Ok(announced)
+    }
+
+    /// Writes to the ledger what a request is going to make beside what it asks for.
+    pub(super) fn announce_beside(&self, plan: &RequestPlan) -> Result<Vec<Intent>, Refusal> {
+        let mut state = self.state();
+        let mut announced = Vec::new();
+        for (endpoint, id) in &plan.creates {
+            if state.register.owns(endpoint, id) {
+                continue;
+            }
+            if state.register.is_foreign(Some(endpoint), id) || !state.register.never_existed(id) {
+                return Err(Refusal::NotOurs {
+                    method: plan.method.clone(),
+                    endpoint: endpoint.clone(),
+                    id: id.clone(),
+                    why: "the step says that it makes this resource, and it may have been there before"
+                        .to_owned(),
+                });
+            }
+            let intent = Intent {
+                number: state.next_intent,
+                endpoint: endpoint.clone(),
+                attribute: Some("userName".to_owned()),
+                value: Some(self.masks.text(id)),
+                marked: true,
+                origin: plan.origin.clone(),
+                time: Utc::now(),
+            };
+            state.next_intent += 1;
+            state.ledger.intent(&intent).map_err(|error| Refusal::Ledger { why: error.to_string() })?;
+            state.intents.insert(intent.number, intent.clone());
+            announced.push(intent);
+        }
+        Ok(announced)
+    }
+
+    /// What a request said that it makes beside what it asks for is ours, once it succeeded.
+    pub(super) fn settle_beside(&self, announced: &[Intent], plan: &RequestPlan, exchange: &Exchange) {
+        let status = exchange.status();
+        for intent in announced {
+            match status {
+                Some(200..=299) => {
+                    let made = intent.value.as_ref().and_then(|value| {
+                        plan.creates.iter().find(|(endpoint, id)| {
+                            *endpoint == intent.endpoint && self.masks.text(id) == *value
+                        })
+                    });
+                    if let Some((endpoint, id)) = made {
+                        self.take(endpoint, id, &self.resource_type(endpoint), &intent.origin);
+                    }
+                }
+                Some(400..=499) => {}
+                // It may have been made all the same; the clean-up looks for it.
+                _ if !exchange.answer.as_ref().is_err_and(never_left) => continue,
+                _ => {}
+            }
+            self.close_intent(intent);
+        }
     }
 
     pub(super) fn observe(&self, touch: &Touch, exchange: &Exchange) {

@@ -114,6 +114,7 @@ impl Target {
                 .unwrap_or_else(|| concat!("scimspec/", env!("CARGO_PKG_VERSION")).to_owned()),
             masks,
             pace: Pace::new(options.rate),
+            rate: options.rate,
             limits: options.limits,
             requests: options.requests,
             read_only: options.read_only,
@@ -139,6 +140,8 @@ impl Target {
                 log_bytes: 0,
                 log_dropped: 0,
                 ledger_trouble: None,
+                renewed: None,
+                old: None,
             }),
         })
     }

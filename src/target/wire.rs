@@ -28,6 +28,7 @@ pub(super) struct Wire {
     pub(super) endpoint: String,
     pub(super) auth: Auth,
     pub(super) impatient: bool,
+    pub(super) unpaced: bool,
 }
 
 impl Wire {
@@ -51,14 +52,21 @@ impl Target {
         let Some(below) = self.below(&url) else {
             return Err(Refusal::OutsideBase { path: plan.path.clone() });
         };
+        let (renewed, old) = {
+            let state = self.state();
+            (state.renewed.clone(), state.old.clone())
+        };
         let credentials = match plan.auth {
-            Auth::Good => Some(&self.auth),
+            Auth::Good => Some(renewed.as_ref().unwrap_or(&self.auth)),
             Auth::None => None,
             Auth::Bad => Some(&self.wrong),
             Auth::Second => Some(
                 self.second
                     .as_ref()
                     .ok_or_else(|| unsendable("no second credentials are configured".to_owned()))?,
+            ),
+            Auth::Old => Some(
+                old.as_ref().ok_or_else(|| unsendable("no hook has replaced the credentials".to_owned()))?,
             ),
         };
         let mut lines: Vec<(String, String)> = Vec::new();
@@ -121,6 +129,7 @@ impl Target {
             endpoint,
             auth: if overridden { Auth::None } else { plan.auth },
             impatient: plan.impatient,
+            unpaced: plan.unpaced,
         })
     }
 

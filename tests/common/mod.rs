@@ -11,6 +11,7 @@ use scimspec::requirement::Catalogue;
 use scimspec::run::board::Board;
 use scimspec::run::{self, Observer, Shared, Templates};
 use scimspec::server::{self, Fault, ServerOptions, Variant};
+use scimspec::snapshot::Snapshots;
 use scimspec::suite::fresh::{Generator, Patterns};
 use scimspec::suite::load::Library;
 use scimspec::suite::model::{Capability, Permission, Requires};
@@ -61,6 +62,13 @@ pub struct Trial<'a> {
     pub requests: Option<u64>,
     /// Told of every judgement.
     pub observer: Option<&'a Observer<'a>>,
+    /// What payloads are compared with: nothing, unless a test is about them. A server that differs legally shows other
+    /// payloads than those that are shipped.
+    pub snapshots: Option<&'a Snapshots>,
+    /// The mark of the run, where it matters.
+    pub mark: &'a str,
+    /// The seed of the run, where it matters.
+    pub seed: u64,
 }
 
 impl<'a> Trial<'a> {
@@ -76,6 +84,9 @@ impl<'a> Trial<'a> {
             jobs: 4,
             requests: None,
             observer: None,
+            snapshots: None,
+            mark: MARK,
+            seed: SEED,
         }
     }
 
@@ -95,7 +106,7 @@ impl<'a> Trial<'a> {
             ..ServerOptions::default()
         };
         let server = server::start(options).await.expect("a port is free");
-        let generator = Generator::new(MARK, SEED, Patterns::default());
+        let generator = Generator::new(self.mark, self.seed, Patterns::default());
         let target = Target::new(TargetOptions {
             auth: Credentials::bearer(server.token()).expect("the server's own token"),
             second: Some(Credentials::bearer(server.second_token()).expect("the server's own token")),
@@ -122,6 +133,7 @@ impl<'a> Trial<'a> {
         let mut shared =
             Shared::new(&target, library(), catalogue, &plan, &probe, self.reading, templates, &generator);
         shared.observer = self.observer;
+        shared.snapshots = self.snapshots;
         let board = Board::default();
         let clean_up = run::run(&shared, &board, self.jobs).await;
         let outcomes = plan

@@ -223,6 +223,7 @@ mod tests {
                 expected: "status 400".to_owned(),
                 actual: actual.to_owned(),
             },
+            snapshot: None,
         }
     }
 
@@ -322,6 +323,8 @@ mod tests {
         for (server, pinned) in [
             ("scim2-server", include_str!("scim2-server.requirements.txt")),
             ("scimmy", include_str!("scimmy/package.json")),
+            ("django-scim2", include_str!("django-scim2.requirements.txt")),
+            ("better-auth", include_str!("better-auth/package.json")),
         ] {
             let list = Expectations::read(server);
             let (name, version) = list.server.split_once(' ').expect("server and version");

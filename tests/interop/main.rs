@@ -18,7 +18,7 @@ use expectations::{Evidence, Expectations};
 use reqwest::{Client, Method};
 use scimspec::report::model::RunReport;
 use serde_json::{Value, json};
-use server::{Product, SCIM2_SERVER, SCIMMY, Server, TOKEN};
+use server::{BETTER_AUTH, DJANGO_SCIM2, Product, SCIM2_SERVER, SCIMMY, Server, TOKEN};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -63,6 +63,42 @@ async fn scimmy_with_profile_okta() {
 #[ignore = "installs and starts scimmy"]
 async fn scimmy_shows_what_the_list_says() {
     shows_what_the_list_says(SCIMMY).await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts django-scim2"]
+async fn django_scim2_with_profile_rfc() {
+    agrees(DJANGO_SCIM2, "rfc").await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts django-scim2"]
+async fn django_scim2_with_profile_okta() {
+    agrees(DJANGO_SCIM2, "okta").await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts django-scim2"]
+async fn django_scim2_shows_what_the_list_says() {
+    shows_what_the_list_says(DJANGO_SCIM2).await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts better-auth"]
+async fn better_auth_with_profile_rfc() {
+    agrees(BETTER_AUTH, "rfc").await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts better-auth"]
+async fn better_auth_with_profile_okta() {
+    agrees(BETTER_AUTH, "okta").await;
+}
+
+#[tokio::test]
+#[ignore = "installs and starts better-auth"]
+async fn better_auth_shows_what_the_list_says() {
+    shows_what_the_list_says(BETTER_AUTH).await;
 }
 
 /// What the list says of the server is true without scimspec, too.

@@ -31,6 +31,8 @@ pub struct Product {
 
 pub const SCIM2_SERVER: Product = Product { name: "scim2-server", base_path: "/v2" };
 pub const SCIMMY: Product = Product { name: "scimmy", base_path: "/scim" };
+pub const DJANGO_SCIM2: Product = Product { name: "django-scim2", base_path: "/scim/v2" };
+pub const BETTER_AUTH: Product = Product { name: "better-auth", base_path: "/api/auth/scim/v2" };
 
 /// A running server. Dropping it stops it, also when the test panics.
 pub struct Server {

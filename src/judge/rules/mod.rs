@@ -368,6 +368,7 @@ fn finding(rule: &str, exchange: &Exchange, fault: Fault) -> Finding {
             expected: fault.expected_class,
             actual: fault.actual_class,
         },
+        snapshot: None,
     }
 }
 

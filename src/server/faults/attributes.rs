@@ -654,6 +654,7 @@ fn entry(family: &'static Family, attribute: &'static CoreAttribute) -> FaultEnt
             characteristic: family.characteristic,
             attribute: &attribute.name,
         }),
+        settle: None,
         rewrites: rewrites.leak(),
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::super::auth::Credentials;
-use super::super::endpoint::{BASE_PATH, Endpoint};
+use super::super::endpoint::Endpoint;
 use super::super::fault::{BulkJob, BulkStep, Change, FaultEntry, Rewrite, Seen};
 use super::super::message::Answer;
 use super::{body_of, fault, object, refuse, set_status};
@@ -530,7 +530,7 @@ impl Change<'_> {
 }
 
 fn is_bulk(request: &super::super::message::Request) -> bool {
-    request.path.strip_prefix(BASE_PATH).is_some_and(|path| path.trim_end_matches('/') == "/Bulk")
+    request.path_below() == "Bulk"
 }
 
 /// The BulkResponse of an answer.

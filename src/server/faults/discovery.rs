@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::endpoint::Endpoint;
 use super::super::fault::{FaultEntry, Rewrite};
-use super::super::message::Answer;
+use super::super::message::{Answer, Request};
 use super::super::rewrite::{
     count_rows, each_attribute, each_resource_type, each_schema, list, service_config, without,
 };
@@ -422,7 +422,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that rely on the filter",
         &["RFC7644-4-11"],
         &[Before(|request| {
-            if is_discovery_path(&request.path) {
+            if is_discovery(request) {
                 request.query.retain(|(name, _)| name != "filter");
             }
         })],
@@ -457,8 +457,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
 ];
 
-fn is_discovery_path(path: &str) -> bool {
-    Endpoint::of(path, &[]).is_discovery()
+fn is_discovery(request: &Request) -> bool {
+    Endpoint::of(request.base_path, &request.path, &[]).is_discovery()
 }
 
 fn as_array(answer: &mut Answer) {

@@ -2,7 +2,6 @@
 
 use axum::http::Method;
 
-use super::super::endpoint::BASE_PATH;
 use super::super::fault::{FaultEntry, Rewrite};
 use super::super::message::Request;
 use super::fault;
@@ -68,6 +67,5 @@ pub(super) const FAULTS: &[FaultEntry] = &[
 
 /// Whether a path names one resource: an endpoint and an id.
 fn names_resource(request: &Request) -> bool {
-    let path = request.path.strip_prefix(BASE_PATH).unwrap_or_default().trim_matches('/');
-    path.split_once('/').is_some_and(|(_, id)| id != ".search")
+    request.path_below().split_once('/').is_some_and(|(_, id)| id != ".search")
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::ServerOptions;
 use super::super::auth::Credentials;
+use super::super::endpoint::BASE_PATH;
 use super::super::fault::{Fault, FaultEntry, Rewrite};
 use super::super::generate;
 use super::super::message::{Content, Request};
@@ -21,6 +22,7 @@ static IDLE: FaultEntry = FaultEntry {
     hurts: "",
     requirements: &[],
     family: None,
+    settle: None,
     rewrites: &[Rewrite::Rows(|_| {})],
 };
 
@@ -56,6 +58,7 @@ impl Asked {
         let request = Request {
             method: Method::GET,
             path: String::new(),
+            base_path: BASE_PATH,
             query,
             headers: HeaderMap::new(),
             body: Bytes::new(),

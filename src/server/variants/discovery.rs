@@ -91,7 +91,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 6: id is the service provider's choice; RFC 7644 section 3.4.1: a resource is read by its id",
         &[
             Before(|request| {
-                let wanted = match Endpoint::of(&request.path, &[]) {
+                let wanted = match Endpoint::of(request.base_path, &request.path, &[]) {
                     Endpoint::ResourceType(id) => id,
                     _ => return,
                 };
@@ -346,6 +346,28 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "patch.supported is false, yet PATCH works.",
         "RFC 7643 section 5: no sentence forbids to do more than is claimed",
         &[At(|seen, answer| claim_no(seen, answer, "patch"))],
+    ),
+    rewriting(
+        "bulk-unsupported",
+        &["AMB-04"],
+        "bulk.supported is false, and a bulk job is answered with 501.",
+        "RFC 7643 section 5 and RFC 7644 section 3.7: bulk operations are optional; section 3.12 table 8",
+        &[
+            Before(no_bulk),
+            At(|seen, answer| {
+                claim_no(seen, answer, "bulk");
+                if seen.request.path.ends_with(NO_BULK) && answer.status == StatusCode::NOT_FOUND {
+                    refuse(answer, StatusCode::NOT_IMPLEMENTED, None, "there are no bulk operations");
+                }
+            }),
+        ],
+    ),
+    rewriting(
+        "bulk-unsupported-not-found",
+        &["AMB-04"],
+        "bulk.supported is false, and there is no endpoint for bulk jobs.",
+        "RFC 7644 section 3.7: bulk operations are optional; RFC 9110 section 15.5.5; a warning",
+        &[Before(no_bulk), At(|seen, answer| claim_no(seen, answer, "bulk"))],
     ),
     rewriting(
         "sort-unsupported",
@@ -633,7 +655,7 @@ fn each_declared(schema: &mut Map<String, Value>, change: impl Fn(&mut Map<Strin
 }
 
 fn without_filter(request: &mut Request) {
-    if Endpoint::of(&request.path, &[]).is_discovery() {
+    if Endpoint::of(request.base_path, &request.path, &[]).is_discovery() {
         request.query.retain(|(name, _)| name != "filter");
     }
 }
@@ -646,6 +668,16 @@ fn claim_no(seen: &Seen<'_>, answer: &mut Answer, feature: &str) {
 
 /// A method in the place of PATCH that reaches no stage that could change anything.
 const UNKNOWN_METHOD: &[u8] = b"X-PATCH";
+
+/// Where a bulk job ends that reaches no operation.
+const NO_BULK: &str = "/NoBulk";
+
+/// Stops a bulk job before any of its operations.
+fn no_bulk(request: &mut Request) {
+    if let Some(base) = request.path.strip_suffix("/Bulk") {
+        request.path = format!("{base}{NO_BULK}");
+    }
+}
 
 /// Stops a PATCH before it reaches the store.
 fn no_patch(request: &mut Request) {

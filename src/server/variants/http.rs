@@ -216,7 +216,9 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 5: the authentication schemes should be public, and need not; a warning",
         &[Before(|request| {
             let is_absent = request.credentials == Credentials::Absent;
-            if is_absent && Endpoint::of(&request.path, &[]) == Endpoint::ServiceProviderConfig {
+            if is_absent
+                && Endpoint::of(request.base_path, &request.path, &[]) == Endpoint::ServiceProviderConfig
+            {
                 request.credentials = Credentials::Invalid;
             }
         })],

@@ -5,16 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::super::action::Slip;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Payload, Query, Requires,
-    Step,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Paginate, Payload, Query,
+    Requires, Step,
 };
 use super::super::nearest::suggestion;
+use super::super::template::references_in;
+use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
 use super::{Known, Report, stored};
+
+/// The most pages that a step may ask for: a tenant may hold a hundred thousand users.
+const MOST_PAGES: u32 = 20;
 
 /// A suite file.
 pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>, file: &SuiteFile) {
@@ -25,9 +31,27 @@ pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>
         report.key_error("cases", "a suite without cases tests nothing", None);
     }
     headers(report, "defaults.headers", &suite.defaults.headers, false);
-    for (index, case) in suite.cases.iter().enumerate() {
+    for slip in file.slips() {
+        let Slip { path, message, hint, is_warning } = slip;
+        if *is_warning {
+            report.key_warn(path, message, hint.clone());
+        } else {
+            report.key_error(path, message, hint.clone());
+        }
+    }
+    for (index, written) in suite.cases.iter().enumerate() {
         let base = format!("cases[{index}]");
-        Walk { report, library, known, file, case, base: &base }.case();
+        for (_, case) in file.forms_of(index) {
+            let mut found = Vec::new();
+            let mut report_of_form = Report { text: report.text, diagnostics: &mut found };
+            Walk { report: &mut report_of_form, library, known, file, case, written, base: &base }.case();
+            // Two forms have most of their steps in common, and so have two cases that do the same.
+            for diagnostic in found {
+                if !report.diagnostics.contains(&diagnostic) {
+                    report.diagnostics.push(diagnostic);
+                }
+            }
+        }
     }
 }
 
@@ -51,7 +75,10 @@ struct Walk<'r, 'd, 'l> {
     library: &'l Library,
     known: Known<'l>,
     file: &'l SuiteFile,
+    /// The case with the steps of its actions in place.
     case: &'l Case,
+    /// The case as it is written.
+    written: &'l Case,
     base: &'r str,
 }
 
@@ -200,6 +227,7 @@ impl<'l> Walk<'_, '_, 'l> {
                     .enumerate()
                     .map(|(index, step)| (step, self.at(&format!("steps[{index}]")))),
             )
+            .map(|(step, path)| (step, step.stands_at.clone().unwrap_or(path)))
             .collect();
         for (row_index, row) in case.rows.iter().enumerate() {
             for step in row.expect.keys() {
@@ -218,7 +246,20 @@ impl<'l> Walk<'_, '_, 'l> {
             let in_setup = index < case.setup.len();
             self.step(&mut names, step, path, &always, in_setup);
         }
+        self.passed(&names);
+        errand::old_credentials(self.report, self.base, case);
         names.unused(self.report, self.base);
+    }
+
+    /// What is passed to an action is used, also where one of its forms has no need of it.
+    fn passed(&self, names: &Names<'_>) {
+        for step in self.written.setup.iter().chain(&self.written.steps) {
+            for argument in step.call.values().flat_map(IndexMap::values) {
+                for reference in references_in(argument) {
+                    names.kind(&reference.name);
+                }
+            }
+        }
     }
 
     fn fresh(&mut self, names: &Names<'_>, name: &str, fresh: &Fresh, always: &Condition) {
@@ -280,9 +321,25 @@ impl<'l> Walk<'_, '_, 'l> {
                             );
                         }
                     }
+                    Action::Paginate(paginate) => {
+                        self.paginate(names, &at("paginate"), paginate, &condition);
+                    }
+                    // In its place stand the steps of the action.
+                    Action::Do(_) => {}
+                    Action::Hook(_) => {}
+                    Action::Burst(burst) => {
+                        errand::burst(self.report, names, self.case, &at("burst"), burst, &condition);
+                        if step.expect.is_none() {
+                            let hint = Some("add `expect` with a `tally`".to_owned());
+                            self.report.key_error(&at("burst"), "nothing is expected of this burst", hint);
+                        }
+                    }
+                    Action::Wait(wait) => errand::wait(self.report, &at("wait"), step, wait),
                 }
+                errand::creates(self.report, names, path, step, action, &condition);
             }
         }
+        errand::hook(self.report, names, path, step, &condition);
         if step.eventually.is_some()
             && let Ok(Action::Send { line, .. }) = &action
             && !line.starts_with("GET ")
@@ -301,7 +358,10 @@ impl<'l> Walk<'_, '_, 'l> {
         } else if !in_setup
             && step.id.is_none()
             && step.capture.is_empty()
-            && matches!(action, Ok(Action::Send { .. } | Action::Query(_) | Action::Read(_)))
+            && matches!(
+                action,
+                Ok(Action::Send { .. } | Action::Query(_) | Action::Read(_) | Action::Paginate(_))
+            )
         {
             let hint = Some("add `expect`, or `id` or `capture` if a later step needs the answer".to_owned());
             self.report.warn(path, "nothing is expected of this step", hint);
@@ -315,6 +375,9 @@ impl<'l> Walk<'_, '_, 'l> {
             }
             names.set_alternatives(name, own_alternatives);
         }
+        for name in step.gives.keys() {
+            names.add(self.report, name, Kind::Capture, &at(&format!("gives.{name}")), &condition);
+        }
         for (name, capture) in &step.capture {
             let path = at(&format!("capture.{name}"));
             self.capture(&path, capture);
@@ -324,6 +387,22 @@ impl<'l> Walk<'_, '_, 'l> {
                 Kind::Capture
             };
             names.add(self.report, name, kind, &path, &condition);
+        }
+    }
+
+    /// The name of an accepted payload is part of the name of its file.
+    fn snapshot(&mut self, path: &str, name: &str, in_setup: bool) {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !name.chars().all(fits) || name.is_empty() || name.starts_with('-') || name.ends_with('-') {
+            let better: String = name.to_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+            let better = better.trim_matches('-');
+            let hint = (!better.is_empty()).then(|| format!("such as `{better}`"));
+            let what = format!("`{name}` cannot be the name of a snapshot: small letters, digits and - only");
+            self.report.error(path, what, hint);
+        }
+        if in_setup {
+            let hint = Some("compare the payload in a step: what prepares is no case's verdict".to_owned());
+            self.report.key_error(path, "a setup step has no snapshot", hint);
         }
     }
 
@@ -340,13 +419,19 @@ impl<'l> Walk<'_, '_, 'l> {
             self.report.key_error(path, "a comparison has no expectation of its own", hint);
             return;
         }
+        if let Some(name) = &expect.snapshot {
+            self.snapshot(&format!("{path}.snapshot"), name, path.contains(".setup["));
+        }
+        errand::tally(self.report, path, expect, matches!(action, Ok(Action::Burst(_))));
         let cited = self.all_cited();
         let filter = match action {
             Ok(Action::Query(query)) => query.filter.is_some(),
+            Ok(Action::Paginate(paginate)) => paginate.filter.is_some(),
             Ok(Action::Send { line, .. }) => line.contains("filter=") || line.contains(".search"),
             _ => false,
         };
-        let place = Place { known: self.known, names, condition, cited: &cited, filter };
+        let pages = matches!(action, Ok(Action::Paginate(_)));
+        let place = Place { known: self.known, names, condition, cited: &cited, filter, pages };
         expectation::expect(self.report, place, path, expect);
     }
 
@@ -527,6 +612,21 @@ impl<'l> Walk<'_, '_, 'l> {
         }
     }
 
+    fn paginate(&mut self, names: &Names<'_>, path: &str, paginate: &Paginate, condition: &Condition) {
+        let Paginate { endpoint, by: _, size, filter, pages } = paginate;
+        let query = Query { endpoint: endpoint.clone(), filter: filter.clone(), ..Query::default() };
+        self.query(names, path, &query, condition);
+        if *size == 0 {
+            self.report.error(&format!("{path}.size"), "a page of nothing shows nothing", None);
+        }
+        if let Some(pages) = pages
+            && !(1..=MOST_PAGES).contains(pages)
+        {
+            let message = format!("from 1 to {MOST_PAGES} pages are asked for");
+            self.report.error(&format!("{path}.pages"), message, None);
+        }
+    }
+
     fn capture(&mut self, path: &str, capture: &Capture) {
         let Capture { path: json_path, header, resource: _ } = capture;
         one_of(self.report, path, &[("path", json_path.is_some()), ("header", header.is_some())]);
@@ -554,7 +654,15 @@ fn step_kind(action: &Result<Action<'_>, ActionError>) -> Kind {
             (true, !matches!(payload, Payload::None), matches!(payload, Payload::Operations(_)))
         }
         Ok(Action::Read(_)) | Err(_) => (true, false, false),
-        Ok(Action::Query(_) | Action::Unchanged(_)) => (false, false, false),
+        Ok(
+            Action::Query(_)
+            | Action::Unchanged(_)
+            | Action::Do(_)
+            | Action::Paginate(_)
+            | Action::Hook(_)
+            | Action::Burst(_)
+            | Action::Wait(_),
+        ) => (false, false, false),
     };
     Kind::Step { resource, body, operations }
 }
@@ -686,7 +794,8 @@ fn headers(report: &mut Report<'_>, path: &str, headers: &IndexMap<String, Optio
         }
         if name.eq_ignore_ascii_case("authorization") && !anonymous {
             let hint = Some(
-                "write `auth: good`, `none`, `bad` or `second`; a suite holds no credentials".to_owned(),
+                "write `auth: good`, `none`, `bad`, `second` or `old`; a suite holds no credentials"
+                    .to_owned(),
             );
             report.key_error(&at, "credentials are not written into a suite", hint);
         }

@@ -24,6 +24,8 @@ pub(super) struct Place<'p> {
     pub cited: &'p [String],
     /// Whether the request has a filter.
     pub filter: bool,
+    /// Whether pages of a list are asked for.
+    pub pages: bool,
 }
 
 /// Everything that an expectation cites.
@@ -43,6 +45,18 @@ pub(super) fn expect(report: &mut Report<'_>, place: Place<'_>, path: &str, expe
         if !also.also.is_empty() {
             let hint = Some("put its blocks beside it".to_owned());
             report.key_error(&format!("{path}.also"), "`also` does not nest", hint);
+        }
+        if !also.invariants.is_empty() {
+            let hint = Some("put them beside `also`".to_owned());
+            report.key_error(&format!("{path}.invariants"), "`also` judges each page by itself", hint);
+        }
+        if also.snapshot.is_some() {
+            let hint = Some("put it into the expectation itself: an answer has one payload".to_owned());
+            report.key_error(
+                &format!("{path}.snapshot"),
+                "a block of `also` has no snapshot of its own",
+                hint,
+            );
         }
         block(report, place, &path, also);
     }
@@ -68,9 +82,25 @@ fn block(report: &mut Report<'_>, place: Place<'_>, path: &str, expect: &Expect)
     let Expect { any, otherwise, also, never, .. } = expect;
     let own = expect.block();
     parts(report, place, path, &own, cited);
-    if own.is_empty() && any.is_empty() && also.is_empty() && never.is_empty() {
-        let hint = Some("say at least which `status` should come".to_owned());
-        report.key_error(path, "no answer can break this expectation", hint);
+    if !expect.invariants.is_empty() && !place.pages {
+        let hint = Some("they hold for the pages of a `paginate`".to_owned());
+        report.key_error(&at("invariants"), "there is one answer here, and no pages", hint);
+    }
+    if own.is_empty()
+        && any.is_empty()
+        && also.is_empty()
+        && never.is_empty()
+        && expect.invariants.is_empty()
+        && expect.tally.is_empty()
+    {
+        let (what, hint) = match expect.snapshot {
+            None => ("no answer can break this expectation", "say at least which `status` should come"),
+            Some(_) => (
+                "where no payload is accepted, no answer can break this expectation",
+                "say beside the snapshot what any answer has to keep, at least its `status`",
+            ),
+        };
+        report.key_error(path, what, Some(hint.to_owned()));
     }
     if otherwise.is_some() && any.is_empty() {
         let hint = Some("it says what holds when no alternative of `any` does".to_owned());

@@ -2,15 +2,17 @@
 //! do not exist. Each finding stands at its place, with a hint.
 //!
 //! The checks stand beside each other by what they look at: `case` walks a suite file, `expectation` judges what is
-//! expected, `names` knows what a case may refer to, `stored` compares what is stored with the core schemas. None
-//! of them knows a target.
+//! expected, `errand` looks at hooks, bursts and pauses, `names` knows what a case may refer to, `stored` compares what is
+//! stored with the core schemas. None of them knows a target.
 
 mod case;
+mod errand;
 mod expectation;
 mod names;
 mod stored;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::load::{Library, SuiteFile};
@@ -45,7 +47,45 @@ pub fn lint(library: &Library, known: Known<'_>) -> Vec<Diagnostic> {
         case::suite(&mut report, library, known, file);
     }
     duplicates(library, &mut diagnostics);
+    same_snapshots(library, &mut diagnostics);
     diagnostics
+}
+
+/// The names of snapshots are unique in a suite: each is the name of a file.
+fn same_snapshots(library: &Library, diagnostics: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<(&str, &str), Place> = BTreeMap::new();
+    for file in library.suites() {
+        for (name, path) in snapshots(file) {
+            match seen.entry((&file.suite.suite, name)) {
+                Entry::Vacant(free) => {
+                    free.insert(file.place(&path));
+                }
+                Entry::Occupied(first) => {
+                    let hint = format!("it stands first at {}; each is the name of a file", first.get());
+                    let mut report = Report { text: file.text(), diagnostics };
+                    report.error(&path, format!("the snapshot `{name}` is taken already"), Some(hint));
+                }
+            }
+        }
+    }
+}
+
+fn snapshots(file: &SuiteFile) -> Vec<(&str, String)> {
+    let mut all = Vec::new();
+    for (index, case) in file.suite.cases.iter().enumerate() {
+        let steps = case.steps.iter().enumerate().filter_map(|(at, step)| {
+            let name = step.expect.as_ref()?.snapshot.as_deref()?;
+            Some((name, format!("cases[{index}].steps[{at}].expect.snapshot")))
+        });
+        let rows = case.rows.iter().enumerate().flat_map(|(at, row)| {
+            row.expect.iter().filter_map(move |(step, expect)| {
+                let name = expect.snapshot.as_deref()?;
+                Some((name, format!("cases[{index}].rows[{at}].expect.{step}.snapshot")))
+            })
+        });
+        all.extend(steps.chain(rows));
+    }
+    all
 }
 
 /// Case ids, checkpoints included, are unique across all suites.
