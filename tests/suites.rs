@@ -54,7 +54,9 @@ fn every_case_holds_one_at_a_time() {
 #[test]
 fn every_profile_holds() {
     // What one vendor documents holds of that vendor's server.
-    for (name, profile) in library().profiles().iter().filter(|(name, _)| !OF_A_VENDOR.contains(&name.as_str())) {
+    for (name, profile) in
+        library().profiles().iter().filter(|(name, _)| !OF_A_VENDOR.contains(&name.as_str()))
+    {
         let ran = Trial::of(profile).run().expect("the server can be probed");
         assert_conformant(&ran);
         assert!(
