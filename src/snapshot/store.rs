@@ -100,15 +100,15 @@ pub enum StoreError {
 
 impl Snapshots {
     /// The payloads inside scimspec that a run is compared with: those of a profile of the same name, which is a server's;
-    /// and on the server inside scimspec, those of the RFCs. None where there are none.
+    /// and on the reference server inside scimspec, those of the RFCs. None where there are none.
     ///
     /// # Errors
     /// A file that is damaged; a test holds that there is none.
-    pub fn shipped(profile: &str, embedded_server: bool) -> Result<Option<Snapshots>, StoreError> {
+    pub fn shipped(profile: &str, reference_server: bool) -> Result<Option<Snapshots>, StoreError> {
         let own = Some(profile).filter(|name| *name != RFC);
         let set = own
             .and_then(|name| EMBEDDED.get_dir(name))
-            .or_else(|| if embedded_server { EMBEDDED.get_dir(RFC) } else { None });
+            .or_else(|| if reference_server { EMBEDDED.get_dir(RFC) } else { None });
         let Some(set) = set else { return Ok(None) };
         let mut accepted = BTreeMap::new();
         for file in set.files() {
