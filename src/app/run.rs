@@ -217,7 +217,10 @@ fn snapshots(config: &Config, profile: &Profile) -> Result<Option<Snapshots>, Ap
             Snapshots::folder(folder, config.snapshots_required).map(Some)
         }
         // What the operator puts into each resource stands in no payload that is shipped.
-        None => Snapshots::shipped(&profile.name, config.url.is_none() && makes_usual_resources(config)),
+        None if makes_usual_resources(config) => {
+            Snapshots::shipped(&profile.name, config.url.is_none() && profile.server.is_none())
+        }
+        None => Ok(None),
     };
     read.map_err(|error| AppError::snapshots(error, config))
 }
