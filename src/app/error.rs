@@ -2,9 +2,11 @@
 
 use std::io;
 
+use super::BaselineError;
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
-use crate::profile::UnknownProfile;
+use crate::profile::skeleton::SkeletonError;
+use crate::profile::{UnknownProfile, UnknownSetting};
 use crate::report::file::WriteError;
 use crate::server::{
     RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownServerProfile, UnknownVariant,
@@ -13,7 +15,7 @@ use crate::snapshot::store::StoreError;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
-use crate::target::{ProbeError, TargetError};
+use crate::target::{ProbeError, TargetError, TokenError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,9 @@ pub enum AppError {
     /// The profile.
     #[error("error: {0}\n")]
     Profile(#[from] UnknownProfile),
+    /// A setting that no profile has.
+    #[error("error: [settings] in scimspec.toml: {0}\n")]
+    Setting(#[from] UnknownSetting),
     /// A fault of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-faults' names them all\n")]
     Fault(#[from] UnknownFault),
@@ -66,6 +71,14 @@ pub enum AppError {
         /// What to do about it.
         hint: String,
     },
+    /// The authorization server.
+    #[error("error: {error}\n  = help: {hint}\n")]
+    Token {
+        /// What happened.
+        error: TokenError,
+        /// What to do about it.
+        hint: String,
+    },
     /// The reference server.
     #[error("error: {0}\n")]
     Server(#[from] ServerError),
@@ -78,6 +91,9 @@ pub enum AppError {
     /// The suites cannot be exported.
     #[error("error: {0}\n")]
     Export(#[from] ExportError),
+    /// A new profile cannot be written.
+    #[error("error: {0}\n")]
+    Skeleton(#[from] SkeletonError),
     /// The JUnit report cannot be made.
     #[error("error: the JUnit report cannot be made: {0}\n")]
     Junit(#[from] quick_junit::SerializeError),
@@ -102,6 +118,9 @@ pub enum AppError {
         "error: no folder is said to hold accepted payloads\n  = help: scimspec snapshots diff DIR, or snapshots = \"DIR\" in scimspec.toml\n"
     )]
     NoSnapshots,
+    /// The list of known failures.
+    #[error("{0}")]
+    Baseline(#[from] BaselineError),
     /// Printing, threads, signals.
     #[error("error: {0}\n")]
     Io(#[from] io::Error),
@@ -110,6 +129,12 @@ pub enum AppError {
 impl From<ProbeError> for AppError {
     fn from(error: ProbeError) -> AppError {
         AppError::Probe { hint: error.hint(), error }
+    }
+}
+
+impl From<TokenError> for AppError {
+    fn from(error: TokenError) -> AppError {
+        AppError::Token { hint: error.hint(), error }
     }
 }
 
@@ -127,6 +152,9 @@ impl AppError {
     pub fn snapshots(error: StoreError, config: &Config) -> AppError {
         AppError::Snapshots(match error {
             StoreError::Damaged(diagnostic) => format!("{}\n", diagnostic.render(config.look.colour)),
+            StoreError::Write(error) => {
+                format!("error: {error}\n  = help: --snapshots takes a folder that can be written\n")
+            }
             other => format!("error: {other}\n"),
         })
     }
@@ -137,6 +165,8 @@ impl AppError {
             AppError::Config(_)
             | AppError::Suites(_)
             | AppError::Profile(_)
+            | AppError::Setting(_)
+            | AppError::Skeleton(_)
             | AppError::Fault(_)
             | AppError::Schemas(_)
             | AppError::RateLimit(_)
@@ -148,8 +178,10 @@ impl AppError {
             | AppError::Export(_)
             | AppError::Snapshots(_)
             | AppError::NoSnapshots
+            | AppError::Baseline(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
+            AppError::Token { error, .. } => error.exit(),
             AppError::Server(
                 ServerError::SameToken | ServerError::ForeignFault { .. } | ServerError::Config(_),
             ) => Exit::Usage,

@@ -48,7 +48,7 @@ fn a_resource_keeps_what_it_says_and_loses_what_differs() {
         })
     );
     let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
-    assert_eq!(names[..3], ["schemas", "id", "name"], "the order is one");
+    assert_eq!(names[..4], ["schemas", "id", "userName", "name"], "the order is one");
     assert_eq!(names[names.len() - 1], "meta");
 }
 
@@ -101,6 +101,20 @@ fn strangers_leave_one_word_behind() {
     let filtered = Asked { filtered: true, ..asked };
     assert_eq!(redaction().body(&list(vec![json!({"id": "42"})]), filtered)["totalResults"], 1);
     assert!(!redaction().body(&stranger(1), asked).to_string().contains("corp.com"), "structure only");
+}
+
+#[test]
+fn groups_of_other_cases_are_none_of_this_one() {
+    let other = json!({"value": "x9", "display": "Group s0proof00zzzzzzzz"});
+    let own = json!({"value": "9b2c4d1e-0000-4000-8000-00000000beef", "display": "Group s0proof00yyyyyyyy"});
+    let theirs = json!({"value": "x1", "display": "Everyone"});
+    let shown = body(json!({"id": "42", "groups": [other, own, theirs]}));
+    assert_eq!(
+        shown["groups"],
+        json!([{"display": "Everyone", "value": "[id]"}, {"display": "Group [fresh]", "value": "[team.id]"}])
+    );
+    assert_eq!(body(json!({"id": "42", "groups": [other]})).get("groups"), None);
+    assert_eq!(body(json!({"id": "42", "groups": []}))["groups"], json!([]));
 }
 
 #[test]
@@ -171,7 +185,7 @@ fn what_carries_the_mark_is_never_kept() {
 #[test]
 fn names_that_look_like_paths_are_names() {
     let shown = body(
-        json!({"meta.created": "2010-01-23T04:56:22Z", "id.id": "42", "$ref.x": "42", "a[0]": {"id": "42"}, "": "42", "createdAt": "2010-01-23T04:56:22Z", "created": "2010-01-23T04:56:22Z"}),
+        json!({"meta.created": "2010-01-23T04:56:22Z", "id.id": "42", "$ref.x": "42", "a[0]": {"id": "42"}, "": "42", "id": "42", "createdAt": "2010-01-23T04:56:22Z", "created": "2010-01-23T04:56:22Z"}),
     );
     assert_eq!(shown["meta.created"], "2010-01-23T04:56:22Z");
     assert_eq!(shown["created"], "2010-01-23T04:56:22Z", "only where it stands in meta");
