@@ -22,7 +22,7 @@ const SKIPPED: &[(&str, &str)] = &[
 ];
 
 /// The profiles that are about one vendor's server.
-const OF_A_VENDOR: &[&str] = &["amplitude"];
+const OF_A_VENDOR: &[&str] = &["amplitude", "learnamp"];
 
 #[test]
 fn every_case_holds_in_the_lenient_reading() {

@@ -769,7 +769,9 @@ fn set_and_without(report: &mut Report<'_>, path: &str, set: &IndexMap<String, V
             );
         }
     }
-    for name in set.keys().filter(|name| name.contains('.') && !name.starts_with("urn:")) {
+    // What a reference stands for is not known here: the operator may have set it to a URN.
+    let is_known = |name: &&String| template::references(name).next().is_none();
+    for name in set.keys().filter(is_known).filter(|name| name.contains('.') && !name.starts_with("urn:")) {
         let top = name.split('.').next().unwrap_or(name);
         report.key_error(
             &format!("{path}.set.{name}"),
