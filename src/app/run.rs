@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use libtest_mimic::ColorSetting;
@@ -21,13 +21,14 @@ use crate::profile::Profile;
 use crate::report::failure;
 use crate::report::mask::Ours;
 use crate::report::model::{
-    CapabilityEvidence, CleanUpRecord, DeviationRecord, LeftBehind, RequirementText, Run, RunReport,
-    TargetIdentity,
+    CapabilityEvidence, CleanUpRecord, DeviationRecord, LeftBehind, RequirementText, Run, RunReport, SettledReads,
+    SettlingRecord, TargetIdentity,
 };
 use crate::report::{file, json, junit, terminal};
 use crate::requirement::Catalogue;
 use crate::run::board::Board;
 use crate::run::deviation::Came;
+use crate::run::patience::{Patience, ReadKind, Tally};
 use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions, ServerProfile, interrupted};
 use crate::snapshot::Snapshots;
@@ -67,6 +68,11 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let target = Arc::new(place.target(config, profile, generator.mark())?);
     let begun = Arc::new(AtomicBool::new(false));
     let interrupts = runtime.spawn(interrupts(Arc::clone(&target), Arc::clone(&begun)));
+    let authenticated = runtime.block_on(target.authenticate());
+    if target.interrupted() {
+        return Ok(Exit::Unreachable);
+    }
+    authenticated?;
     let probe = runtime.block_on(probe(&target));
     if target.interrupted() {
         return Ok(Exit::Unreachable);
@@ -92,6 +98,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     shared.settings = settings.values;
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
+    shared.patience = config.settle.map(Patience::new);
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
     interrupts.abort();
 
@@ -121,6 +128,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         clean_up: record(&clean_up),
         interrupted: target.interrupted(),
         deviations: deviations(profile, &shared),
+        settling: shared.patience.as_ref().map(settling),
     }
     .report();
     publish(config, &report)?;
@@ -149,6 +157,7 @@ fn paced(config: &Config, profile: &Profile) -> Config {
     let mut config = config.clone();
     config.rate = config.rate.or(profile.limits.rate);
     config.requests = config.requests.or(profile.limits.requests);
+    config.settle = config.settle.or(profile.consistency);
     config
 }
 
@@ -386,6 +395,7 @@ impl Place {
             documentation: probe.capabilities.documentation.clone(),
             credentials: config.credential_names.clone(),
             headers: config.header_names.clone(),
+            access: config.access_names.clone(),
         }
     }
 
@@ -418,6 +428,20 @@ fn record(clean_up: &CleanUp) -> CleanUpRecord {
             .chain(&clean_up.disowned)
             .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
             .collect(),
+    }
+}
+
+/// How reads agreed with writes.
+fn settling(patience: &Patience) -> SettlingRecord {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let reads = |kind| {
+        let Tally { reads, waited, never, longest } = patience.tally(kind);
+        SettledReads { reads, waited, never, longest_ms: milliseconds(longest) }
+    };
+    SettlingRecord {
+        within_ms: milliseconds(patience.within()),
+        resources: reads(ReadKind::Resource),
+        lists: reads(ReadKind::List),
     }
 }
 
