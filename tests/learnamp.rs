@@ -42,7 +42,8 @@ const HOOKED: [&str; 3] = [
 ];
 
 /// Statements of the page of which a part is out of a case's sight, with the reason.
-const UNSEEN: [(&str, &str); 1] = [("LAMP-17", "that plain HTTP is not served: a run asks its base URL only")];
+const UNSEEN: [(&str, &str); 1] =
+    [("LAMP-17", "that plain HTTP is not served: a run asks its base URL only")];
 
 fn double(faults: Vec<Fault>) -> Reference {
     let profile = Some(ServerProfile::from_name("learnamp").unwrap());
@@ -120,12 +121,16 @@ fn what_is_not_confirmed_is_skipped_and_says_what_to_write() {
             unconfirmed += 1;
         }
     }
-    assert_eq!(unconfirmed, 9, "job title, department, three about managers, hire date, time zone, two custom fields");
+    assert_eq!(
+        unconfirmed, 9,
+        "job title, department, three about managers, hire date, time zone, two custom fields"
+    );
 }
 
 #[test]
 fn what_hooks_see_is_judged() {
-    let wrong = HOOKS.replace("Viewer", "Admin").replace("Bridges", "Tunnels").replace("%s", "nobody@example.com");
+    let wrong =
+        HOOKS.replace("Viewer", "Admin").replace("Bridges", "Tunnels").replace("%s", "nobody@example.com");
     let report = run(&double(Vec::new()), &format!("{SETTINGS}{wrong}"), 1);
     assert_eq!(ids(&report, |verdict| *verdict == Verdict::Failed), BTreeSet::from(HOOKED));
 }
@@ -140,7 +145,8 @@ fn every_departure_from_the_page_is_found() {
         let bench = Bench::new();
         bench.write("scimspec.toml", SETTINGS);
         // What the page leaves open is a warning.
-        let words = ["run", double.url(), "--token-env", VARIABLE, "--profile", "learnamp", "--deny", "warnings"];
+        let words =
+            ["run", double.url(), "--token-env", VARIABLE, "--profile", "learnamp", "--deny", "warnings"];
         if bench.run(&words).code != Some(1) {
             missed.push(fault.name);
         }
