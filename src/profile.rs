@@ -520,6 +520,16 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_takes_the_forms_that_it_names() {
+        let profile = |forms: &str| {
+            Profile::read("p.yaml", &format!("profile: p\ntitle: t\nsuites: ['**']\n{forms}")).unwrap()
+        };
+        let put = profile("forms: [put]\n");
+        assert!(put.takes_form(Some("put")) && put.takes_form(None) && !put.takes_form(Some("patch")));
+        assert!(profile("").takes_form(Some("patch")));
+    }
+
+    #[test]
     fn a_malformed_glob_is_located() {
         let error = Profile::read("p.yaml", "profile: x\ntitle: y\nsuites: [\"a/[\"]\n").unwrap_err();
         assert_eq!((error.place.line, error.place.column), (3, 10), "{error}");
