@@ -102,7 +102,7 @@ fn change(
 ) -> Result<(), ExpectError> {
     for (name, value) in set {
         let value = bench.resolve("becomes.set", value)?;
-        set_member(object, name, value);
+        set_member(object, &bench.text("becomes.set", name)?, value);
     }
     for name in without {
         set_member(object, name, Value::Null);

@@ -350,10 +350,10 @@ pub fn change(
             members.retain(|member, _| !member.eq_ignore_ascii_case(name));
         }
         for (name, value) in set {
-            let value = scope.resolve(value)?;
-            match members.keys().find(|member| member.eq_ignore_ascii_case(name)).cloned() {
+            let (name, value) = (scope.key(name)?, scope.resolve(value)?);
+            match members.keys().find(|member| member.eq_ignore_ascii_case(&name)).cloned() {
                 Some(member) => members.insert(member, value),
-                None => members.insert(name.clone(), value),
+                None => members.insert(name, value),
             };
         }
     }

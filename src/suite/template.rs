@@ -411,7 +411,10 @@ impl Scope {
     }
 
     /// A member's name with its references replaced.
-    fn key(&self, name: &str) -> Result<String, TemplateError> {
+    ///
+    /// # Errors
+    /// As [`Scope::resolve`].
+    pub fn key(&self, name: &str) -> Result<String, TemplateError> {
         if name.contains("${") { self.text(name, Escape::None) } else { Ok(name.to_owned()) }
     }
 

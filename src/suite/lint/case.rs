@@ -14,7 +14,7 @@ use super::super::model::{
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
-use super::super::template::references_in;
+use super::super::template::{references, references_in};
 use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
@@ -783,7 +783,9 @@ fn set_and_without(report: &mut Report<'_>, path: &str, set: &IndexMap<String, V
             );
         }
     }
-    for name in set.keys().filter(|name| name.contains('.') && !name.starts_with("urn:")) {
+    // What a reference stands for is not known here: the operator may have set it to a URN.
+    let is_known = |name: &&String| references(name).next().is_none();
+    for name in set.keys().filter(is_known).filter(|name| name.contains('.') && !name.starts_with("urn:")) {
         let top = name.split('.').next().unwrap_or(name);
         report.key_error(
             &format!("{path}.set.{name}"),
@@ -919,7 +921,7 @@ fn ownership(
         report.warn(path, message, hint);
         return;
     };
-    let references: Vec<_> = super::super::template::references(resource).collect();
+    let references: Vec<_> = references(resource).collect();
     if let [reference] = references.as_slice() {
         if names.kind(&reference.name) == Some(Kind::Member) {
             let spot = report.piece(path, resource);
