@@ -121,6 +121,16 @@ Examples:
   scimspec schema suite > suite.schema.json     what editors complete suites by
   scimspec schema report                        the format of --json";
 
+const PROFILE_NEW_HELP: &str = "\
+Examples:
+  scimspec profile new acme
+  scimspec profile new acme --kind server
+  scimspec check acme
+  scimspec run http://localhost:8080/scim/v2 --profile acme/profiles/acme.yaml
+
+Writes acme/profiles/acme.yaml and acme/acme/users.yaml, which say in comments
+what else can stand there. Files that are there already are left alone.";
+
 const SNAPSHOTS_HELP: &str = "\
 'scimspec run URL --snapshots DIR' compares the payloads of a server with those
 in DIR. What came and is not accepted waits there, as NAME.snap.new.
@@ -183,6 +193,9 @@ pub enum Command {
     /// Starts the reference server
     #[command(after_long_help = SERVE_HELP)]
     Serve(ServeArguments),
+    /// Lists the profiles, or begins one of your own
+    #[command(subcommand)]
+    Profile(ProfileCommand),
     /// Prints the JSON Schema of a file format
     #[command(after_long_help = SCHEMA_HELP)]
     Schema(SchemaArguments),
@@ -371,7 +384,7 @@ pub struct OAuthArguments {
 /// Which cases.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SelectionArguments {
-    /// What the server is tested for: rfc, okta, … [default: rfc]
+    /// What the server is tested for: rfc, okta, …, or a profile of yours, ./mine.yaml [default: rfc]
     #[arg(long, short = 'p', value_name = "NAME", help_heading = "Selection")]
     pub profile: Option<String>,
     /// Runs the cases whose id matches, such as 'patch/*'; can be repeated
@@ -526,6 +539,48 @@ pub enum LogFormat {
     Off,
 }
 
+/// `scimspec profile`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ProfileCommand {
+    /// Lists the profiles with what they are about
+    List(ProfileListArguments),
+    /// Writes a profile of your own to start from, with a first suite beside it
+    #[command(after_long_help = PROFILE_NEW_HELP)]
+    New(ProfileNewArguments),
+}
+
+/// `scimspec profile list`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ProfileListArguments {
+    /// Adds the profiles of a folder; can be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub suites: Vec<PathBuf>,
+}
+
+/// `scimspec profile new`.
+#[derive(Debug, Clone, Args)]
+pub struct ProfileNewArguments {
+    /// What it is called: small letters, digits and -
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Whether it is about a client (will it work with your server?) or a server (does it behave as documented?)
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    pub kind: NewKind,
+    /// The folder to write [default: one of that name]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+/// What a new profile is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum NewKind {
+    /// A client: will it work with a server?
+    #[default]
+    Client,
+    /// A vendor's server: does it behave as its vendor documents?
+    Server,
+}
+
 /// `scimspec schema`.
 #[derive(Debug, Clone, Args)]
 pub struct SchemaArguments {
@@ -539,6 +594,8 @@ pub struct SchemaArguments {
 pub enum SchemaOf {
     /// Suite files.
     Suite,
+    /// Profiles.
+    Profile,
     /// The report that --json writes.
     Report,
     /// scimspec.toml.
@@ -613,11 +670,15 @@ mod tests {
             "scimspec check dir file.yaml",
             "scimspec probe http://localhost/scim --format json",
             "scimspec serve --fault one --fault two --port 8080 --token t --list-faults",
+            "scimspec serve --profile amplitude --list-faults",
             "scimspec serve --second-token u --schemas devices.json --log json --me ann --seed-users 100 \
              --rate-limit 100/min --rate-window 10s --write-config scimspec.toml",
             "scimspec schema suite",
             "scimspec schema report",
             "scimspec schema config",
+            "scimspec schema profile",
+            "scimspec profile list --suites dir",
+            "scimspec profile new acme --kind server --dir there",
             "scimspec clean",
             "scimspec run http://localhost/scim --snapshots dir --snapshots-required",
             "scimspec snapshots diff",
@@ -640,7 +701,17 @@ mod tests {
         insta::assert_snapshot!("help", help("scimspec --help"));
         insta::assert_snapshot!("help_run_short", help("scimspec run -h"));
         insta::assert_snapshot!("help_run", help("scimspec run --help"));
-        let others = ["list", "check", "probe", "serve", "schema", "clean", "snapshots"];
+        let others = [
+            "list",
+            "check",
+            "probe",
+            "serve",
+            "profile list",
+            "profile new",
+            "schema",
+            "clean",
+            "snapshots",
+        ];
         insta::assert_snapshot!(
             "help_others",
             others.map(|name| help(&format!("scimspec {name} --help"))).join("\n\n")

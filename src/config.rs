@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{
-    Allow, Cli, ColorChoice, Command, Deny, OAuthArguments, RunArguments, SelectionArguments, TargetArguments,
+    Allow, Cli, ColorChoice, Command, Deny, OAuthArguments, ProfileCommand, RunArguments, SelectionArguments,
+    TargetArguments,
 };
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
@@ -115,6 +116,8 @@ pub struct Config {
     pub arguments: Vec<String>,
     /// What the operator should know, a line each.
     pub warnings: Vec<String>,
+    /// What the operator says of the profile's settings: `[settings]`.
+    pub settings: Map<String, Value>,
     /// The folder of accepted payloads.
     pub snapshots: Option<PathBuf>,
     /// Whether a payload that nobody accepted yet is a failure.
@@ -197,13 +200,18 @@ fn flags(cli: &Cli) -> Settings {
         Command::Clean(clean) => {
             Settings { consent: clean.yes.then_some(true), ..target_settings(&clean.target) }
         }
+        Command::Profile(ProfileCommand::List(list)) => {
+            Settings { suites: list.suites.clone(), ..Settings::default() }
+        }
+        Command::Check(_) | Command::Serve(_) | Command::Schema(_) | Command::Profile(_) => {
+            Settings::default()
+        }
         Command::Snapshots(snapshots) => Settings {
             snapshots: snapshots.folder.clone(),
             case: snapshots.case.clone(),
             suites: snapshots.suites.clone(),
             ..Settings::default()
         },
-        Command::Check(_) | Command::Serve(_) | Command::Schema(_) => Settings::default(),
     };
     settings.color = cli.common.color;
     settings
@@ -462,6 +470,11 @@ fn resolve(
         patterns: patterns(settings.new)?,
         arguments,
         warnings,
+        settings: settings
+            .settings
+            .iter()
+            .map(|(name, value)| (name.clone(), settings::to_json(value)))
+            .collect(),
         snapshots: settings.snapshots,
         snapshots_required: settings.snapshots_required.unwrap_or(false),
         hooks: hooks(settings.hooks, withheld),

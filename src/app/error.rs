@@ -4,7 +4,8 @@ use std::io;
 
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
-use crate::profile::UnknownProfile;
+use crate::profile::skeleton::SkeletonError;
+use crate::profile::{UnknownProfile, UnknownSetting};
 use crate::report::file::WriteError;
 use crate::server::{
     RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownServerProfile, UnknownVariant,
@@ -27,6 +28,9 @@ pub enum AppError {
     /// The profile.
     #[error("error: {0}\n")]
     Profile(#[from] UnknownProfile),
+    /// A setting that no profile has.
+    #[error("error: [settings] in scimspec.toml: {0}\n")]
+    Setting(#[from] UnknownSetting),
     /// A fault of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-faults' names them all\n")]
     Fault(#[from] UnknownFault),
@@ -86,6 +90,9 @@ pub enum AppError {
     /// The suites cannot be exported.
     #[error("error: {0}\n")]
     Export(#[from] ExportError),
+    /// A new profile cannot be written.
+    #[error("error: {0}\n")]
+    Skeleton(#[from] SkeletonError),
     /// The JUnit report cannot be made.
     #[error("error: the JUnit report cannot be made: {0}\n")]
     Junit(#[from] quick_junit::SerializeError),
@@ -141,6 +148,9 @@ impl AppError {
     pub fn snapshots(error: StoreError, config: &Config) -> AppError {
         AppError::Snapshots(match error {
             StoreError::Damaged(diagnostic) => format!("{}\n", diagnostic.render(config.look.colour)),
+            StoreError::Write(error) => {
+                format!("error: {error}\n  = help: --snapshots takes a folder that can be written\n")
+            }
             other => format!("error: {other}\n"),
         })
     }
@@ -151,6 +161,8 @@ impl AppError {
             AppError::Config(_)
             | AppError::Suites(_)
             | AppError::Profile(_)
+            | AppError::Setting(_)
+            | AppError::Skeleton(_)
             | AppError::Fault(_)
             | AppError::Schemas(_)
             | AppError::RateLimit(_)

@@ -56,7 +56,7 @@ pub struct Settings {
     #[schemars(with = "Option<String>", extend("format" = "uri"))]
     pub proxy: Option<Url>,
 
-    /// What the server is tested for: `rfc`, `okta`, … Default: rfc.
+    /// What the server is tested for: `rfc`, `okta`, …, or the path of a profile of yours. Default: rfc.
     pub profile: Option<String>,
     /// Patterns of the ids of cases to run, such as `patch/*`.
     pub case: Vec<String>,
@@ -103,6 +103,9 @@ pub struct Settings {
     pub new: New,
     /// Bounds on time and size.
     pub limits: LimitSettings,
+    /// What the profile asks the operator to say, by the names of its settings.
+    #[schemars(schema_with = "attributes")]
+    pub settings: toml::Table,
 
     /// The folder of accepted payloads that answers are compared with.
     pub snapshots: Option<PathBuf>,
@@ -341,6 +344,7 @@ impl Settings {
             template: if self.template == Template::default() { below.template } else { self.template },
             new: if self.new == New::default() { below.new } else { self.new },
             limits: if self.limits == LimitSettings::default() { below.limits } else { self.limits },
+            settings: if self.settings.is_empty() { below.settings } else { self.settings },
             snapshots: self.snapshots.or(below.snapshots),
             snapshots_required: self.snapshots_required.or(below.snapshots_required),
             hooks: if self.hooks.is_empty() { below.hooks } else { self.hooks },
@@ -362,6 +366,9 @@ impl Settings {
         let single = single.into_iter().chain(own).chain(second);
         for path in single.flatten().chain(self.suites.iter_mut()) {
             *path = folder.join(&*path);
+        }
+        if let Some(profile) = self.profile.as_mut().filter(|profile| crate::profile::is_file(profile)) {
+            *profile = folder.join(&*profile).display().to_string();
         }
         for hook in self.hooks.values_mut() {
             hook.folder = Some(folder.to_owned());

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Exit, Finding, Level, Outcome, Reading, Summary, Verdict};
+use crate::outcome::{Exit, Finding, Level, Outcome, Place, Reading, Summary, Verdict};
 use crate::suite::model::Auth;
 use crate::target::exchange::{Body, Exchange, ExchangeId};
 
@@ -70,6 +70,41 @@ pub struct RunReport {
     pub exchanges: Vec<ExchangeRecord>,
     /// The run in numbers.
     pub summary: RunSummary,
+    /// What the profile documents otherwise than the RFCs of the cases and rules that ran, and what came of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deviations: Vec<DeviationRecord>,
+}
+
+/// A documented behaviour that departs from the RFCs, and what the answers of the run came to about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviationRecord {
+    /// What it is about: `create/minimal-user`, `rules/id-present on POST /Groups`.
+    pub about: String,
+    /// Where it is documented: ids of the vendor's catalogue, or links.
+    pub cite: Vec<String>,
+    /// Why the document is followed here.
+    pub why: String,
+    /// Where it stands in the profile.
+    pub place: Place,
+    /// How many answers were as documented, and not as the RFCs ask.
+    pub documented: u32,
+    /// How many answers were as the RFCs ask. Where none was as documented, the deviation is obsolete.
+    pub conformant: u32,
+    /// How many answers were neither.
+    pub neither: u32,
+}
+
+impl DeviationRecord {
+    /// Whether it can be taken out of the profile: every answer was as the RFCs ask.
+    pub fn is_obsolete(&self) -> bool {
+        self.conformant > 0 && self.documented == 0 && self.neither == 0
+    }
+
+    /// Whether no answer showed it, one way or the other.
+    pub fn is_unused(&self) -> bool {
+        self.documented == 0 && self.conformant == 0 && self.neither == 0
+    }
 }
 
 /// The program that made a run.
@@ -488,6 +523,8 @@ pub struct Run<'a> {
     pub clean_up: CleanUpRecord,
     /// Whether it was interrupted.
     pub interrupted: bool,
+    /// What came of the profile's deviations.
+    pub deviations: Vec<DeviationRecord>,
     /// How reads agreed with writes.
     pub settling: Option<SettlingRecord>,
 }
@@ -508,6 +545,7 @@ impl Run<'_> {
         let requirements = outcomes
             .iter()
             .flat_map(|outcome| outcome.findings.iter().flat_map(|f| &f.requirements).chain(&outcome.spec))
+            .chain(self.deviations.iter().flat_map(|deviation| &deviation.cite))
             .collect::<BTreeSet<_>>()
             .into_iter()
             .filter_map(|id| Some((id.clone(), (self.requirement)(id)?)))
@@ -546,6 +584,7 @@ impl Run<'_> {
             requirements,
             exchanges,
             summary,
+            deviations: self.deviations,
         }
     }
 
@@ -563,6 +602,7 @@ impl Run<'_> {
                     outcome.verdict,
                     Verdict::Warned
                         | Verdict::Failed
+                        | Verdict::Deviates { .. }
                         | Verdict::Inconclusive { .. }
                         | Verdict::Errored { .. }
                 )

@@ -380,6 +380,7 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
             }],
         },
         interrupted: false,
+        deviations: Vec::new(),
         settling: None,
     }
     .report();

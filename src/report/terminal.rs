@@ -7,7 +7,7 @@ use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Verdict};
 
 use super::failure;
 use super::look::{self, GUTTER, Look};
-use super::model::{CleanUpRecord, CredentialNames, RunReport};
+use super::model::{CleanUpRecord, CredentialNames, DeviationRecord, RunReport};
 use super::{curl, text};
 
 /// Up to how many warned cases are shown with their exchanges.
@@ -23,6 +23,7 @@ const LEFT_BEHIND: usize = 20;
 pub fn render(report: &RunReport, look: Look) -> String {
     let mut out = String::new();
     details(&mut out, report, look);
+    deviating(&mut out, report, look);
     skipped(&mut out, report, look);
     summary(&mut out, report, look);
     out
@@ -106,6 +107,35 @@ fn labelled(out: &mut String, label: &str, said: &str, look: Look) {
     for (at, line) in text::wrap(&text::one_line(said), look.room()).iter().enumerate() {
         let before = if at == 0 { look.label(label) } else { " ".repeat(GUTTER) };
         out.push_str(&format!("{before}{line}\n"));
+    }
+}
+
+/// What is as its vendor documents it, and not as the RFCs ask.
+fn deviating(out: &mut String, report: &RunReport, look: Look) {
+    let deviates: Vec<(&Outcome, &str)> = report
+        .outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.verdict {
+            Verdict::Deviates { citation } => Some((outcome, citation.as_str())),
+            _ => None,
+        })
+        .collect();
+    if deviates.is_empty() {
+        return;
+    }
+    section(out, "as documented, not as the RFCs ask", look);
+    for (outcome, _) in deviates {
+        out.push_str(&format!(
+            "  {} {}\n",
+            look.paint(look::ODD, "≠"),
+            look.paint(look::STRONG, &text::one_line(&outcome.id))
+        ));
+        if let Some(finding) = outcome.findings.first() {
+            labelled(out, "differs", &text::clip(&finding.message, 300), look);
+        }
+        for note in outcome.notes.iter().filter(|note| note.starts_with("documented in ")) {
+            labelled(out, "", note, look);
+        }
     }
 }
 
@@ -207,6 +237,8 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         }
     }
 
+    deviations(&mut row, report);
+
     let numbers = &report.summary;
     row("", "");
     row("requests", &format!("{}, {:.1} for each case judged", numbers.requests, numbers.requests_per_case));
@@ -222,6 +254,31 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
     clean_up(out, report, look);
     advice(out, report, look);
     conclusion(out, report, look);
+}
+
+/// What came of the profile's deviations, those by name that can be taken out of it.
+fn deviations(row: &mut dyn FnMut(&str, &str), report: &RunReport) {
+    let documented = report.deviations.iter().filter(|deviation| deviation.documented > 0).count();
+    let idle: Vec<&DeviationRecord> = report
+        .deviations
+        .iter()
+        .filter(|deviation| deviation.is_obsolete() || deviation.is_unused())
+        .collect();
+    if report.deviations.is_empty() {
+        return;
+    }
+    let all = text::count(report.deviations.len() as u64, "deviation");
+    row("", "");
+    row("profile", &format!("{all} documented, {documented} met"));
+    for deviation in idle {
+        let (word, why) = if deviation.is_obsolete() {
+            ("obsolete", "the answers are as the RFC has them")
+        } else {
+            ("not used", "no answer came to it")
+        };
+        let said = format!("{word}: {} ({why}), {}", deviation.about, deviation.place);
+        row("", &text::one_line(&said));
+    }
 }
 
 /// Where ordinary resources were refused, the service provider may insist on more than the RFC does, which is its right

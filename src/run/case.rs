@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::deviation::deviating;
 use super::given::{self, Pool};
 use super::names::CaseNames;
 use super::read_back::ReadBack;
@@ -27,6 +28,7 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         current: 0,
         last: None,
         reads: ReadBack::default(),
+        deviations: shared.deviations_of(job),
         asked_to_wait: None,
         wrote: pool.made(),
         began: shared.target.next_exchange(),
@@ -49,6 +51,8 @@ pub(super) struct PartRun {
     pub(super) trouble: Option<Verdict>,
     pub(super) started: Option<Instant>,
     pub(super) elapsed: Duration,
+    /// The deviations that answers of this part kept, by their position in the profile.
+    pub(super) deviates: Vec<usize>,
 }
 
 impl PartRun {
@@ -77,6 +81,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) current: usize,
     pub(super) last: Option<Arc<Exchange>>,
     pub(super) reads: ReadBack,
+    /// The deviations about this job: their position in the profile, and that of the step.
+    pub(super) deviations: Vec<(usize, usize)>,
     /// How long the last refusal of a burst asked to wait.
     pub(super) asked_to_wait: Option<Duration>,
     /// When this case, or what it stands on, was last written.
@@ -219,7 +225,7 @@ impl CaseRun<'_> {
     }
 
     fn finish(self) -> Vec<Outcome> {
-        let CaseRun { job, parts, .. } = self;
+        let CaseRun { shared, job, parts, .. } = self;
         job.parts
             .iter()
             .zip(parts)
@@ -233,7 +239,7 @@ impl CaseRun<'_> {
                         judged
                     }
                     Some(trouble) => trouble,
-                    None => judged,
+                    None => deviating(shared, judged, &ran.deviates),
                 };
                 let mut result = outcome(job, part, verdict);
                 result.findings = ran.findings;

@@ -199,6 +199,7 @@ impl Pool {
             .population(name)
             .ok_or_else(|| GivenTrouble::new(None, format!("the population '{name}' is not there")))?;
         let mut names = CaseNames::new(shared.generator.for_trial(name));
+        names.value("setting", Value::Object(shared.settings.clone()));
         let mut made = BTreeMap::new();
         for (member, given) in &population.members {
             // Cases that need a group say so; the others are not to suffer where there is no place for it.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::case::{CaseRun, Flow, precondition};
+use super::deviation::ByDocument;
 use super::names::CaseNames;
 use super::patience::ReadKind;
 use super::request::{self, Prepared, RequestError, Sources};
@@ -20,7 +21,7 @@ use crate::suite::model::{
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
-use crate::target::{RequestPlan, Sent, resource_at};
+use crate::target::{RequestPlan, Sent, identifier, resource_at};
 
 impl CaseRun<'_> {
     /// Performs one step and takes note of what it came to.
@@ -45,7 +46,13 @@ impl CaseRun<'_> {
             Action::Query(query) => {
                 for way in ways(&query.by) {
                     let encode = step.encode.unwrap_or(Encode::Strict);
-                    let prepared = request::query(query, way, encode, &self.names.scope);
+                    let prepared = request::query(
+                        query,
+                        way,
+                        encode,
+                        &self.names.scope,
+                        self.shared.page_size_parameter(),
+                    );
                     if self.exchange(step, prepared, &asked, &place).await == Flow::End {
                         return Flow::End;
                     }
@@ -195,19 +202,24 @@ impl CaseRun<'_> {
                     return Flow::End;
                 }
             };
-            let judgement = self.judge(expect, &sent.exchange, &prepared, step, place);
+            let (judgement, by_document) = self.judge_either(expect, &sent.exchange, &prepared, step, place);
             let in_time = deadline.is_some_and(|deadline| Instant::now() < deadline);
-            if !judgement.findings.is_empty() && in_time {
+            let holds = by_document.as_ref().map_or(judgement.findings.is_empty(), ByDocument::holds);
+            if !holds && in_time {
                 tokio::time::sleep(pause(patience)).await;
                 continue;
             }
+            // What the profile's document says is as good as agreement.
+            let contradicted = if holds { &[][..] } else { &judgement.findings };
             if judgement.error.is_none()
-                && self.again(&mut waiting, &sent.exchange, Some(&judgement.findings)).await
+                && self.again(&mut waiting, &sent.exchange, Some(contradicted)).await
             {
                 self.shared.mute(&expect.mutes, sent.exchange.id);
                 continue;
             }
-            return self.settle(step, &prepared, expect, place, &sent, judgement);
+            let flow = self.settle(step, &prepared, expect, place, &sent, judgement);
+            let is_end = by_document.is_some_and(|by| self.note_deviation(by, &sent.exchange));
+            return if is_end { Flow::End } else { flow };
         }
     }
 
@@ -353,8 +365,8 @@ impl Sources for CaseSources<'_> {
 /// The resource of that id in an answer, if that is what it is.
 pub(super) fn resource_of(exchange: &Exchange, id: &str) -> Option<Value> {
     let json = exchange.json().filter(|_| exchange.status() == Some(200))?;
-    let shown = json.get("id").and_then(Value::as_str)?;
-    judge::same_id(shown, id).then(|| json.clone())
+    let shown = identifier(json)?;
+    judge::same_id(&shown, id).then(|| json.clone())
 }
 
 fn pause(patience: Option<Eventually>) -> Duration {

@@ -63,6 +63,7 @@ mod tests {
             body: Bytes::new(),
             credentials: Credentials::Valid,
             tenant: 0,
+            base_path: "/scim/v2",
         }
     }
 

@@ -61,6 +61,7 @@ pub struct Target {
     pub(super) requests: Option<u64>,
     pub(super) read_only: bool,
     pub(super) mark: String,
+    pub(super) page_size_parameter: String,
     pub(super) interrupted: CancellationToken,
     pub(super) state: Mutex<State>,
     pub(super) clients: Clients,
@@ -181,6 +182,11 @@ impl Target {
     /// The run's mark.
     pub fn run_mark(&self) -> &str {
         &self.mark
+    }
+
+    /// What the query parameter for the size of a page is called.
+    pub fn page_size_parameter(&self) -> &str {
+        &self.page_size_parameter
     }
 
     /// What keeps secrets out of any text that is going to be shown.

@@ -44,6 +44,7 @@ pub use options::{Limits, TargetOptions};
 pub use pace::Rate;
 pub use probe::{Probe, ProbeError};
 pub use request::{Created, RequestPlan, Sent, resource_at, resource_path};
+pub(crate) use ownership::identifier;
 pub(crate) use settle::id_in;
 pub use setup::TargetError;
 pub use tokens::TokenError;

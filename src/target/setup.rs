@@ -130,6 +130,7 @@ impl Target {
             requests: options.requests,
             read_only: options.read_only,
             mark,
+            page_size_parameter: options.page_size_parameter,
             interrupted: CancellationToken::new(),
             state: Mutex::new(State {
                 tried: intents.values().map(|intent: &Intent| intent.endpoint.clone()).collect(),
