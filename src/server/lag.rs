@@ -64,6 +64,7 @@ mod tests {
             body: Bytes::new(),
             credentials: Credentials::Valid,
             tenant: 0,
+            base_path: "/scim/v2",
         }
     }
 
