@@ -1,19 +1,34 @@
-//! Profiles: which suites answer a question such as "does it keep the RFCs?" or "will Okta work with it?".
+//! Profiles: which suites answer a question such as "does it keep the RFCs?" or "will Okta work with it?", and what a
+//! vendor documents otherwise than the RFCs ask.
 //!
 //! A profile is a file (`suites/profiles/NAME.yaml`, or `profiles/NAME.yaml` in a user's directory). This module refuses
 //! to know how cases run and what they came to.
 
+pub mod deviation;
+pub mod setting;
+pub mod skeleton;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
 use globset::{GlobBuilder, GlobMatcher};
 use indexmap::IndexMap;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
 
+use crate::outcome::Place;
 use crate::suite::diagnostic::{Diagnostic, Severity};
 use crate::suite::load::{Library, Origin, SuiteFile};
-use crate::suite::model::Case;
+use crate::suite::model::{Case, parse_duration};
 use crate::suite::nearest::suggestion;
 use crate::suite::place::Places;
+use crate::suite::text::Text;
 use crate::suite::yaml;
+use crate::target::Rate;
+
+pub use deviation::Deviation;
+pub use setting::{Confirmed, Setting, UnknownSetting};
 
 /// Which suites and cases a run consists of.
 #[derive(Debug, Clone)]
@@ -37,6 +52,102 @@ pub struct Profile {
     /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
     pub forms: Vec<String>,
     matchers: Matchers,
+    /// Where its file comes from.
+    pub origin: Origin,
+    /// Whom it speaks of.
+    pub kind: Kind,
+    /// The server inside scimspec that behaves as is documented (`serve --profile NAME`).
+    pub server: Option<String>,
+    /// How pages of lists are asked for.
+    pub page_size: Option<PageSize>,
+    /// How much the vendor's service bears.
+    pub limits: Pacing,
+    /// How long a write may take to show in reads.
+    pub consistency: Option<Duration>,
+    /// What the operator says or confirms, by name.
+    pub settings: IndexMap<String, Setting>,
+    /// Where the vendor documents something else than the RFCs ask.
+    pub deviations: Vec<Deviation>,
+    text: Arc<Text>,
+}
+
+/// Whom a profile speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The documents of the standard themselves.
+    Standard,
+    /// A client: will it work with the server?
+    Client,
+    /// A vendor's server: does it behave as documented?
+    Server,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Standard => "standard",
+            Kind::Client => "client",
+            Kind::Server => "server",
+        })
+    }
+}
+
+/// How pages of lists are asked for, where that differs from RFC 7644 section 3.4.2.4.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PageSize {
+    /// The name of the query parameter that the RFC calls `count`: the `count` of every query travels under it.
+    #[serde(default = "count")]
+    pub parameter: String,
+    /// The most rows of a page, whatever is asked for.
+    pub max: Option<u64>,
+    /// The most rows of a page where nothing is asked for.
+    pub default: Option<u64>,
+}
+
+fn count() -> String {
+    COUNT.to_owned()
+}
+
+/// The name of the parameter for the size of a page (RFC 7644 section 3.4.2.4).
+pub const COUNT: &str = "count";
+
+impl PageSize {
+    /// The most rows that a page may hold, by whether its size was asked for.
+    pub fn limit(&self, asked: bool) -> Option<u64> {
+        if asked { self.max } else { self.default.into_iter().chain(self.max).min() }
+    }
+}
+
+/// How much a vendor's service bears: the defaults under what the operator says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pacing {
+    /// The pace: `90/min`, `5/s`, `1000/h`.
+    #[serde(default, deserialize_with = "rate")]
+    #[schemars(with = "Option<String>", extend("pattern" = "^[0-9]+/(s|sec|second|m|min|minute|h|hour)$"))]
+    pub rate: Option<Rate>,
+    /// How many requests a run may make in all.
+    pub requests: Option<u64>,
+}
+
+fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let expected = "a rate such as 100/min, 5/s or 1000/h";
+    text.parse().map(Some).map_err(|_| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let expected = "a duration such as 600ms, 5s or 2m";
+    parse_duration(&text)
+        .map(Some)
+        .ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+}
+
+fn duration_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m)$"})
 }
 
 /// One line of the readiness table.
@@ -59,9 +170,18 @@ struct Matchers {
     skip: Vec<GlobMatcher>,
 }
 
+/// The JSON Schema of profile files: `schema/profile.schema.json`.
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<ProfileFile>();
+    schema.insert("title".to_owned(), "A profile of scimspec".into());
+    schema.to_value()
+}
+
 /// Why there is no such profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no profile `{name}`; {}", hint(.name, .known))]
+#[error("there is no profile `{name}`{}", hint(.name, .known))]
 pub struct UnknownProfile {
     /// The name that was asked for.
     pub name: String,
@@ -70,10 +190,29 @@ pub struct UnknownProfile {
 }
 
 fn hint(name: &str, known: &[String]) -> String {
+    if is_file(name) {
+        return String::new();
+    }
     let all = format!("known are: {}", known.join(", "));
     match crate::suite::nearest::nearest(name, known.iter().map(String::as_str)) {
-        Some(found) => format!("did you mean `{found}`? {all}"),
-        None => all,
+        Some(found) => format!("; did you mean `{found}`? {all}"),
+        None => format!("; {all}"),
+    }
+}
+
+/// Whether a profile is asked for by its file, not by its name.
+pub fn is_file(asked: &str) -> bool {
+    asked.contains(['/', '\\']) || asked.ends_with(".yaml") || asked.ends_with(".yml")
+}
+
+/// What to load for a profile's file: the file, or, where it stands in a folder `profiles`, the folder around that, with
+/// the suites and fixtures that belong to it.
+pub fn library_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "profiles"));
+    match folder.and_then(Path::parent) {
+        Some(around) if around.as_os_str().is_empty() => PathBuf::from("."),
+        Some(around) => around.to_owned(),
+        None => file.to_owned(),
     }
 }
 
@@ -103,6 +242,26 @@ pub struct ProfileFile {
     /// What the readiness table shows.
     #[serde(default)]
     pub features: IndexMap<String, Feature>,
+    /// Whom it speaks of: `client` (will it work with the server?), `server` (does it behave as its vendor
+    /// documents?), or `standard`. Without it `server` where one is named below, else `client`.
+    pub kind: Option<Kind>,
+    /// For a vendor's server: the name of the double that behaves so, `scimspec serve --profile NAME`.
+    pub server: Option<String>,
+    /// How pages of lists are asked for, and how long they are.
+    pub page_size: Option<PageSize>,
+    /// How much the service bears: defaults under the operator's `--rate` and `--requests`.
+    #[serde(default)]
+    pub limits: Pacing,
+    /// How long a write may take to show in reads: `5s`.
+    #[serde(default, deserialize_with = "duration")]
+    #[schemars(schema_with = "duration_schema")]
+    pub consistency: Option<Duration>,
+    /// What the operator says or confirms under `[settings]` in `scimspec.toml`; suites read it as `${setting.NAME}`.
+    #[serde(default)]
+    pub settings: IndexMap<String, Setting>,
+    /// Where the vendor documents something else than the RFCs ask.
+    #[serde(default)]
+    pub deviations: Vec<Deviation>,
     /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
     #[serde(default)]
     pub forms: Vec<String>,
@@ -114,14 +273,65 @@ impl Profile {
     /// # Errors
     /// Where the text is no profile, or a glob is malformed.
     pub fn read(file: &str, source: &str) -> Result<Profile, Box<Diagnostic>> {
-        let ProfileFile { profile, title, documents, suites, cases, tags, skip, features, forms } =
-            yaml::read(file, source)?;
+        let ProfileFile {
+            profile,
+            title,
+            documents,
+            suites,
+            cases,
+            tags,
+            skip,
+            features,
+            forms,
+            kind,
+            server,
+            page_size,
+            limits,
+            consistency,
+            settings,
+            deviations,
+        } = yaml::read(file, source)?;
         let matchers = Matchers {
             suites: compile(file, source, "suites", &suites)?,
             cases: compile(file, source, "cases", &cases)?,
             skip: compile(file, source, "skip", &skip)?,
         };
-        Ok(Profile { name: profile, title, documents, suites, cases, tags, skip, features, forms, matchers })
+        Ok(Profile {
+            name: profile,
+            title,
+            documents,
+            suites,
+            cases,
+            tags,
+            skip,
+            features,
+            forms,
+            matchers,
+            origin: Origin::Embedded,
+            kind: kind.unwrap_or(if server.is_some() { Kind::Server } else { Kind::Client }),
+            server,
+            page_size,
+            limits,
+            consistency,
+            settings,
+            deviations,
+            text: Arc::new(Text::new(file.to_owned(), source.to_owned().into())),
+        })
+    }
+
+    /// The file with the places of its nodes.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// Where the node at a path such as `deviations[3].instead` stands.
+    pub fn place(&self, path: &str) -> Place {
+        self.text.place(path)
+    }
+
+    /// What the query parameter for the size of a page is called.
+    pub fn page_size_parameter(&self) -> &str {
+        self.page_size.as_ref().map_or(COUNT, |page| page.parameter.as_str())
     }
 
     /// The profile of that name.
@@ -135,15 +345,39 @@ impl Profile {
         })
     }
 
-    /// Whether a case of a suite file belongs to the profile. Suites that a user adds always do: naming their directory
-    /// selects them.
+    /// The profile that was asked for by its name, or by its file.
+    ///
+    /// # Errors
+    /// [`UnknownProfile`], with those that there are.
+    pub fn chosen<'l>(library: &'l Library, asked: &str) -> Result<&'l Profile, UnknownProfile> {
+        if !is_file(asked) {
+            return Profile::by_name(library, asked);
+        }
+        let place = |file: &str| std::fs::canonicalize(file).ok();
+        let wanted = place(asked);
+        let is_it = |profile: &&Profile| {
+            profile.origin != Origin::Embedded && wanted.is_some() && place(profile.text().file()) == wanted
+        };
+        library.profiles().values().find(is_it).ok_or_else(|| UnknownProfile {
+            name: asked.to_owned(),
+            known: library.profiles().keys().cloned().collect(),
+        })
+    }
+
+    /// Whether its globs select a suite file by its path.
+    pub fn takes(&self, path: &str) -> bool {
+        self.matchers.suites.iter().any(|glob| glob.is_match(path))
+    }
+
+    /// Whether a case of a suite file belongs to the profile. Suites that a user adds always do, since naming their
+    /// directory selects them; but which of the user's profiles takes them is for these profiles to say.
     pub fn includes(&self, file: &SuiteFile, case: &Case) -> bool {
-        if file.origin == Origin::User {
+        if file.origin == Origin::User && (self.origin != Origin::User || !file.is_claimed) {
             return true;
         }
         let id = file.case_id(case);
         let tagged = |tag: &String| file.suite.tags.contains(tag) || case.tags.contains(tag);
-        self.matchers.suites.iter().any(|glob| glob.is_match(&file.path))
+        self.takes(&file.path)
             && (self.matchers.cases.is_empty() || self.matchers.cases.iter().any(|glob| glob.is_match(&id)))
             && (self.tags.is_empty() || self.tags.iter().any(tagged))
             && !self.matchers.skip.iter().any(|glob| glob.is_match(&id))
@@ -252,6 +486,47 @@ mod tests {
         let put = profile("forms: [put]\n");
         assert!(put.takes_form(Some("put")) && put.takes_form(None) && !put.takes_form(Some("patch")));
         assert!(profile("").takes_form(Some("patch")));
+    }
+
+    #[test]
+    fn the_schema_file_equals_the_generated_one_and_shipped_profiles_keep_it() {
+        crate::committed::hold_schema("profile", &format!("{:#}\n", schema()));
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for profile in Library::embedded().unwrap().profiles().values() {
+            let value: serde_json::Value =
+                yaml::read(profile.text().file(), profile.text().source()).unwrap();
+            let slips: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(slips.is_empty(), "{}: {slips:?}", profile.name);
+        }
+    }
+
+    #[test]
+    fn a_profile_of_the_user_says_which_of_several_suites_it_takes() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        for name in ["one", "two", "free"] {
+            let case = "{id: a, title: b, steps: [{send: GET /Users, expect: {status: 200}}]}";
+            write(&format!("{name}/s.yaml"), &format!("suite: {name}\ntitle: x\ncases: [{case}]\n"));
+        }
+        for name in ["one", "two"] {
+            let text = format!("profile: {name}\ntitle: t\nsuites: [\"{name}/**\"]\n");
+            write(&format!("profiles/{name}.yaml"), &text);
+        }
+        let file = directory.path().join("profiles/one.yaml");
+        let library = Library::load(&[library_of(&file)]).unwrap();
+        let ids = |profile: &Profile| {
+            profile.cases(&library).map(|(file, case)| file.case_id(case)).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(Profile::chosen(&library, &file.display().to_string()).unwrap()), ["free/a", "one/a"]);
+        assert_eq!(ids(Profile::chosen(&library, "two").unwrap()), ["free/a", "two/a"]);
+        let of_rfc = ids(Profile::chosen(&library, "rfc").unwrap());
+        assert!(["free/a", "one/a", "two/a"].iter().all(|id| of_rfc.iter().any(|other| other == id)));
+        let error = Profile::chosen(&library, "./nowhere.yaml").unwrap_err();
+        assert_eq!(error.to_string(), "there is no profile `./nowhere.yaml`");
     }
 
     #[test]

@@ -54,6 +54,35 @@ fn every_slip_is_located_and_explained() {
 }
 
 #[test]
+fn every_slip_of_a_profile_is_located_and_explained() {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir("tests/broken-profiles").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() > 35, "{}", files.len());
+    let rules: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+    let known = Known { catalogue: Catalogue::embedded(), rules: &rules };
+    let mut silent = Vec::new();
+    for file in files {
+        // Each by itself: one name twice would be another slip.
+        let found = match Library::load(std::slice::from_ref(&file)) {
+            Ok(library) => lint(&library, known),
+            Err(unreadable) => unreadable,
+        };
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        if found.is_empty() {
+            silent.push(name);
+            continue;
+        }
+        assert!(found.iter().all(|diagnostic| diagnostic.place.file == name_of(&file)), "{found:#?}");
+        let rendered: Vec<String> = found.iter().map(|diagnostic| diagnostic.render(false)).collect();
+        insta::with_settings!({ snapshot_path => "snapshots/check-profiles", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name, rendered.join("\n\n"));
+        });
+    }
+    assert!(silent.is_empty(), "nothing was found in: {silent:?}");
+}
+
+#[test]
 fn fixtures_and_populations_are_looked_through() {
     let library = Library::load(&[PathBuf::from("tests/broken-library")]).unwrap();
     let known = Known { catalogue: Catalogue::embedded(), rules: &[] };

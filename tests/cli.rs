@@ -18,7 +18,7 @@ fn head(text: &str, lines: usize) -> String {
 #[test]
 fn every_command_has_a_short_and_a_long_help() {
     let bench = Bench::new();
-    for command in ["run", "list", "check", "probe", "serve", "schema", "clean", "snapshots"] {
+    for command in ["run", "list", "check", "probe", "serve", "profile", "schema", "clean", "snapshots"] {
         let short = bench.run(&[command, "-h"]).exits(0);
         let long = bench.run(&[command, "--help"]).exits(0);
         assert!(short.stdout.contains(&format!("Usage: scimspec {command}")), "{}", short.stdout);
@@ -26,7 +26,7 @@ fn every_command_has_a_short_and_a_long_help() {
         assert!(long.stderr.is_empty() && short.stderr.is_empty(), "{command}");
     }
     let top = bench.run(&["--help"]).exits(0);
-    for command in ["run", "list", "check", "probe", "serve", "schema", "clean", "snapshots"] {
+    for command in ["run", "list", "check", "probe", "serve", "profile", "schema", "clean", "snapshots"] {
         assert!(top.stdout.lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
     let version = bench.run(&["--version"]).exits(0);
@@ -74,7 +74,7 @@ fn list_names_every_case_with_its_place() {
 #[test]
 fn schemas_are_the_files_of_the_repository() {
     let bench = Bench::new();
-    for kind in ["suite", "report", "config"] {
+    for kind in ["suite", "report", "config", "profile"] {
         let printed = bench.run(&["schema", kind]).exits(0).stdout;
         let file = format!("{}/schema/{kind}.schema.json", env!("CARGO_MANIFEST_DIR"));
         assert_eq!(printed, std::fs::read_to_string(file).unwrap(), "{kind}");

@@ -24,6 +24,9 @@ const SKIPPED: &[(&str, &str)] = &[
     ("rules/charset-is-utf-8", "saw no charset parameter"),
 ];
 
+/// The profiles that are about one vendor's server.
+const OF_A_VENDOR: &[&str] = &["amplitude"];
+
 #[test]
 fn every_case_holds_in_the_lenient_reading() {
     let ran = Trial::of(everything()).run().expect("the server can be probed");
@@ -50,7 +53,8 @@ fn every_case_holds_one_at_a_time() {
 
 #[test]
 fn every_profile_holds() {
-    for (name, profile) in library().profiles() {
+    // What one vendor documents holds of that vendor's server.
+    for (name, profile) in library().profiles().iter().filter(|(name, _)| !OF_A_VENDOR.contains(&name.as_str())) {
         let ran = Trial::of(profile).run().expect("the server can be probed");
         assert_conformant(&ran);
         assert!(
@@ -189,6 +193,7 @@ fn assert_conformant(ran: &Ran) {
     assert!(ran.clean_up.is_complete(), "{:?}", ran.clean_up.left);
     assert!(ran.clean_up.disowned.is_empty(), "{:?}", ran.clean_up.disowned);
     assert_eq!(ran.remaining, Ok(Vec::new()), "the server is empty afterwards");
+    assert!(ran.deviations.values().all(|came| came.neither == 0), "{:?}", ran.deviations);
 }
 
 fn assert_skipped(ran: &Ran, expected: &[(&str, &str)]) {

@@ -206,6 +206,9 @@ fn alarms(ran: &Ran, variants: &[Variant]) -> Option<String> {
     if ran.remaining != Ok(Vec::new()) {
         alarms.push(format!("  left on the server: {:?}", ran.remaining));
     }
+    if ran.deviations.values().any(|came| came.neither > 0) {
+        alarms.push(format!("  neither as documented nor as the RFC has it: {:?}", ran.deviations));
+    }
     if !ran.probe.problems.is_empty() {
         alarms.push(format!("  the probe complains: {:?}", ran.probe.problems));
     }

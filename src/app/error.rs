@@ -4,7 +4,8 @@ use std::io;
 
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
-use crate::profile::UnknownProfile;
+use crate::profile::skeleton::SkeletonError;
+use crate::profile::{UnknownProfile, UnknownSetting};
 use crate::report::file::WriteError;
 use crate::server::{
     RateLimitError, SchemaFileError, ServerError, UnknownFault, UnknownServerProfile, UnknownVariant,
@@ -13,7 +14,7 @@ use crate::snapshot::store::StoreError;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
-use crate::target::{ProbeError, TargetError};
+use crate::target::{ProbeError, TargetError, TokenError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum AppError {
     /// The profile.
     #[error("error: {0}\n")]
     Profile(#[from] UnknownProfile),
+    /// A setting that no profile has.
+    #[error("error: [settings] in scimspec.toml: {0}\n")]
+    Setting(#[from] UnknownSetting),
     /// A fault of the reference server.
     #[error("error: {0}\n  = help: 'scimspec serve --list-faults' names them all\n")]
     Fault(#[from] UnknownFault),
@@ -66,6 +70,14 @@ pub enum AppError {
         /// What to do about it.
         hint: String,
     },
+    /// The authorization server.
+    #[error("error: {error}\n  = help: {hint}\n")]
+    Token {
+        /// What happened.
+        error: TokenError,
+        /// What to do about it.
+        hint: String,
+    },
     /// The reference server.
     #[error("error: {0}\n")]
     Server(#[from] ServerError),
@@ -78,6 +90,9 @@ pub enum AppError {
     /// The suites cannot be exported.
     #[error("error: {0}\n")]
     Export(#[from] ExportError),
+    /// A new profile cannot be written.
+    #[error("error: {0}\n")]
+    Skeleton(#[from] SkeletonError),
     /// The JUnit report cannot be made.
     #[error("error: the JUnit report cannot be made: {0}\n")]
     Junit(#[from] quick_junit::SerializeError),
@@ -113,6 +128,12 @@ impl From<ProbeError> for AppError {
     }
 }
 
+impl From<TokenError> for AppError {
+    fn from(error: TokenError) -> AppError {
+        AppError::Token { hint: error.hint(), error }
+    }
+}
+
 impl AppError {
     /// Suite files that cannot be used, each slip with its place.
     pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
@@ -127,6 +148,9 @@ impl AppError {
     pub fn snapshots(error: StoreError, config: &Config) -> AppError {
         AppError::Snapshots(match error {
             StoreError::Damaged(diagnostic) => format!("{}\n", diagnostic.render(config.look.colour)),
+            StoreError::Write(error) => {
+                format!("error: {error}\n  = help: --snapshots takes a folder that can be written\n")
+            }
             other => format!("error: {other}\n"),
         })
     }
@@ -137,6 +161,8 @@ impl AppError {
             AppError::Config(_)
             | AppError::Suites(_)
             | AppError::Profile(_)
+            | AppError::Setting(_)
+            | AppError::Skeleton(_)
             | AppError::Fault(_)
             | AppError::Schemas(_)
             | AppError::RateLimit(_)
@@ -150,6 +176,7 @@ impl AppError {
             | AppError::NoSnapshots
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
+            AppError::Token { error, .. } => error.exit(),
             AppError::Server(
                 ServerError::SameToken | ServerError::ForeignFault { .. } | ServerError::Config(_),
             ) => Exit::Usage,

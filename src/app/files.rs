@@ -1,6 +1,7 @@
 //! `scimspec list`, `check` and `schema`: the commands about files, which need no server.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::{AppError, print};
 use crate::cli::{CheckArguments, Format, ListArguments, SchemaArguments, SchemaOf};
@@ -8,7 +9,7 @@ use crate::config::{self, Config};
 use crate::judge::rules;
 use crate::outcome::Exit;
 use crate::plan::{Conditions, plan};
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
 use crate::report::json;
 use crate::requirement::Catalogue;
 use crate::suite::diagnostic::{Diagnostic, Severity};
@@ -25,8 +26,8 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         print(&format!("{}: {written} files written, {unchanged} there already", directory.display()))?;
         return Ok(Exit::Conformant);
     }
-    let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
-    let profile = Profile::by_name(&library, &config.profile)?;
+    let library = library(config)?;
+    let profile = Profile::chosen(&library, &config.profile)?;
     let catalogue = Catalogue::embedded();
     let conditions = Conditions {
         claims: &|_| Ok(()),
@@ -69,8 +70,31 @@ pub fn check(config: &Config, arguments: &CheckArguments) -> Result<Exit, AppErr
     let files = library.suites().iter().filter(|file| paths.is_empty() || file.origin != Origin::Embedded);
     let (files, cases) =
         files.fold((0, 0), |(files, cases), file| (files + 1, cases + file.suite.cases.len()));
-    print(&format!("{files} suite files, {cases} cases: {errors} errors, {warnings} warnings"))?;
+    let profiles = library.profiles().values().filter(|profile| profile.origin != Origin::Embedded).count();
+    let profiles = match profiles {
+        0 => String::new(),
+        1 => ", 1 profile".to_owned(),
+        many => format!(", {many} profiles"),
+    };
+    print(&format!("{files} suite files, {cases} cases{profiles}: {errors} errors, {warnings} warnings"))?;
     Ok(if errors > 0 { Exit::Usage } else { Exit::Conformant })
+}
+
+/// The suites: embedded, the user's own, and those that belong to a profile given by its file.
+///
+/// # Errors
+/// What cannot be read.
+pub fn library(config: &Config) -> Result<Library, AppError> {
+    let mut paths = config.suites.clone();
+    if profile::is_file(&config.profile) {
+        let file = Path::new(&config.profile);
+        let around = profile::library_of(file);
+        // Where its suites were named, too, they are not read twice.
+        if file.is_file() && !paths.contains(&around) {
+            paths.push(around);
+        }
+    }
+    Library::load(&paths).map_err(|all| AppError::suites(all, config))
 }
 
 /// Everything that is wrong with a library.
@@ -89,6 +113,7 @@ pub fn schema(arguments: &SchemaArguments) -> Result<Exit, AppError> {
     print(&match arguments.of {
         SchemaOf::Suite => crate::suite::schema::schema_text(),
         SchemaOf::Report => schema_text(&json::schema()),
+        SchemaOf::Profile => schema_text(&profile::schema()),
         SchemaOf::Config => schema_text(&config::settings::schema()),
     })?;
     Ok(Exit::Conformant)

@@ -7,6 +7,7 @@ mod clean;
 mod error;
 mod files;
 mod probe;
+mod profile;
 mod run;
 mod serve;
 mod snapshots;
@@ -43,6 +44,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, AppError> {
         Command::List(arguments) => files::list(&config, arguments),
         Command::Check(arguments) => files::check(&config, arguments),
         Command::Schema(arguments) => files::schema(arguments),
+        Command::Profile(command) => profile::run(&config, command),
         Command::Probe(arguments) => probe::probe(&config, arguments),
         Command::Serve(arguments) => serve::serve(arguments),
         Command::Clean(_) => clean::clean(&config),

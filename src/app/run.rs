@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use libtest_mimic::ColorSetting;
@@ -21,16 +21,19 @@ use crate::profile::Profile;
 use crate::report::failure;
 use crate::report::mask::Ours;
 use crate::report::model::{
-    CapabilityEvidence, CleanUpRecord, LeftBehind, RequirementText, Run, RunReport, TargetIdentity,
+    CapabilityEvidence, CleanUpRecord, DeviationRecord, LeftBehind, RequirementText, Run, RunReport, SettledReads,
+    SettlingRecord, TargetIdentity,
 };
 use crate::report::{file, json, junit, terminal};
 use crate::requirement::Catalogue;
 use crate::run::board::Board;
+use crate::run::deviation::Came;
+use crate::run::patience::{Patience, ReadKind, Tally};
 use crate::run::{Shared, Templates};
-use crate::server::{self, RunningServer, ServerOptions, interrupted};
+use crate::server::{self, RunningServer, ServerOptions, ServerProfile, interrupted};
 use crate::snapshot::Snapshots;
 use crate::suite::diagnostic::Severity;
-use crate::suite::fresh::{Generator, run_mark};
+use crate::suite::fresh::{Generator, Patterns, run_mark};
 use crate::suite::load::{Library, Origin};
 use crate::target::client::resource_path;
 use crate::target::probe::{Probe, probe};
@@ -45,7 +48,9 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let started = Utc::now();
     let clock = Instant::now();
     let library = library(config)?;
-    let profile = Profile::by_name(&library, &config.profile)?;
+    let profile = Profile::chosen(&library, &config.profile)?;
+    let settings = profile.confirm(&library, &config.settings)?;
+    let config = &paced(config, profile);
     if let Some(url) = &config.url
         && consent_needed(url)
         && !config.consent
@@ -58,21 +63,28 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let snapshots = snapshots(config, profile)?;
     let runtime = runtime()?;
-    let place = Place::of(config, &runtime)?;
+    let place = Place::of(config, profile, &runtime)?;
     let generator = Generator::new(run_mark(), config.seed, config.patterns.clone());
-    let target = Arc::new(place.target(config, generator.mark())?);
+    let target = Arc::new(place.target(config, profile, generator.mark())?);
     let begun = Arc::new(AtomicBool::new(false));
     let interrupts = runtime.spawn(interrupts(Arc::clone(&target), Arc::clone(&begun)));
+    let authenticated = runtime.block_on(target.authenticate());
+    if target.interrupted() {
+        return Ok(Exit::Unreachable);
+    }
+    authenticated?;
     let probe = runtime.block_on(probe(&target));
     if target.interrupted() {
         return Ok(Exit::Unreachable);
     }
     let mut probe = probe?;
+    probe.capabilities.page_size.clone_from(&profile.page_size);
     probe.capabilities.hooks = config.hooks.names();
     let catalogue = Catalogue::embedded();
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
-    let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
+    let mut plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
+    plan.leave_out(|job| settings.lacked_by(job.file, job.case));
     if plan.jobs.is_empty() {
         return Err(AppError::NothingSelected);
     }
@@ -82,8 +94,11 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
     let mut shared =
         Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
+    shared.profile = Some(profile);
+    shared.settings = settings.values;
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
+    shared.patience = config.settle.map(Patience::new);
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
     interrupts.abort();
 
@@ -92,13 +107,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         ids: target.owned().into_iter().map(|resource| resource.id).collect::<BTreeSet<_>>(),
         mark: generator.mark().to_owned(),
     };
-    let requirement = |id: &str| {
-        catalogue.get(id).map(|found| RequirementText {
-            level: found.level,
-            sentence: found.sentence.clone(),
-            link: found.link(),
-        })
-    };
+    let requirement = |id: &str| requirement(catalogue, id);
     let report = Run {
         suites: library.digest(),
         target: place.identity(config, &target, &probe),
@@ -118,6 +127,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         requirement: &requirement,
         clean_up: record(&clean_up),
         interrupted: target.interrupted(),
+        deviations: deviations(profile, &shared),
+        settling: shared.patience.as_ref().map(settling),
     }
     .report();
     publish(config, &report)?;
@@ -125,22 +136,75 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     Ok(report.exit())
 }
 
+/// The text of a requirement, or of a vendor's statement.
+fn requirement(catalogue: &Catalogue, id: &str) -> Option<RequirementText> {
+    let of_rfc = catalogue.get(id).map(|found| RequirementText {
+        level: found.level,
+        sentence: found.sentence.clone(),
+        link: found.link(),
+    });
+    of_rfc.or_else(|| {
+        catalogue.source(id).map(|found| RequirementText {
+            level: found.level,
+            sentence: found.sentence.clone(),
+            link: found.link.clone().unwrap_or_else(|| found.document.clone()),
+        })
+    })
+}
+
+/// The configuration with the profile's limits where the operator says nothing.
+fn paced(config: &Config, profile: &Profile) -> Config {
+    let mut config = config.clone();
+    config.rate = config.rate.or(profile.limits.rate);
+    config.requests = config.requests.or(profile.limits.requests);
+    config.settle = config.settle.or(profile.consistency);
+    config
+}
+
+/// What came of the profile's deviations.
+fn deviations(profile: &Profile, shared: &Shared<'_>) -> Vec<DeviationRecord> {
+    let record = |(index, came): (usize, Came)| {
+        let deviation = profile.deviations.get(index)?;
+        Some(DeviationRecord {
+            about: deviation.label(),
+            cite: deviation.cite.clone(),
+            why: deviation.why.clone(),
+            place: profile.place(&format!("deviations[{index}]")),
+            documented: came.documented,
+            conformant: came.conformant,
+            neither: came.neither,
+        })
+    };
+    shared.deviations().into_iter().filter_map(record).collect()
+}
+
 /// The accepted payloads: the operator's, or those that belong to the target.
 fn snapshots(config: &Config, profile: &Profile) -> Result<Option<Snapshots>, AppError> {
     let read = match &config.snapshots {
         Some(folder) => {
-            file::check(&folder.join("payload"))?;
+            file::check(&folder.join("payload"))
+                .map_err(|error| AppError::snapshots(error.into(), config))?;
             Snapshots::folder(folder, config.snapshots_required).map(Some)
         }
-        None => Snapshots::shipped(&profile.name, config.url.is_none()),
+        // What the operator puts into each resource stands in no payload that is shipped.
+        None => Snapshots::shipped(&profile.name, config.url.is_none() && makes_usual_resources(config)),
     };
     read.map_err(|error| AppError::snapshots(error, config))
 }
 
+/// Whether resources are made as they are by themselves: without `[template]` and `[new]`.
+fn makes_usual_resources(config: &Config) -> bool {
+    let is_empty = |template: &serde_json::Value| template.as_object().is_none_or(serde_json::Map::is_empty);
+    is_empty(&config.template_user)
+        && is_empty(&config.template_group)
+        && config.patterns == Patterns::default()
+}
+
 /// The suites, embedded and the user's own; those of the user are linted before they run.
 fn library(config: &Config) -> Result<Library, AppError> {
-    let library = Library::load(&config.suites).map_err(|all| AppError::suites(all, config))?;
-    if library.suites().iter().any(|file| file.origin != Origin::Embedded) {
+    let library = super::files::library(config)?;
+    let own = library.suites().iter().any(|file| file.origin != Origin::Embedded);
+    if own || library.profiles().values().any(|profile| profile.origin != Origin::Embedded) {
         let errors: Vec<_> = super::files::lint(&library)
             .into_iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error)
@@ -266,11 +330,14 @@ enum Place {
 }
 
 impl Place {
-    fn of(config: &Config, runtime: &Runtime) -> Result<Place, AppError> {
+    /// Without a URL it is inside scimspec: as the profile's vendor documents it, where there is such a double.
+    fn of(config: &Config, profile: &Profile, runtime: &Runtime) -> Result<Place, AppError> {
         match &config.url {
             Some(url) => Ok(Place::Elsewhere(url.clone())),
             None => {
-                let server = runtime.block_on(server::start(ServerOptions::default()))?;
+                let double = profile.server.as_deref().map(ServerProfile::from_name).transpose()?;
+                let options = ServerOptions { profile: double, ..ServerOptions::default() };
+                let server = runtime.block_on(server::start(options))?;
                 let url = Url::parse(server.base_url())
                     .map_err(|error| std::io::Error::other(format!("{}: {error}", server.base_url())))?;
                 Ok(Place::Embedded(server, url))
@@ -278,8 +345,8 @@ impl Place {
         }
     }
 
-    fn target(&self, config: &Config, mark: &str) -> Result<Target, AppError> {
-        let options = match self {
+    fn target(&self, config: &Config, profile: &Profile, mark: &str) -> Result<Target, AppError> {
+        let mut options = match self {
             Place::Elsewhere(url) => config.target_options(url.clone(), mark),
             Place::Embedded(server, url) => {
                 let mut options = config.target_options(url.clone(), mark);
@@ -292,6 +359,7 @@ impl Place {
                 options
             }
         };
+        options.page_size_parameter = profile.page_size_parameter().to_owned();
         Ok(Target::new(options)?)
     }
 
@@ -313,7 +381,8 @@ impl Place {
         if let Some(rate) = config.rate {
             // About four requests a case is what runs have needed; it is said so that nobody waits unawares.
             let minutes = rate.time_for(running as u64 * 4).as_secs().div_ceil(60);
-            text.push_str(&format!("at {rate} this takes about {minutes} min\n"));
+            let whose = if profile.limits.rate == Some(rate) { ", as the profile says," } else { "" };
+            text.push_str(&format!("at {rate}{whose} this takes about {minutes} min\n"));
         }
         text
     }
@@ -326,6 +395,7 @@ impl Place {
             documentation: probe.capabilities.documentation.clone(),
             credentials: config.credential_names.clone(),
             headers: config.header_names.clone(),
+            access: config.access_names.clone(),
         }
     }
 
@@ -358,6 +428,20 @@ fn record(clean_up: &CleanUp) -> CleanUpRecord {
             .chain(&clean_up.disowned)
             .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
             .collect(),
+    }
+}
+
+/// How reads agreed with writes.
+fn settling(patience: &Patience) -> SettlingRecord {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let reads = |kind| {
+        let Tally { reads, waited, never, longest } = patience.tally(kind);
+        SettledReads { reads, waited, never, longest_ms: milliseconds(longest) }
+    };
+    SettlingRecord {
+        within_ms: milliseconds(patience.within()),
+        resources: reads(ReadKind::Resource),
+        lists: reads(ReadKind::List),
     }
 }
 

@@ -11,7 +11,9 @@ use url::Url;
 use super::bench::{Bench, Judged, Wrong};
 use super::{ExpectError, words};
 use crate::outcome::Difference;
+use crate::scim::at;
 use crate::scim::datetime;
+use crate::scim::path::PatchPath;
 use crate::scim::resource::is_unassigned;
 use crate::suite::model::{Check, Format, JsonType};
 
@@ -60,6 +62,14 @@ impl<'a> Subject<'a> {
             let (path, nodes) = select(bench, name, path)?;
             subjects.push(Subject::Values { path, nodes });
         }
+        if let Some(path) = &check.attribute {
+            let path = bench.text(name, path)?;
+            let parsed = PatchPath::parse(&path)
+                .map_err(|error| bench.error(name, format!("'{path}' is no attribute path: {error}")))?;
+            let json = bench.response.body.json();
+            let nodes = json.map_or_else(|_| Vec::new(), |json| at::values(json, &parsed));
+            subjects.push(Subject::One { path, nodes });
+        }
         if let Some(header) = &check.header {
             subjects.push(Subject::Header { name: header.clone(), value: header_value(bench, header) });
         }
@@ -68,7 +78,8 @@ impl<'a> Subject<'a> {
         }
         match subjects.pop() {
             Some(subject) if subjects.is_empty() => Ok(subject),
-            _ => Err(bench.error(name, "a check needs one subject: path, each, values, header or elapsed")),
+            _ => Err(bench
+                .error(name, "a check needs one subject: path, each, values, attribute, header or elapsed")),
         }
     }
 

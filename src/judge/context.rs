@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::outcome::{Level, Place, Reading};
+use crate::profile::PageSize;
 use crate::scim::schema::SchemaSet;
 use crate::suite::model::Requires;
 use crate::suite::template::Scope;
@@ -22,6 +23,11 @@ pub trait Claims {
 
     /// The most resources of a list, where `filter.maxResults` says (RFC 7643 section 5).
     fn max_results(&self) -> Option<u64> {
+        None
+    }
+
+    /// How pages are asked for and how long they are, where a vendor documents that otherwise than the RFCs.
+    fn page_size(&self) -> Option<&PageSize> {
         None
     }
 }

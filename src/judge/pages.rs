@@ -140,10 +140,8 @@ fn repeat(walk: &Walk) -> Wrong<'_> {
             } else {
                 "a page repeats a resource of an earlier page".to_owned()
             };
-            let actual = format!(
-                "the same id on the pages from {} and from {}",
-                before.asked_from, page.asked_from
-            );
+            let actual =
+                format!("the same id on the pages from {} and from {}", before.asked_from, page.asked_from);
             return Some((page, message, "every resource once".to_owned(), actual));
         }
     }
@@ -152,7 +150,8 @@ fn repeat(walk: &Walk) -> Wrong<'_> {
 
 fn other_total(walk: &Walk) -> Wrong<'_> {
     let total = walk.pages.first()?.total?;
-    let other = walk.pages.iter().chain(&walk.beyond).find(|page| page.total.is_some_and(|it| it != total))?;
+    let other =
+        walk.pages.iter().chain(&walk.beyond).find(|page| page.total.is_some_and(|it| it != total))?;
     Some((
         other,
         "totalResults changes from page to page".to_owned(),

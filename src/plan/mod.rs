@@ -168,6 +168,15 @@ impl<'a> Plan<'a> {
         self.jobs.iter().filter(|job| job.disposition == Disposition::Run)
     }
 
+    /// Leaves out jobs that would run, each for the reason given.
+    pub fn leave_out(&mut self, why: impl Fn(&Job<'a>) -> Option<SkipReason>) {
+        for job in self.jobs.iter_mut().filter(|job| job.disposition == Disposition::Run) {
+            if let Some(reason) = why(job) {
+                job.disposition = Disposition::Skip(reason);
+            }
+        }
+    }
+
     /// The case that is about a fixture, so that others who cannot have it point there: the first one whose
     /// steps create it and expect something of the answer.
     pub fn about_fixture(&self, fixture: &str) -> Option<String> {

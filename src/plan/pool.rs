@@ -137,8 +137,11 @@ pub fn stands_on(step: &Step) -> BTreeSet<String> {
 
 fn names_of(make: &Make, names: &mut BTreeSet<String>) {
     names.extend(make.from.iter().chain(&make.sent).cloned());
-    for value in make.set.values() {
+    for value in make.set.values().chain(make.at.values()) {
         names_in(value, names);
+    }
+    for path in make.at.keys() {
+        names.extend(references(path).map(|reference| reference.name));
     }
 }
 

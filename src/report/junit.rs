@@ -99,8 +99,25 @@ fn run_properties(report: &RunReport) -> Vec<(&'static str, String)> {
     if let Some(product) = &report.target.product {
         properties.insert(1, ("product", product.clone()));
     }
+    for deviation in &report.deviations {
+        if deviation.is_obsolete() {
+            properties.push(("deviation-obsolete", deviation.about.clone()));
+        } else if deviation.is_unused() {
+            properties.push(("deviation-unused", deviation.about.clone()));
+        }
+    }
     if let CredentialNames::Basic { user, .. } = &report.target.credentials {
         properties.push(("user", user.clone()));
+    }
+    properties.push(("credentials", report.target.credentials.to_string()));
+    if let Some(certificate) = &report.target.access.certificate {
+        properties.push(("client-certificate", certificate.cert.clone()));
+    }
+    if let Some(second) = &report.target.access.second {
+        properties.push(("second-credentials", second.credentials.to_string()));
+    }
+    if report.target.access.insecure {
+        properties.push(("insecure", "certificates were not checked".to_owned()));
     }
     properties
 }
@@ -144,7 +161,12 @@ fn test_case(report: &RunReport, outcome: &Outcome) -> TestCase {
             skipped.set_message(message);
             skipped
         }
-        Verdict::Passed | Verdict::Noted | Verdict::Deviates { .. } => TestCaseStatus::success(),
+        Verdict::Deviates { citation } => {
+            properties.push(("deviation", citation.clone()));
+            output = Some(format!("{message}\n\n{}", failure::body(report, outcome, Look::FILE)));
+            TestCaseStatus::success()
+        }
+        Verdict::Passed | Verdict::Noted => TestCaseStatus::success(),
         // JUnit knows no warning: the case passes, and says so where readers look.
         Verdict::Warned | Verdict::Failed => {
             output = Some(format!("warning: {message}\n\n{}", failure::body(report, outcome, Look::FILE)));

@@ -7,7 +7,7 @@ use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Verdict};
 
 use super::failure;
 use super::look::{self, GUTTER, Look};
-use super::model::{CleanUpRecord, RunReport};
+use super::model::{CleanUpRecord, CredentialNames, DeviationRecord, RunReport};
 use super::{curl, text};
 
 /// Up to how many warned cases are shown with their exchanges.
@@ -23,6 +23,7 @@ const LEFT_BEHIND: usize = 20;
 pub fn render(report: &RunReport, look: Look) -> String {
     let mut out = String::new();
     details(&mut out, report, look);
+    deviating(&mut out, report, look);
     skipped(&mut out, report, look);
     summary(&mut out, report, look);
     out
@@ -109,6 +110,35 @@ fn labelled(out: &mut String, label: &str, said: &str, look: Look) {
     }
 }
 
+/// What is as its vendor documents it, and not as the RFCs ask.
+fn deviating(out: &mut String, report: &RunReport, look: Look) {
+    let deviates: Vec<(&Outcome, &str)> = report
+        .outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.verdict {
+            Verdict::Deviates { citation } => Some((outcome, citation.as_str())),
+            _ => None,
+        })
+        .collect();
+    if deviates.is_empty() {
+        return;
+    }
+    section(out, "as documented, not as the RFCs ask", look);
+    for (outcome, _) in deviates {
+        out.push_str(&format!(
+            "  {} {}\n",
+            look.paint(look::ODD, "≠"),
+            look.paint(look::STRONG, &text::one_line(&outcome.id))
+        ));
+        if let Some(finding) = outcome.findings.first() {
+            labelled(out, "differs", &text::clip(&finding.message, 300), look);
+        }
+        for note in outcome.notes.iter().filter(|note| note.starts_with("documented in ")) {
+            labelled(out, "", note, look);
+        }
+    }
+}
+
 /// What was not judged, grouped by the reason.
 fn skipped(out: &mut String, report: &RunReport, look: Look) {
     let mut reasons: IndexMap<String, Vec<&str>> = IndexMap::new();
@@ -170,6 +200,14 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         report.target.product.as_deref().map_or_else(String::new, |product| format!(" ({product})"));
     let embedded = if report.target.embedded { " (the server inside scimspec)" } else { "" };
     row("target", &text::one_line(&format!("{}{product}{embedded}", report.target.base_url)));
+    if report.target.access.insecure {
+        row("", &look.paint(look::BAD, "insecure: certificates were not checked (--insecure)"));
+    }
+    let counts = &report.summary.verdicts;
+    if matches!(report.target.credentials, CredentialNames::OAuth { .. }) && counts.failed + counts.warned > 0
+    {
+        row("", &format!("the curl commands take an access token from {}", CredentialNames::TOKEN));
+    }
     let deny = if report.deny_warnings { ", warnings denied" } else { "" };
     row(
         "profile",
@@ -179,7 +217,6 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         )),
     );
 
-    let counts = &report.summary.verdicts;
     let rows: [(&str, u32, clap::builder::styling::Style); 8] = [
         ("passed", counts.passed, look::of(&Verdict::Passed)),
         ("noted", counts.noted, look::of(&Verdict::Noted)),
@@ -200,6 +237,8 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         }
     }
 
+    deviations(&mut row, report);
+
     let numbers = &report.summary;
     row("", "");
     row("requests", &format!("{}, {:.1} for each case judged", numbers.requests, numbers.requests_per_case));
@@ -211,9 +250,35 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         let label = if at == 0 { "slowest" } else { "" };
         row(label, &format!("{took:>width$}  {}  {made}", text::one_line(&case.id)));
     }
+    settling(out, report, look);
     clean_up(out, report, look);
     advice(out, report, look);
     conclusion(out, report, look);
+}
+
+/// What came of the profile's deviations, those by name that can be taken out of it.
+fn deviations(row: &mut dyn FnMut(&str, &str), report: &RunReport) {
+    let documented = report.deviations.iter().filter(|deviation| deviation.documented > 0).count();
+    let idle: Vec<&DeviationRecord> = report
+        .deviations
+        .iter()
+        .filter(|deviation| deviation.is_obsolete() || deviation.is_unused())
+        .collect();
+    if report.deviations.is_empty() {
+        return;
+    }
+    let all = text::count(report.deviations.len() as u64, "deviation");
+    row("", "");
+    row("profile", &format!("{all} documented, {documented} met"));
+    for deviation in idle {
+        let (word, why) = if deviation.is_obsolete() {
+            ("obsolete", "the answers are as the RFC has them")
+        } else {
+            ("not used", "no answer came to it")
+        };
+        let said = format!("{word}: {} ({why}), {}", deviation.about, deviation.place);
+        row("", &text::one_line(&said));
+    }
 }
 
 /// Where ordinary resources were refused, the service provider may insist on more than the RFC does, which is its right
@@ -238,6 +303,32 @@ fn advice(out: &mut String, report: &RunReport, look: Look) {
     );
     out.push('\n');
     labelled(out, "hint", &said, look);
+}
+
+/// How long the service provider took to show what was written, where it was given time to.
+fn settling(out: &mut String, report: &RunReport, look: Look) {
+    let Some(settling) = &report.summary.settling else { return };
+    let within = text::duration(settling.within_ms);
+    let mut label = "settled";
+    for (what, it) in [("resources", &settling.resources), ("lists", &settling.lists)] {
+        if it.reads == 0 {
+            continue;
+        }
+        let mut said = match (it.waited, it.never) {
+            (0, 0) => format!("{what} agreed with writes at once ({})", text::count(it.reads, "read")),
+            (0, _) => format!("{what} agreed with writes at once or not at all"),
+            (waited, _) => format!(
+                "{what} agreed with writes after at most {} ({waited} of {} had to wait)",
+                text::duration(it.longest_ms),
+                text::count(it.reads, "read"),
+            ),
+        };
+        if it.never > 0 {
+            said.push_str(&format!("; {} of {} never did within {within}", it.never, it.reads));
+        }
+        labelled(out, label, &said, look);
+        label = "";
+    }
 }
 
 fn clean_up(out: &mut String, report: &RunReport, look: Look) {

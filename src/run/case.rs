@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::deviation::deviating;
 use super::given::{self, Pool};
 use super::names::CaseNames;
 use super::read_back::ReadBack;
@@ -27,7 +28,10 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         current: 0,
         last: None,
         reads: ReadBack::default(),
+        deviations: shared.deviations_of(job),
         asked_to_wait: None,
+        wrote: pool.made(),
+        began: shared.target.next_exchange(),
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -47,6 +51,8 @@ pub(super) struct PartRun {
     pub(super) trouble: Option<Verdict>,
     pub(super) started: Option<Instant>,
     pub(super) elapsed: Duration,
+    /// The deviations that answers of this part kept, by their position in the profile.
+    pub(super) deviates: Vec<usize>,
 }
 
 impl PartRun {
@@ -75,8 +81,14 @@ pub(super) struct CaseRun<'r> {
     pub(super) current: usize,
     pub(super) last: Option<Arc<Exchange>>,
     pub(super) reads: ReadBack,
+    /// The deviations about this job: their position in the profile, and that of the step.
+    pub(super) deviations: Vec<(usize, usize)>,
     /// How long the last refusal of a burst asked to wait.
     pub(super) asked_to_wait: Option<Duration>,
+    /// When this case, or what it stands on, was last written.
+    pub(super) wrote: Option<Instant>,
+    /// The first exchange that may be this case's.
+    pub(super) began: ExchangeId,
 }
 
 impl CaseRun<'_> {
@@ -96,7 +108,11 @@ impl CaseRun<'_> {
         for (name, wanted) in &self.job.case.given {
             let created = match self.job.pooled.get(name).and_then(|key| pool.given(key)) {
                 Some(shared) => shared.clone(),
-                None => given::create(self.shared, wanted, &self.names, &self.origin).await,
+                None => {
+                    let created = given::create(self.shared, wanted, &self.names, &self.origin).await;
+                    self.wrote = Some(Instant::now());
+                    created
+                }
             };
             match created {
                 Ok(created) => self.names.resources(name, &created),
@@ -104,8 +120,7 @@ impl CaseRun<'_> {
             }
         }
         for (index, step) in self.job.case.setup.iter().enumerate() {
-            let path =
-                step.stands_at.clone().unwrap_or_else(|| format!("{}.setup[{index}]", self.job.path));
+            let path = step.stands_at.clone().unwrap_or_else(|| format!("{}.setup[{index}]", self.job.path));
             let flow = self.step(step, &path, &[]).await;
             let part = &mut self.parts[0];
             if let Some(trouble) = part.trouble.take() {
@@ -144,8 +159,7 @@ impl CaseRun<'_> {
             if skipping || !self.applies(step) {
                 continue;
             }
-            let path =
-                step.stands_at.clone().unwrap_or_else(|| format!("{}.steps[{index}]", self.job.path));
+            let path = step.stands_at.clone().unwrap_or_else(|| format!("{}.steps[{index}]", self.job.path));
             if self.step(step, &path, &steps[index + 1..]).await == Flow::End {
                 if let Some(checkpoint) = &broken {
                     self.part().blame(checkpoint);
@@ -211,7 +225,7 @@ impl CaseRun<'_> {
     }
 
     fn finish(self) -> Vec<Outcome> {
-        let CaseRun { job, parts, .. } = self;
+        let CaseRun { shared, job, parts, .. } = self;
         job.parts
             .iter()
             .zip(parts)
@@ -225,7 +239,7 @@ impl CaseRun<'_> {
                         judged
                     }
                     Some(trouble) => trouble,
-                    None => judged,
+                    None => deviating(shared, judged, &ran.deviates),
                 };
                 let mut result = outcome(job, part, verdict);
                 result.findings = ran.findings;

@@ -7,11 +7,13 @@
 pub mod board;
 mod burst;
 mod case;
+pub mod deviation;
 pub mod given;
 mod hook;
 pub mod names;
 mod pages;
 mod paginate;
+pub mod patience;
 mod read_back;
 pub mod request;
 mod rule;
@@ -25,13 +27,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::{FutureExt, StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::hook::Hooks;
 use crate::judge::rules::{Definitions, Pairs};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan};
+use crate::profile::{COUNT, Profile};
 use crate::requirement::Catalogue;
 use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
@@ -46,6 +49,7 @@ use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 use board::Board;
 use given::Pool;
 use names::{CaseNames, Created};
+use patience::Patience;
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -82,10 +86,17 @@ pub struct Shared<'a> {
     pub snapshots: Option<&'a Snapshots>,
     /// The operator's commands.
     pub hooks: Hooks,
+    /// For how long reads may contradict the writes before them (`--settle`), and what came of it.
+    pub patience: Option<Patience>,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
     /// About how many requests the cases that have not ended will make.
     ahead: AtomicU64,
     trouble: Mutex<Trouble>,
+    /// The profile, where it says more than which cases there are: deviations, the size of pages.
+    pub profile: Option<&'a Profile>,
+    /// What `${setting.NAME}` stands for.
+    pub settings: Map<String, Value>,
+    came: Mutex<BTreeMap<usize, deviation::Came>>,
 }
 
 /// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
@@ -159,10 +170,19 @@ impl<'a> Shared<'a> {
             observer: None,
             snapshots: None,
             hooks: Hooks::default(),
+            patience: None,
             mutes: Mutex::default(),
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
+            profile: None,
+            settings: Map::new(),
+            came: Mutex::default(),
         }
+    }
+
+    /// What the query parameter for the size of a page is called.
+    pub fn page_size_parameter(&self) -> &str {
+        self.profile.map_or(COUNT, Profile::page_size_parameter)
     }
 
     /// Whether the target claims what is needed.
@@ -279,6 +299,7 @@ impl<'a> Shared<'a> {
     /// The names of a job before anything is created: the run's mark, its row, its fresh values.
     fn names(&self, job: &Job<'_>) -> CaseNames {
         let mut names = CaseNames::new(self.generator.for_trial(&job.id()));
+        names.value("setting", Value::Object(self.settings.clone()));
         if let Some(row) = job.row {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }
@@ -330,7 +351,8 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     let record = rule::Record {
         exchanges: &exchanges,
         definitions: Definitions::of(&shared.probe.schemas),
-        history: History::of(exchanges.iter().map(AsRef::as_ref)),
+        history: History::of(exchanges.iter().map(AsRef::as_ref))
+            .settling(shared.patience.as_ref().map(Patience::within).unwrap_or_default()),
         pairs: Pairs::of(exchanges.iter().map(AsRef::as_ref)),
         mutes: shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     };

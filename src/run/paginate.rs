@@ -82,7 +82,8 @@ impl CaseRun<'_> {
             ..Query::default()
         };
         let encode = step.encode.unwrap_or(Encode::Strict);
-        let prepared = request::query(&query, By::Get, encode, &self.names.scope);
+        let prepared =
+            request::query(&query, By::Get, encode, &self.names.scope, self.shared.page_size_parameter());
         match self.exchange(step, prepared, expect, place).await {
             Flow::End => Err(()),
             Flow::On => Ok(self.last.as_ref().and_then(|exchange| Page::of(exchange, from))),

@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+use crate::scim::at;
 use crate::scim::names::{BULK_REQUEST, PATCH_OP, SEARCH_REQUEST};
+use crate::scim::path::PatchPath;
 use crate::suite::model::{BulkLimit, BulkMake, BulkStep, By, Encode, Make, Payload, Query};
 use crate::suite::template::{Escape, Scope, TemplateError};
 
@@ -55,6 +57,14 @@ pub enum RequestError {
         /// The limit.
         limit: &'static str,
     },
+    /// A value is to stand at what is no attribute path, or has no place in the resource.
+    #[error("make: nothing can be set at '{path}': {why}")]
+    Path {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A `make` names no source.
     #[error("make needs one of from, fixture and sent")]
     NoSource,
@@ -67,7 +77,7 @@ impl RequestError {
             RequestError::Template(error) => error.is_lack(),
             RequestError::Missing { what, .. } => *what != "fixture",
             RequestError::Limit { .. } => true,
-            RequestError::Line { .. } | RequestError::NoSource => false,
+            RequestError::Line { .. } | RequestError::NoSource | RequestError::Path { .. } => false,
         }
     }
 }
@@ -143,11 +153,17 @@ pub fn read(endpoint: &str, id: &str) -> Prepared {
     }
 }
 
-/// Prepares a query in one of its ways.
+/// Prepares a query in one of its ways; the size of its pages travels under the name of `page_size`.
 ///
 /// # Errors
 /// A filter whose template does not resolve.
-pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Prepared, RequestError> {
+pub fn query(
+    query: &Query,
+    by: By,
+    encode: Encode,
+    scope: &Scope,
+    page_size: &str,
+) -> Result<Prepared, RequestError> {
     let filter = query.filter.as_deref().map(|filter| scope.text(filter, Escape::JsonString)).transpose()?;
     let cursor = query.cursor.as_deref().map(|cursor| scope.text(cursor, Escape::None)).transpose()?;
     let attribute_list = |all: &[String]| (!all.is_empty()).then(|| all.join(","));
@@ -159,7 +175,7 @@ pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Pre
                 ("sortBy", query.sort_by.clone()),
                 ("sortOrder", query.sort_order.clone()),
                 ("startIndex", query.start_index.map(|number| number.to_string())),
-                ("count", query.count.map(|number| number.to_string())),
+                (page_size, query.count.map(|number| number.to_string())),
                 ("cursor", cursor),
                 ("attributes", attribute_list(&query.attributes)),
                 ("excludedAttributes", attribute_list(&query.excluded_attributes)),
@@ -192,7 +208,7 @@ pub fn query(query: &Query, by: By, encode: Encode, scope: &Scope) -> Result<Pre
             add("sortBy", query.sort_by.clone().map(Value::from));
             add("sortOrder", query.sort_order.clone().map(Value::from));
             add("startIndex", query.start_index.map(Value::from));
-            add("count", query.count.map(Value::from));
+            add(page_size, query.count.map(Value::from));
             add("cursor", cursor.map(Value::from));
             add("attributes", list(&query.attributes));
             add("excludedAttributes", list(&query.excluded_attributes));
@@ -234,7 +250,14 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     } else {
         return Err(RequestError::NoSource);
     };
-    let changed = change(base, &make.set, &make.without, sources.scope())?;
+    let mut changed = change(base, &make.set, &make.without, sources.scope())?;
+    for (path, value) in &make.at {
+        let path = sources.scope().text(path, Escape::None)?;
+        let value = sources.scope().resolve(value)?;
+        let wrong = |why: String| RequestError::Path { path: path.clone(), why };
+        let parsed = PatchPath::parse(&path).map_err(|error| wrong(error.to_string()))?;
+        at::set(&mut changed, &parsed, value).map_err(wrong)?;
+    }
     if !make.template {
         return Ok(changed);
     }
@@ -357,6 +380,7 @@ pub fn endpoint_of(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::COUNT;
 
     #[test]
     fn endpoints_lose_ids_and_queries() {
@@ -382,11 +406,20 @@ mod tests {
             count: Some(2),
             ..Query::default()
         };
-        let path =
-            |encode| query(&asked, By::Get, encode, &scope).map(|prepared| prepared.path).unwrap_or_default();
+        let path = |encode| {
+            query(&asked, By::Get, encode, &scope, COUNT).map(|prepared| prepared.path).unwrap_or_default()
+        };
         assert_eq!(path(Encode::Strict), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
         assert_eq!(path(Encode::Plus), "/Users?filter=userName+eq+%22a%2Bb%26c%22&count=2");
         assert_eq!(path(Encode::Minimal), "/Users?filter=userName%20eq%20%22a%2Bb%26c%22&count=2");
+    }
+
+    #[test]
+    fn the_size_of_a_page_travels_under_the_name_that_the_profile_gives_it() {
+        let asked = Query { endpoint: "/Users".to_owned(), count: Some(2), ..Query::default() };
+        let made = |by| query(&asked, by, Encode::Strict, &Scope::new(), "itemsPerPage").unwrap();
+        assert_eq!(made(By::Get).path, "/Users?itemsPerPage=2");
+        assert_eq!(made(By::Search).json, Some(json!({"schemas": [SEARCH_REQUEST], "itemsPerPage": 2})));
     }
 
     #[test]
@@ -398,7 +431,7 @@ mod tests {
             ..Query::default()
         };
         let prepared =
-            query(&asked, By::Search, Encode::Strict, &Scope::new()).unwrap_or_else(|e| panic!("{e}"));
+            query(&asked, By::Search, Encode::Strict, &Scope::new(), COUNT).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(prepared.path, "/Users/.search");
         assert_eq!(
             prepared.json,

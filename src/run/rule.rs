@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::deviation::RuleDocuments;
 use super::{Shared, outcome};
 use crate::judge::History;
 use crate::judge::rules::{self, Definitions, Pairs, RuleContext};
-use crate::outcome::{ErrorCause, Outcome, SkipReason, Verdict};
+use crate::outcome::{ErrorCause, Finding, Outcome, SkipReason, Verdict};
 use crate::plan::Job;
 use crate::target::exchange::{Exchange, ExchangeId};
 
@@ -47,15 +48,19 @@ pub fn judge(shared: &Shared<'_>, job: &Job<'_>, record: &Record<'_>) -> Outcome
         reading: shared.reading,
         mutes: &record.mutes,
     };
-    let judged = rules::judge_all(rule, record.exchanges.iter().map(AsRef::as_ref), &context);
+    let documents = RuleDocuments::new(shared, job.id());
+    let say = |exchange: &Exchange, finding: Option<&Finding>| documents.say(exchange, finding);
+    let judged = rules::judge_by(rule, record.exchanges.iter().map(AsRef::as_ref), &context, &say);
     if judged.eligible == 0 {
         let what = rule.subject.to_owned();
         result.verdict = Verdict::Skipped { reason: SkipReason::NothingEligible { what } };
         return result;
     }
     result.notes.push(format!("judged on {} exchanges", judged.eligible));
+    let mut kept = Vec::new();
     for found in judged.findings {
         let finding = found.finding;
+        kept.extend(found.documented);
         if found.exchanges.len() > 1 {
             let listed: Vec<String> = found.exchanges.iter().take(LISTED).map(ToString::to_string).collect();
             let more = found.exchanges.len().saturating_sub(LISTED);
@@ -72,5 +77,6 @@ pub fn judge(shared: &Shared<'_>, job: &Job<'_>, record: &Record<'_>) -> Outcome
     result.exchanges.dedup();
     result.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     result.verdict = Verdict::of(&result.findings);
+    documents.conclude(&mut result, &kept);
     result
 }

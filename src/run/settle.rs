@@ -11,7 +11,7 @@ use crate::outcome::{Finding, Level, Place, Severity, Signature};
 use crate::plan::{Part, is_write};
 use crate::suite::model::{Capture, Expect, Step};
 use crate::target::exchange::Exchange;
-use crate::target::{Created as Ownership, Sent};
+use crate::target::{Created as Ownership, Sent, identifier};
 
 impl CaseRun<'_> {
     /// Takes note of a judged exchange: findings, captures, handles.
@@ -66,6 +66,7 @@ impl CaseRun<'_> {
         let collection = prepared.endpoint.trim_end_matches("/{id}").to_owned();
         let json = sent.exchange.json();
         // A resource that was made now, or any other answer that is one: `{id: old, read: ann}`.
+        let shown = json.and_then(identifier);
         let id = match &sent.created {
             Some(Ownership::Disowned { id, why }) => {
                 let finding = self.finding(
@@ -84,7 +85,7 @@ impl CaseRun<'_> {
             }
             Some(Ownership::Owned { id, .. }) => Some(id.as_str()),
             Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {
-                json.and_then(|json| json.get("id")).and_then(Value::as_str)
+                shown.as_deref()
             }
         };
         let Some(name) = &step.id else { return };
@@ -171,6 +172,21 @@ impl CaseRun<'_> {
             let separator = if below.is_empty() || below.starts_with('[') { "" } else { "." };
             self.job.file.place(&format!("{place}{separator}{below}"))
         };
+        self.judge_in(expect, exchange, prepared, place, (level, spec), &at)
+    }
+
+    /// Judges an exchange by an expectation from anywhere: with its level and requirements, and with the place of each of
+    /// its parts.
+    pub(super) fn judge_in(
+        &self,
+        expect: &Expect,
+        exchange: &Exchange,
+        prepared: &Prepared,
+        place: &str,
+        (level, spec): (Level, &[String]),
+        at: &dyn Fn(&str) -> Place,
+    ) -> Judgement {
+        let part = &self.job.parts[self.current];
         let context = Context {
             scope: &self.names.scope,
             schemas: &self.shared.probe.schemas,
@@ -181,7 +197,7 @@ impl CaseRun<'_> {
             filter: prepared.filter.as_deref(),
             level,
             spec,
-            place: &at,
+            place: at,
         };
         let judgement = judge::judge(expect, exchange, &context);
         if let Some(observer) = self.shared.observer {

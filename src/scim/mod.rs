@@ -12,11 +12,13 @@
 //! | [`sort`] | `sortBy` (RFC 7644 §3.4.2.3) |
 //! | [`compare`] | equality of resources as SCIM sees it |
 //! | [`error`], [`list`] | the Error and ListResponse messages (RFC 7644 §3.12, §3.4.2) |
+//! | [`at`] | one value at an attribute path, whatever the schemas say |
 //! | [`bulk`] | Bulk messages and the references inside them (RFC 7644 §3.7) |
 //!
 //! Whatever a peer sends may be broken: readers here keep what is readable and return the
 //! [`problem::Problem`]s, and everything that recurses over input bounds its depth.
 
+pub mod at;
 pub mod bulk;
 pub mod compare;
 pub mod datetime;

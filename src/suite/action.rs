@@ -184,10 +184,7 @@ fn own_steps<'r>(routine: &'r Routine, base: &str) -> Vec<(&'r Step, String)> {
     let plain =
         routine.steps.iter().enumerate().map(|(index, step)| (step, format!("{base}.steps[{index}]")));
     let formed = routine.forms.iter().flat_map(|(form, steps)| {
-        steps
-            .iter()
-            .enumerate()
-            .map(move |(index, step)| (step, format!("{base}.forms.{form}[{index}]")))
+        steps.iter().enumerate().map(move |(index, step)| (step, format!("{base}.forms.{form}[{index}]")))
     });
     plain.chain(formed).collect()
 }
@@ -326,11 +323,7 @@ impl Expander<'_> {
         ];
         for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
             let hint = Some("write it into the action's own steps".to_owned());
-            self.slips.push(slip(
-                format!("{path}.{key}"),
-                format!("`{key}` cannot stand beside `do`"),
-                hint,
-            ));
+            self.slips.push(slip(format!("{path}.{key}"), format!("`{key}` cannot stand beside `do`"), hint));
         }
         for name in step.call.keys().skip(1) {
             let hint = Some("make a step of each".to_owned());
@@ -574,9 +567,7 @@ fn put_into(
         Value::Array(elements) => {
             elements.iter_mut().try_for_each(|element| put_into(element, bound, locals))
         }
-        Value::Object(members) => {
-            members.values_mut().try_for_each(|member| put_into(member, bound, locals))
-        }
+        Value::Object(members) => members.values_mut().try_for_each(|member| put_into(member, bound, locals)),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }

@@ -5,9 +5,10 @@
 //! to know targets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 use indexmap::IndexMap;
@@ -19,6 +20,7 @@ use super::action::{self, Expansion, Slip};
 use super::diagnostic::{Diagnostic, Severity};
 use super::model::{Case, Given, Suite};
 use super::place::Spot;
+use super::template;
 use super::text::Text;
 use super::yaml;
 use crate::outcome::Place;
@@ -55,8 +57,18 @@ pub struct SuiteFile {
     pub origin: Origin,
     /// What it says.
     pub suite: Suite,
+    /// Whether a profile of the user's selects it.
+    pub is_claimed: bool,
     text: Text,
     expansion: Expansion,
+    settings: OnceLock<Settings>,
+}
+
+/// The settings that a suite file refers to: of the suite, and of each case.
+#[derive(Debug, Default)]
+struct Settings {
+    suite: BTreeSet<String>,
+    cases: Vec<BTreeSet<String>>,
 }
 
 impl SuiteFile {
@@ -69,7 +81,41 @@ impl SuiteFile {
             action::expand(&suite, &yaml::read(&file.name, &file.text)?)
         };
         let text = Text::new(file.name.clone(), file.text);
-        Ok(SuiteFile { suite, file: file.name, path: file.path, origin: file.origin, text, expansion })
+        Ok(SuiteFile {
+            suite,
+            file: file.name,
+            path: file.path,
+            origin: file.origin,
+            is_claimed: false,
+            text,
+            expansion,
+            settings: OnceLock::new(),
+        })
+    }
+
+    /// The settings that a case refers to, `${setting.NAME}`, in whatever it says.
+    pub fn settings_of(&self, case: &Case) -> BTreeSet<&str> {
+        let settings = self.settings.get_or_init(|| self.read_settings());
+        let index = self.suite.cases.iter().position(|other| other.id == case.id);
+        let own = index.and_then(|index| settings.cases.get(index));
+        settings.suite.iter().chain(own.into_iter().flatten()).map(String::as_str).collect()
+    }
+
+    /// A reference may stand in any text and in any key: the file is looked through as it was written.
+    fn read_settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        let source = self.text.source();
+        let written: Option<Value> =
+            source.contains("${setting").then(|| yaml::read(&self.file, source).ok()).flatten();
+        for (key, value) in written.iter().filter_map(Value::as_object).flatten() {
+            match (key.as_str(), value) {
+                ("cases", Value::Array(cases)) => {
+                    settings.cases = cases.iter().map(settings_in).collect();
+                }
+                _ => settings.suite.extend(settings_in(value)),
+            }
+        }
+        settings
     }
 
     /// A case as it runs: itself, or with the steps of its actions in place, once for each wire form, which comes first.
@@ -272,7 +318,7 @@ impl Files {
             } else {
                 return;
             }
-        } else if is_in(&source.path, "profiles/") && yaml {
+        } else if yaml && (is_in(&source.path, "profiles/") || is_profile(&source)) {
             &mut self.profiles
         } else if source.path.starts_with("requirements/") || !yaml {
             return;
@@ -318,7 +364,8 @@ impl Files {
         }
         for (_, source) in self.profiles {
             match Profile::read(&source.name, &source.text) {
-                Ok(profile) => {
+                Ok(mut profile) => {
+                    profile.origin = source.origin;
                     library.profiles.insert(profile.name.clone(), profile);
                 }
                 Err(trouble) => diagnostics.push(*trouble),
@@ -326,7 +373,11 @@ impl Files {
         }
         for read in read_suites(self.suites.into_values().collect()) {
             match read {
-                Ok(suite) => library.suites.push(suite),
+                Ok(mut suite) => {
+                    let own = library.profiles.values().filter(|profile| profile.origin == Origin::User);
+                    suite.is_claimed = own.into_iter().any(|profile| profile.takes(&suite.path));
+                    library.suites.push(suite);
+                }
                 Err(trouble) => diagnostics.push(*trouble),
             }
         }
@@ -371,6 +422,20 @@ fn read_suites(sources: Vec<Source>) -> Vec<Result<SuiteFile, Box<Diagnostic>>> 
     });
     read.sort_by_key(|(index, _)| *index);
     read.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The names of the settings in all texts and keys of a value.
+fn settings_in(value: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    template::each_text_and_key(value, &mut |text| {
+        names.extend(template::references(text).filter(|found| found.name == "setting").filter_map(
+            |found| match found.path.first() {
+                Some(template::Selector::Member(name)) => Some(name.clone()),
+                _ => None,
+            },
+        ));
+    });
+    names
 }
 
 /// The files below an embedded directory, by path, in order.
@@ -466,6 +531,12 @@ fn json_trouble(source: &Source, error: &serde_json::Error) -> Diagnostic {
         format!("this fixture is no JSON: {message}"),
         None,
     )
+}
+
+/// Whether a file of the user's is a profile though it stands elsewhere: it begins as one.
+fn is_profile(source: &Source) -> bool {
+    let begins = |key: &str| source.text.lines().any(|line| line.starts_with(key));
+    source.origin == Origin::User && begins("profile:") && !begins("suite:")
 }
 
 fn is_yaml(path: &str) -> bool {

@@ -579,6 +579,10 @@ pub struct Make {
     /// Whether the operator's template and the server's required attributes are filled in.
     #[serde(default)]
     pub template: bool,
+    /// Values at attribute paths, for paths that a setting names: `{"${setting.hire-date}": "2026-03-02"}`. What is
+    /// missing on the way is made, the URN of an extension in `schemas` included.
+    #[serde(default)]
+    pub at: IndexMap<String, Value>,
 }
 
 /// A BulkRequest (RFC 7644 section 3.7) built from its operations. What is wrong on purpose may stand in them, too.
@@ -935,6 +939,9 @@ pub struct Check {
     /// Judged only where the service provider claims this.
     #[serde(default)]
     pub requires: Vec<Requires>,
+    /// Subject: exactly one value of the answer, by its attribute path: `${setting.hire-date}`,
+    /// `urn:example:User:hireDate`, `emails[type eq "work"].value`.
+    pub attribute: Option<String>,
 }
 
 /// The JSON types.

@@ -183,6 +183,19 @@ pub(super) fn each_text<'v>(value: &'v Value, call: &mut dyn FnMut(&'v str)) {
     }
 }
 
+/// As [`each_text`], and for each key too.
+pub(super) fn each_text_and_key<'v>(value: &'v Value, call: &mut dyn FnMut(&'v str)) {
+    match value {
+        Value::String(text) => call(text),
+        Value::Array(elements) => elements.iter().for_each(|element| each_text_and_key(element, call)),
+        Value::Object(members) => members.iter().for_each(|(key, member)| {
+            call(key);
+            each_text_and_key(member, call);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Reads `name.member[0].member`.
 fn reference(text: &str) -> Result<(String, Vec<Selector>), &'static str> {
     let (name, mut rest) = word(text);
@@ -368,7 +381,7 @@ impl Scope {
         Ok(result)
     }
 
-    /// A value with the references in its texts replaced. A text that is one reference and nothing else becomes the
+    /// A value with the references in its texts and in the names of its members replaced. A text that is one reference and nothing else becomes the
     /// value itself, with its type.
     ///
     /// # Errors
@@ -389,12 +402,17 @@ impl Scope {
             Value::Object(members) => {
                 let mut resolved = Map::with_capacity(members.len());
                 for (name, member) in members {
-                    resolved.insert(name.clone(), self.resolve(member)?);
+                    resolved.insert(self.key(name)?, self.resolve(member)?);
                 }
                 Value::Object(resolved)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         })
+    }
+
+    /// A member's name with its references replaced.
+    fn key(&self, name: &str) -> Result<String, TemplateError> {
+        if name.contains("${") { self.text(name, Escape::None) } else { Ok(name.to_owned()) }
     }
 
     /// The operations of a PatchOp with their references replaced. In the `path` of each, values are escaped as inside

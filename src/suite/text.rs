@@ -17,7 +17,7 @@ pub struct Text {
 }
 
 impl Text {
-    pub(super) fn new(file: String, source: Cow<'static, str>) -> Text {
+    pub(crate) fn new(file: String, source: Cow<'static, str>) -> Text {
         Text { file, source, places: OnceLock::new() }
     }
 

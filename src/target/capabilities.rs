@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::judge::Claims;
+use crate::profile::PageSize;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::{ResourceType, SchemaSet};
@@ -85,6 +86,8 @@ pub struct Capabilities {
     pub authentication_schemes: Vec<String>,
     /// Where its documentation is, where `documentationUri` says.
     pub documentation: Option<String>,
+    /// How pages are asked for and how long they are, where the profile says.
+    pub page_size: Option<PageSize>,
     /// The hooks that the operator has configured.
     pub hooks: BTreeSet<String>,
 }
@@ -129,6 +132,7 @@ impl Capabilities {
                 .and_then(|config| config.get("documentationUri")?.as_str())
                 .map(str::to_owned),
             schemas,
+            page_size: None,
             hooks: BTreeSet::new(),
         };
         (capabilities, problems)
@@ -225,6 +229,10 @@ impl Claims for Capabilities {
 
     fn max_results(&self) -> Option<u64> {
         self.max_results
+    }
+
+    fn page_size(&self) -> Option<&PageSize> {
+        self.page_size.as_ref()
     }
 }
 

@@ -298,7 +298,8 @@ impl Target {
             return Err("the target does not answer any more".to_owned());
         }
         let filter = format!("{attribute} {operator} {}", Value::from(value));
-        let path = format!("{endpoint}?filter={}&count={count}", utf8_percent_encode(&filter, QUERY));
+        let size = &self.page_size_parameter;
+        let path = format!("{endpoint}?filter={}&{size}={count}", utf8_percent_encode(&filter, QUERY));
         let sent = self
             .dispatch(RequestPlan::get(path, ORIGIN), Purpose::CleanUp)
             .await

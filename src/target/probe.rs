@@ -156,7 +156,8 @@ pub async fn probe(target: &Target) -> Result<Probe, ProbeError> {
     let users = endpoint_of(&schemas, "User", names::USER);
     // Where there are no users, another type's list shows as well whether the credentials are accepted.
     let rows = users.clone().or_else(|| schemas.resource_types.first().map(|kind| kind.endpoint.clone()));
-    let query = format!("{}?count=1", rows.as_deref().unwrap_or("/Users"));
+    let size = target.page_size_parameter();
+    let query = format!("{}?{size}=1", rows.as_deref().unwrap_or("/Users"));
     let (answer, exchange) = asked.get(&query, Auth::Good).await?;
     if let Some(status @ (401 | 403)) = answer.status {
         let response = exchange.response();
@@ -170,7 +171,7 @@ pub async fn probe(target: &Target) -> Result<Probe, ProbeError> {
     asked.is_scim(target, &exchange)?;
     discovery.users = users.is_some().then_some(answer);
     if discovery.resource_types.success().is_none() {
-        discovery.groups = Some(asked.get("/Groups?count=1", Auth::Good).await?.0);
+        discovery.groups = Some(asked.get(&format!("/Groups?{size}=1"), Auth::Good).await?.0);
     }
     if target.has_credentials() {
         discovery.anonymous = Some(asked.get(&query, Auth::None).await?.0);

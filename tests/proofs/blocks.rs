@@ -5,6 +5,8 @@
 
 use scimspec::judge::{self, Context, Handle, Judgement};
 use scimspec::run::Observed;
+use scimspec::scim::at;
+use scimspec::scim::path::PatchPath;
 use scimspec::scim::resource::{elements, get, is_unassigned, member, set_member};
 use scimspec::scim::schema::{Mutability, SchemaSet};
 use scimspec::suite::block::Block;
@@ -490,6 +492,19 @@ impl Bench<'_> {
             return demand("elapsed: longer", Some(slow));
         }
         let contrary = |node: Option<&Value>| self.contrary(check, node);
+        if let Some(written) = &check.attribute {
+            let Ok(path) = self.context.scope.text(written, Escape::None) else {
+                return demand("does not resolve", Some(self.exchange.clone()));
+            };
+            let path = PatchPath::parse(&path).expect("the judge has read it");
+            let Some(body) = self.exchange.json() else { return };
+            let other =
+                contrary(at::values(body, &path).first().copied()).unwrap_or_else(|| json!("altered"));
+            let altered = alter::json(self.exchange, |body| {
+                at::set(body, &path, other.clone()).expect("what was found can be set");
+            });
+            return demand("attribute: altered", altered);
+        }
         if let Some(header) = &check.header {
             let is_absence = check.absent || check.empty;
             if is_absence {

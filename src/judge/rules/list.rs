@@ -55,7 +55,7 @@ fn list_shape(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let mut faults = Vec::new();
     faults.extend(message_schema(object));
     faults.extend(counters(exchange, object));
-    faults.extend(resources(exchange, object));
+    faults.extend(resources(exchange, context, object));
     verdict("list-shape", exchange, faults)
 }
 
@@ -106,7 +106,7 @@ fn counters(exchange: &Exchange, object: &Map<String, Value>) -> Vec<Fault> {
     faults
 }
 
-fn resources(exchange: &Exchange, object: &Map<String, Value>) -> Vec<Fault> {
+fn resources(exchange: &Exchange, context: &View<'_>, object: &Map<String, Value>) -> Vec<Fault> {
     let rows = member(object, "Resources");
     match rows {
         Some(Value::Array(rows)) => rows
@@ -138,7 +138,7 @@ fn resources(exchange: &Exchange, object: &Map<String, Value>) -> Vec<Fault> {
         ],
         None => {
             let total = member(object, "totalResults").and_then(as_count).unwrap_or(0);
-            let asks_for_none = parameter(exchange, "count").and_then(|count| count.parse::<i64>().ok());
+            let asks_for_none = context.asked_size(exchange).and_then(|count| count.parse::<i64>().ok());
             let is_beyond = parameter(exchange, "startIndex")
                 .and_then(|start| start.parse::<i64>().ok())
                 .is_some_and(|start| u64::try_from(start).is_ok_and(|start| start > total));
@@ -184,10 +184,10 @@ fn list_arithmetic(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     faults.extend(items_per_page(read("itemsPerPage"), rows, context));
     // Discovery ignores paging parameters (RFC 7644 section 4).
     if !is_discovery {
-        faults.extend(count_kept(exchange, rows));
+        faults.extend(count_kept(exchange, context, rows));
         if !goes_by_cursor(exchange, object) {
             faults.extend(start_echoed(exchange, read("startIndex"), rows));
-            faults.extend(partial_says_so(exchange, object, read("totalResults"), rows));
+            faults.extend(partial_says_so(exchange, context, object, read("totalResults"), rows));
         }
     }
     verdict("list-arithmetic", exchange, faults)
@@ -220,8 +220,8 @@ fn items_per_page(items: Option<u64>, rows: u64, context: &View<'_>) -> Option<F
     )
 }
 
-fn count_kept(exchange: &Exchange, rows: u64) -> Option<Fault> {
-    let count = parameter(exchange, "count")?.trim().parse::<i64>().ok()?;
+fn count_kept(exchange: &Exchange, context: &View<'_>, rows: u64) -> Option<Fault> {
+    let count = context.asked_size(exchange)?.trim().parse::<i64>().ok()?;
     let most = u64::try_from(count).unwrap_or(0);
     (rows > most).then(|| {
         Fault::new(
@@ -257,6 +257,7 @@ fn start_echoed(exchange: &Exchange, start: Option<u64>, rows: u64) -> Option<Fa
 
 fn partial_says_so(
     exchange: &Exchange,
+    context: &View<'_>,
     object: &Map<String, Value>,
     total: Option<u64>,
     rows: u64,
@@ -269,7 +270,7 @@ fn partial_says_so(
         return None;
     }
     let names = missing.join(" and ");
-    let what = if parameter(exchange, "count").is_some() { "a page" } else { "a part" };
+    let what = if context.asked_size(exchange).is_some() { "a page" } else { "a part" };
     let mut fault = Fault::new(
         format!("{names} missing though this is {what} of the list ({rows} of {total})"),
         "startIndex and itemsPerPage",
@@ -300,10 +301,16 @@ fn list_no_repeats(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     verdict("list-no-repeats", exchange, faults.into_iter().collect())
 }
 
-/// No list is longer than `filter.maxResults`, whatever was asked for. Discovery ignores paging (RFC 7644 section 4),
-/// and a limit of nothing says nothing.
+/// No list is longer than `filter.maxResults`, whatever was asked for, nor than the vendor documents. Discovery ignores
+/// paging (RFC 7644 section 4), and a limit of nothing says nothing.
 fn list_within_limit(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
-    let Some(limit) = view.capabilities.max_results().filter(|limit| *limit > 0) else {
+    let claimed = view.capabilities.max_results().map(|limit| (limit, "filter.maxResults"));
+    let documented = view
+        .capabilities
+        .page_size()
+        .and_then(|page| Some((page.limit(view.asked_size(exchange).is_some())?, "the profile's page-size")));
+    let limits = claimed.into_iter().chain(documented).filter(|(limit, _)| *limit > 0);
+    let Some((limit, says)) = limits.min_by_key(|(limit, _)| *limit) else {
         return RuleVerdict::NotEligible;
     };
     let Some(body) = success(exchange).and_then(|response| response.body.json().ok()) else {
@@ -315,7 +322,7 @@ fn list_within_limit(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
     let rows = get(body, "Resources").and_then(Value::as_array).map_or(0, Vec::len) as u64;
     let fault = (rows > limit).then(|| {
         Fault::new(
-            format!("the list holds {rows} resources, and filter.maxResults says {limit} at most"),
+            format!("the list holds {rows} resources, and {says} says {limit} at most"),
             format!("at most {limit} resources"),
             format!("{rows} resources"),
         )

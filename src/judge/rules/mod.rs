@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use super::{kind, words};
 use crate::outcome::{Difference, Finding, Level, Place, Reading, Severity, Signature};
+use crate::profile::COUNT;
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{get, schemas};
@@ -93,6 +94,12 @@ impl View<'_> {
     /// Whether a rule is not to judge that exchange.
     fn mutes(&self, rule: &str, exchange: ExchangeId) -> bool {
         self.mutes.get(rule).is_some_and(|muted| muted.contains(&exchange))
+    }
+
+    /// The size of page that a request asks for, under whichever name the profile gives it.
+    fn asked_size(&self, exchange: &Exchange) -> Option<String> {
+        let name = self.capabilities.page_size().map_or(COUNT, |page| page.parameter.as_str());
+        parameter(exchange, name)
     }
 
     fn claims(&self, capability: Capability) -> bool {
@@ -176,7 +183,21 @@ pub struct RuleFinding {
     pub exchanges: Vec<ExchangeId>,
     /// The exchanges that the first of them was held against, in order.
     pub beside: Vec<ExchangeId>,
+    /// The deviation of the profile that documents it, by its position: then it is no contradiction, and a note.
+    pub documented: Option<usize>,
 }
+
+/// What a profile says of an answer that breaks a rule, or that keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Document {
+    /// Nothing: the rule's own judgement stands.
+    Silent,
+    /// The answer is as the deviation of that position documents it.
+    Kept(usize),
+}
+
+/// Asked for each judged exchange: with what the rule found, or with nothing where it held.
+pub type Documents<'d> = dyn Fn(&Exchange, Option<&Finding>) -> Document + 'd;
 
 /// What a rule came to over a run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -246,6 +267,17 @@ pub fn judge_all<'e>(
     exchanges: impl IntoIterator<Item = &'e Exchange>,
     context: &RuleContext<'_>,
 ) -> RuleOutcome {
+    judge_by(rule, exchanges, context, &|_, _| Document::Silent)
+}
+
+/// As [`judge_all`], where a vendor documents something else of some answers: a finding that is documented so becomes a
+/// note of its own.
+pub fn judge_by<'e>(
+    rule: &Rule,
+    exchanges: impl IntoIterator<Item = &'e Exchange>,
+    context: &RuleContext<'_>,
+    documents: &Documents<'_>,
+) -> RuleOutcome {
     let mut outcome = RuleOutcome::default();
     let view = View::of(context);
     let muted = context.mutes.get(rule.name);
@@ -260,8 +292,19 @@ pub fn judge_all<'e>(
             RuleVerdict::BrokeBeside { findings, beside } => (findings, beside),
         };
         outcome.eligible += 1;
+        if findings.is_empty() {
+            documents(exchange, None);
+        }
         for finding in findings {
-            add(&mut outcome.findings, in_case(finding, context), exchange.id, &beside);
+            let mut finding = in_case(finding, context);
+            let documented = match documents(exchange, Some(&finding)) {
+                Document::Silent => None,
+                Document::Kept(deviation) => Some(deviation),
+            };
+            if documented.is_some() {
+                finding.severity = Severity::Note;
+            }
+            add(&mut outcome.findings, finding, exchange.id, &beside, documented);
         }
     }
     outcome.findings.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
@@ -282,14 +325,25 @@ fn in_case(finding: Finding, context: &RuleContext<'_>) -> Finding {
     }
 }
 
-fn add(known: &mut Vec<RuleFinding>, finding: Finding, exchange: ExchangeId, beside: &[ExchangeId]) {
+fn add(
+    known: &mut Vec<RuleFinding>,
+    finding: Finding,
+    exchange: ExchangeId,
+    beside: &[ExchangeId],
+    documented: Option<usize>,
+) {
     let same = known.iter_mut().find(|known| {
-        known.finding.signature == finding.signature && known.finding.severity == finding.severity
+        known.finding.signature == finding.signature
+            && known.finding.severity == finding.severity
+            && known.documented == documented
     });
     match same {
         Some(known) if known.exchanges.last() == Some(&exchange) => {}
         Some(known) => known.exchanges.push(exchange),
-        None => known.push(RuleFinding { finding, exchanges: vec![exchange], beside: beside.to_vec() }),
+        None => {
+            let beside = beside.to_vec();
+            known.push(RuleFinding { finding, exchanges: vec![exchange], beside, documented });
+        }
     }
 }
 

@@ -69,6 +69,21 @@ fn lines(places: &Places, index: usize) -> std::ops::Range<u32> {
     first(index).unwrap_or(0)..first(index + 1).filter(|next| first(index) < Some(*next)).unwrap_or(u32::MAX)
 }
 
+/// The names that a case has at its end. What is wrong with it is reported elsewhere.
+pub(super) fn names_of<'l>(
+    library: &'l Library,
+    known: Known<'l>,
+    file: &'l SuiteFile,
+    case: &'l Case,
+) -> Names<'l> {
+    let mut reported = Vec::new();
+    let mut report = Report { text: file.text(), diagnostics: &mut reported };
+    let index = file.suite.cases.iter().position(|other| other.id == case.id).unwrap_or_default();
+    let base = format!("cases[{index}]");
+    let (_, formed) = file.forms_of(index).into_iter().next().unwrap_or((None, case));
+    Walk { report: &mut report, library, known, file, case: formed, written: case, base: &base }.names()
+}
+
 /// A population file: its members may refer to the run and to members before them.
 pub(super) fn population(report: &mut Report<'_>, library: &Library, population: &Population) {
     let mut names = Names::new(&[]);
@@ -199,8 +214,17 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn walk(&mut self) {
+        let names = self.names();
+        self.passed(&names);
+        errand::old_credentials(self.report, self.base, self.case);
+        names.unused(self.report, self.base);
+    }
+
+    /// Looks through the case, and gives all its names.
+    fn names(&mut self) -> Names<'l> {
         let case = self.case;
         let mut names = Names::new(&case.rows);
+        names.know_settings(self.library);
         let always = Condition {
             requires: requires([&self.file.suite.requires, &case.requires]),
             ..Condition::default()
@@ -260,9 +284,7 @@ impl<'l> Walk<'_, '_, 'l> {
             let in_setup = index < case.setup.len();
             self.step(&mut names, step, path, &always, in_setup);
         }
-        self.passed(&names);
-        errand::old_credentials(self.report, self.base, case);
-        names.unused(self.report, self.base);
+        names
     }
 
     /// What is passed to an action is used, also where one of its forms has no need of it.
@@ -577,7 +599,7 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn make(&mut self, names: &Names<'_>, path: &str, make: &Make, condition: &Condition) {
-        let Make { from, fixture, sent, set, without, template: _ } = make;
+        let Make { from, fixture, sent, set, without, template: _, at } = make;
         let starts = [("from", from.is_some()), ("fixture", fixture.is_some()), ("sent", sent.is_some())];
         one_of(self.report, path, &starts);
         if let Some(name) = from {
@@ -591,6 +613,12 @@ impl<'l> Walk<'_, '_, 'l> {
         }
         for (attribute, value) in set {
             names.value(self.report, &format!("{path}.set.{attribute}"), value, condition);
+        }
+        for (attribute, value) in at {
+            let path = format!("{path}.at.{attribute}");
+            names.text(self.report, &path, attribute, condition);
+            expectation::attribute_path(self.report, &path, attribute);
+            names.value(self.report, &path, value, condition);
         }
         set_and_without(self.report, path, set, without);
     }
@@ -782,7 +810,7 @@ pub(super) fn one_of(report: &mut Report<'_>, path: &str, keys: &[(&str, bool)])
 }
 
 /// Ids are small letters, digits, `-` and `.`, so that they can be typed, globbed and put into file names.
-fn id(report: &mut Report<'_>, path: &str, id: &str) {
+pub(super) fn id(report: &mut Report<'_>, path: &str, id: &str) {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if id.chars().all(fits) && id.starts_with(ends) && id.ends_with(ends) {

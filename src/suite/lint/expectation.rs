@@ -13,6 +13,7 @@ use super::super::template;
 use super::case::one_of;
 use super::names::{Condition, Names};
 use super::{Known, Report};
+use crate::scim::path::PatchPath;
 
 /// Where an expectation stands.
 #[derive(Clone, Copy)]
@@ -299,6 +300,7 @@ fn check(report: &mut Report<'_>, place: Place<'_>, path: &str, check: &Check, c
         ("values", check.values.is_some()),
         ("header", check.header.is_some()),
         ("elapsed", check.elapsed),
+        ("attribute", check.attribute.is_some()),
     ];
     exactly_one(report, path, "subject", "of what it speaks", &subjects);
     let predicates = [
@@ -342,6 +344,10 @@ fn check(report: &mut Report<'_>, place: Place<'_>, path: &str, check: &Check, c
             names.text(report, &at(key), text, condition);
             json_path(report, &at(key), text);
         }
+    }
+    if let Some(text) = &check.attribute {
+        names.text(report, &at("attribute"), text, condition);
+        attribute_path(report, &at("attribute"), text);
     }
     if let Some(other) = &check.same_as
         && !other.starts_with("header ")
@@ -398,6 +404,14 @@ fn exactly_one(report: &mut Report<'_>, path: &str, what: &str, meaning: &str, k
             let message = format!("a check has one {what}, and {} are two", present.join(" and "));
             report.key_error(&format!("{path}.{last}"), message, hint);
         }
+    }
+}
+
+/// An attribute path as a PATCH operation has it; references in it stand for what an operator will say.
+pub(super) fn attribute_path(report: &mut Report<'_>, path: &str, text: &str) {
+    if let Err(error) = PatchPath::parse(&without_references(text)) {
+        let hint = Some("such as title, name.givenName or urn:example:User:hireDate".to_owned());
+        report.key_error(path, format!("`{text}` is no attribute path: {error}"), hint);
     }
 }
 

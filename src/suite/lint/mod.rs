@@ -2,13 +2,14 @@
 //! do not exist. Each finding stands at its place, with a hint.
 //!
 //! The checks stand beside each other by what they look at: `case` walks a suite file, `expectation` judges what is
-//! expected, `errand` looks at hooks, bursts and pauses, `names` knows what a case may refer to, `stored` compares what is
+//! expected, `errand` looks at hooks, bursts and pauses, `names` knows what a case may refer to, `profile` looks at profiles, `stored` compares what is
 //! stored with the core schemas. None of them knows a target.
 
 mod case;
 mod errand;
 mod expectation;
 mod names;
+mod profile;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,10 @@ pub fn lint(library: &Library, known: Known<'_>) -> Vec<Diagnostic> {
     for file in library.suites() {
         let mut report = Report { text: file.text(), diagnostics: &mut diagnostics };
         case::suite(&mut report, library, known, file);
+    }
+    for profile in library.profiles().values() {
+        let mut report = Report { text: profile.text(), diagnostics: &mut diagnostics };
+        profile::profile(&mut report, library, known, profile);
     }
     duplicates(library, &mut diagnostics);
     same_snapshots(library, &mut diagnostics);

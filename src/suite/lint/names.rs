@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::super::diagnostic::Severity;
+use super::super::load::Library;
 use super::super::model::Row;
 use super::super::nearest::suggestion;
 use super::super::template::{self, Reference, Selector, TemplateError};
@@ -21,6 +22,8 @@ pub(super) type Guards = BTreeMap<String, BTreeSet<String>>;
 pub(super) enum Kind {
     /// A text that is the same in the whole run: its mark, the domain of userNames.
     Run,
+    /// What the operator says of the profile's settings.
+    Setting,
     /// The data of a row.
     Row,
     /// A resource of the population, which is only read.
@@ -66,6 +69,15 @@ pub(super) struct Condition {
     pub guards: Guards,
     /// By `requires`, those of case and suite included.
     pub requires: BTreeSet<String>,
+    /// Whether nothing is asked about conditions.
+    pub any: bool,
+}
+
+impl Condition {
+    /// A condition under which every name is there.
+    pub(super) fn anything() -> Condition {
+        Condition { any: true, ..Condition::default() }
+    }
 }
 
 /// The names of one case, as far as they are there at a point of it.
@@ -75,6 +87,8 @@ pub(super) struct Names<'a> {
     /// The alternatives of each step, by its id.
     alternatives: IndexMap<String, Vec<String>>,
     rows: &'a [Row],
+    /// The settings that profiles have.
+    settings: BTreeSet<&'a str>,
     used_data: std::cell::RefCell<BTreeSet<String>>,
 }
 
@@ -83,14 +97,24 @@ impl<'a> Names<'a> {
         let mut names = Names { rows, ..Names::default() };
         names.put("run", Kind::Run, "", &Condition::default());
         names.put("domain", Kind::Run, "", &Condition::default());
+        names.put("setting", Kind::Setting, "", &Condition::default());
         if !rows.is_empty() {
             names.put("row", Kind::Row, "rows", &Condition::default());
         }
         names
     }
 
+    /// Whatever the profiles of a library ask the operator for can be referred to.
+    pub(super) fn know_settings(&mut self, library: &'a Library) {
+        self.settings = library
+            .profiles()
+            .values()
+            .flat_map(|profile| profile.settings.keys().map(String::as_str))
+            .collect();
+    }
+
     fn put(&mut self, name: &str, kind: Kind, path: &str, condition: &Condition) {
-        let Condition { guards, requires } = condition.clone();
+        let Condition { guards, requires, any: _ } = condition.clone();
         self.names.insert(
             name.to_owned(),
             Name { kind, guards, requires, path: path.to_owned(), used: Cell::new(false) },
@@ -116,13 +140,13 @@ impl<'a> Names<'a> {
                 Some("a name begins with a letter and goes on with letters, digits, - and _".to_owned()),
             );
         }
-        if matches!(name, "run" | "domain" | "row") {
+        if matches!(name, "run" | "domain" | "setting" | "row") {
             report.key_error(
                 path,
                 format!("the name `{name}` has a meaning of its own"),
                 Some(
-                    "`${run}` is the run's mark, `${domain}` the domain of userNames and `${row.x}` the data of a row; \
-                     choose another name"
+                    "`${run}` is the run's mark, `${domain}` the domain of userNames, `${setting.x}` what the operator \
+                     says and `${row.x}` the data of a row; choose another name"
                         .to_owned(),
                 ),
             );
@@ -149,7 +173,7 @@ impl<'a> Names<'a> {
         when: &IndexMap<String, Vec<String>>,
         requires: BTreeSet<String>,
     ) -> Condition {
-        let mut condition = Condition { guards: Guards::new(), requires };
+        let mut condition = Condition { guards: Guards::new(), requires, any: false };
         for (step, wanted) in when {
             let at = format!("{path}.when.{step}");
             let Some(known) = self.alternatives.get(step) else {
@@ -276,7 +300,9 @@ impl<'a> Names<'a> {
             }
             Value::Object(members) => {
                 for (name, member) in members {
-                    self.value(report, &format!("{path}.{name}"), member, condition);
+                    let path = format!("{path}.{name}");
+                    self.text(report, &path, name, condition);
+                    self.value(report, &path, member, condition);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -331,6 +357,7 @@ impl<'a> Names<'a> {
                 );
             }
             Kind::Row => self.row(report, spot, first),
+            Kind::Setting => self.setting(report, spot, first),
             Kind::Crowd => {
                 let fits = match first {
                     Some(Selector::Member(member)) => member == "members" || member == "ids",
@@ -347,6 +374,19 @@ impl<'a> Names<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn setting(&self, report: &mut Report<'_>, spot: super::Spot, member: Option<&Selector>) {
+        let Some(Selector::Member(member)) = member else {
+            let hint = Some("write `${setting.NAME}` with the name of a setting".to_owned());
+            report.at(spot, Severity::Error, "a setting is read by its name", hint);
+            return;
+        };
+        if !self.settings.contains(member.as_str()) {
+            let hint = suggestion(member, self.settings.iter().copied())
+                .or(Some("a profile names it under `settings`, with a title".to_owned()));
+            report.at(spot, Severity::Error, format!("no profile has a setting `{member}`"), hint);
         }
     }
 
@@ -381,6 +421,9 @@ impl<'a> Names<'a> {
             Some(piece) => report.piece(path, piece),
             None => report.text.places().spot(path),
         };
+        if condition.any {
+            return;
+        }
         for (step, alternatives) in &found.guards {
             let holds = condition.guards.get(step).is_some_and(|here| here.is_subset(alternatives));
             if !holds {
