@@ -479,6 +479,7 @@ mod tests {
     }
 
     #[test]
+<<<<<<< HEAD
     fn a_profile_takes_the_forms_that_it_names() {
         let profile = |forms: &str| {
             Profile::read("p.yaml", &format!("profile: p\ntitle: t\nsuites: ['**']\n{forms}")).unwrap()
@@ -489,6 +490,8 @@ mod tests {
     }
 
     #[test]
+=======
+>>>>>>> main
     fn the_schema_file_equals_the_generated_one_and_shipped_profiles_keep_it() {
         crate::committed::hold_schema("profile", &format!("{:#}\n", schema()));
         let validator = jsonschema::validator_for(&schema()).unwrap();
@@ -527,6 +530,19 @@ mod tests {
         assert!(["free/a", "one/a", "two/a"].iter().all(|id| of_rfc.iter().any(|other| other == id)));
         let error = Profile::chosen(&library, "./nowhere.yaml").unwrap_err();
         assert_eq!(error.to_string(), "there is no profile `./nowhere.yaml`");
+<<<<<<< HEAD
+=======
+    }
+
+    #[test]
+    fn a_profile_takes_the_forms_that_it_names() {
+        let profile = |forms: &str| {
+            Profile::read("p.yaml", &format!("profile: p\ntitle: t\nsuites: ['**']\n{forms}")).unwrap()
+        };
+        let put = profile("forms: [put]\n");
+        assert!(put.takes_form(Some("put")) && put.takes_form(None) && !put.takes_form(Some("patch")));
+        assert!(profile("").takes_form(Some("patch")));
+>>>>>>> main
     }
 
     #[test]

@@ -60,15 +60,6 @@ pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>
     }
 }
 
-/// The lines on which a case stands. What it does by an action stands elsewhere.
-fn lines(places: &Places, index: usize) -> std::ops::Range<u32> {
-    let first = |index: usize| {
-        let path = format!("cases[{index}]");
-        places.has(&path).then(|| places.spot(&path).line)
-    };
-    first(index).unwrap_or(0)..first(index + 1).filter(|next| first(index) < Some(*next)).unwrap_or(u32::MAX)
-}
-
 /// The names that a case has at its end. What is wrong with it is reported elsewhere.
 pub(super) fn names_of<'l>(
     library: &'l Library,
@@ -82,6 +73,15 @@ pub(super) fn names_of<'l>(
     let base = format!("cases[{index}]");
     let (_, formed) = file.forms_of(index).into_iter().next().unwrap_or((None, case));
     Walk { report: &mut report, library, known, file, case: formed, written: case, base: &base }.names()
+}
+
+/// The lines on which a case stands. What it does by an action stands elsewhere.
+fn lines(places: &Places, index: usize) -> std::ops::Range<u32> {
+    let first = |index: usize| {
+        let path = format!("cases[{index}]");
+        places.has(&path).then(|| places.spot(&path).line)
+    };
+    first(index).unwrap_or(0)..first(index + 1).filter(|next| first(index) < Some(*next)).unwrap_or(u32::MAX)
 }
 
 /// A population file: its members may refer to the run and to members before them.
