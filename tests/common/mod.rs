@@ -121,6 +121,7 @@ impl<'a> Trial<'a> {
             },
             read_only: self.read_only,
             requests: self.requests,
+            page_size_parameter: self.profile.page_size_parameter().to_owned(),
             ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
         })
         .expect("the options are sound");
