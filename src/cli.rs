@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::config::value;
 use crate::outcome::Reading;
-use crate::target::Rate;
+use crate::target::{ClientAuth, Rate};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -65,10 +65,12 @@ Configuration:
   file, and what only it can say: [template.user] and [template.group] for
   attributes that the server insists on, [new] for the form of generated
   names, [second] for another principal's credentials, [limits].
+  The options --oauth-… stand there under [oauth], as token_url, client_id ….
 
 Environment:
   SCIMSPEC_TOKEN     the bearer token, where no other credentials are given
   SCIMSPEC_PASSWORD  the password for --basic
+  SCIMSPEC_CLIENT_SECRET  the secret for --oauth-client-id
   SCIMSPEC_CONFIG    the configuration file, as --config
   SCIMSPEC_…         any other option, as above; lists with commas
   NO_COLOR           no colours, if it is set
@@ -284,6 +286,12 @@ pub struct RunArguments {
     /// Fails where no payload is accepted yet, instead of a warning
     #[arg(long, help_heading = "Judgement")]
     pub snapshots_required: bool,
+    /// Waits up to so long until a read agrees with the write before it, such as 5s
+    ///
+    /// For services that are eventually consistent. A read that contradicts a write is made again, with growing
+    /// pauses, before it is judged; the report says how long it took.
+    #[arg(long, value_name = "TIME", help_heading = "Judgement", value_parser = value::time)]
+    pub settle: Option<Duration>,
 }
 
 /// The server under test, and how to speak to it.
@@ -330,6 +338,47 @@ pub struct TargetArguments {
     /// Sends every request through a proxy
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Target", value_parser = value::url_as_typed)]
     pub proxy: Option<Url>,
+    /// Shows the server a client certificate (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Target")]
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key (PEM), where it is not in the same file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Target")]
+    pub key: Option<PathBuf>,
+    /// A client that an authorization server issues tokens to.
+    #[command(flatten)]
+    pub oauth: OAuthArguments,
+}
+
+/// A client that an authorization server issues tokens to (RFC 6749 section 4.4).
+#[derive(Debug, Clone, Default, Args)]
+pub struct OAuthArguments {
+    /// Gets bearer tokens there, by the client credentials grant of OAuth 2
+    #[arg(long = "oauth-token-url", value_name = "URL", value_hint = ValueHint::Url, help_heading = "OAuth 2", value_parser = value::token_url_as_typed)]
+    pub token_url: Option<Url>,
+    /// The client's id
+    #[arg(long = "oauth-client-id", value_name = "ID", help_heading = "OAuth 2")]
+    pub client_id: Option<String>,
+    /// The variable that holds the client's secret [default: SCIMSPEC_CLIENT_SECRET]
+    #[arg(long = "oauth-client-secret-env", value_name = "VAR", help_heading = "OAuth 2")]
+    pub client_secret_env: Option<String>,
+    /// Reads the client's secret from a file
+    #[arg(long = "oauth-client-secret-file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "OAuth 2")]
+    pub client_secret_file: Option<PathBuf>,
+    /// The scope to ask for
+    #[arg(long = "oauth-scope", value_name = "SCOPE", help_heading = "OAuth 2")]
+    pub scope: Option<String>,
+    /// How the client shows who it is: in the header (HTTP Basic) or in the body [default: basic]
+    #[arg(
+        long = "oauth-client-auth",
+        value_enum,
+        value_name = "HOW",
+        help_heading = "OAuth 2",
+        hide_possible_values = true
+    )]
+    pub client_auth: Option<ClientAuth>,
+    /// Adds a parameter to the request for a token, such as audience=https://api.example.com; can be repeated
+    #[arg(long = "oauth-parameter", value_name = "NAME=VALUE", help_heading = "OAuth 2", value_parser = value::parameter)]
+    pub parameters: Vec<(String, String)>,
 }
 
 /// Which cases.
@@ -464,6 +513,9 @@ pub struct ServeArguments {
     /// if it was written this way.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub write_config: Option<PathBuf>,
+    /// Is eventually consistent: after a write, N reads still see what was before
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub lag: usize,
     /// How requests are noted on standard error: never a header, a body, or what a filter compares with
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub log: LogFormat,
@@ -618,6 +670,7 @@ mod tests {
             "scimspec check dir file.yaml",
             "scimspec probe http://localhost/scim --format json",
             "scimspec serve --fault one --fault two --port 8080 --token t --list-faults",
+            "scimspec serve --profile amplitude --list-faults",
             "scimspec serve --second-token u --schemas devices.json --log json --me ann --seed-users 100 \
              --rate-limit 100/min --rate-window 10s --write-config scimspec.toml",
             "scimspec schema suite",

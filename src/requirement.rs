@@ -120,8 +120,10 @@ pub struct Catalogue {
 /// One file of the catalogue; its entries are read on first use.
 #[derive(Debug)]
 struct Document {
-    /// The file's name without its ending: `rfc7644`, `okta`.
+    /// The file's name without its ending: `rfc7644`, `amplitude`.
     name: String,
+    /// What its ids begin with: `RFC7644`, `AMP`.
+    code: &'static str,
     file: &'static File<'static>,
     entries: OnceLock<Entries>,
     levels: OnceLock<HashMap<&'static str, Level>>,
@@ -145,7 +147,9 @@ impl Catalogue {
                 .flat_map(|directory| directory.files())
                 .filter_map(|file| {
                     let name = file.path().file_name()?.to_str()?.strip_suffix(".yaml")?.to_owned();
-                    Some(Document { name, file, entries: OnceLock::new(), levels: OnceLock::new() })
+                    let text = file.contents_utf8()?;
+                    let code = text.lines().find_map(|line| line.strip_prefix("document: "))?.trim();
+                    Some(Document { name, code, file, entries: OnceLock::new(), levels: OnceLock::new() })
                 })
                 .collect();
             documents.sort_by(|a, b| a.name.cmp(&b.name));
@@ -211,7 +215,7 @@ impl Catalogue {
     /// The document that an id belongs to, by its first part.
     fn document_of(&self, id: &str) -> Option<&Document> {
         let name = id.split_once('-')?.0;
-        self.documents.iter().find(|document| document.name.eq_ignore_ascii_case(name))
+        self.documents.iter().find(|document| document.code.eq_ignore_ascii_case(name))
     }
 }
 

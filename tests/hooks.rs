@@ -87,7 +87,7 @@ fn a_hook_that_does_not_do_its_work_is_nobodys_failure_and_is_explained() {
         ("prints a list", "command = ['echo', '[1]']", "{hook: it}"),
         ("prints without end", "command = 'yes'", "{hook: it}"),
         ("does not exist", "command = ['/no/such/program']", "{hook: it}"),
-        ("does not exist for the shell", "command = 'no-such-program'", "{hook: it}"),
+        ("does not exist for the shell", "command = 'no-such-program 2>/dev/null'", "{hook: it}"),
         ("gives too little", "command = 'echo {}'", "{hook: it, gives: {code: code}}"),
         ("gives no token", "command = \"echo '{\\\"token\\\": 7}'\"", "{hook: it}"),
         ("gives a token of nothing", "command = \"echo '{\\\"token\\\": \\\" \\\"}'\"", "{hook: it}"),

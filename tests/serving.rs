@@ -685,6 +685,11 @@ fn slips_are_met_with_a_place_and_a_hint() {
         (vec!["--rate-window", "1s"], "--rate-limit"),
         (vec!["--token", "a", "--second-token", "a"], "the second tenant needs a token of its own"),
         (vec!["--write-config", "."], "is no path of a file to write"),
+        (vec!["--profile", "amplitud"], "the server has no profile \"amplitud\", did you mean amplitude?"),
+        (
+            vec!["--profile", "learnamp", "--fault", "amplitude-id-opaque"],
+            "amplitude-id-opaque is a fault of the profile amplitude: it takes --profile amplitude",
+        ),
     ] {
         let ran = shell.run(&[&["serve"], &words[..]].concat()).exits(2);
         assert!(ran.stderr.contains(expected), "{words:?}\n{}\nlacks {expected}", ran.stderr);

@@ -21,6 +21,9 @@ const SKIPPED: &[(&str, &str)] = &[
     ("rules/charset-is-utf-8", "saw no charset parameter"),
 ];
 
+/// The profiles that are about one vendor's server.
+const OF_A_VENDOR: &[&str] = &["amplitude"];
+
 #[test]
 fn every_case_holds_in_the_lenient_reading() {
     let ran = Trial::of(everything()).run().expect("the server can be probed");
@@ -47,7 +50,10 @@ fn every_case_holds_one_at_a_time() {
 
 #[test]
 fn every_profile_holds() {
-    for (name, profile) in library().profiles() {
+    // What one vendor documents holds of that vendor's server.
+    for (name, profile) in
+        library().profiles().iter().filter(|(name, _)| !OF_A_VENDOR.contains(&name.as_str()))
+    {
         let ran = Trial::of(profile).run().expect("the server can be probed");
         assert_conformant(&ran);
         assert!(

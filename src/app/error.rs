@@ -14,7 +14,7 @@ use crate::snapshot::store::StoreError;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
-use crate::target::{ProbeError, TargetError};
+use crate::target::{ProbeError, TargetError, TokenError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +70,14 @@ pub enum AppError {
         /// What to do about it.
         hint: String,
     },
+    /// The authorization server.
+    #[error("error: {error}\n  = help: {hint}\n")]
+    Token {
+        /// What happened.
+        error: TokenError,
+        /// What to do about it.
+        hint: String,
+    },
     /// The reference server.
     #[error("error: {0}\n")]
     Server(#[from] ServerError),
@@ -120,6 +128,12 @@ impl From<ProbeError> for AppError {
     }
 }
 
+impl From<TokenError> for AppError {
+    fn from(error: TokenError) -> AppError {
+        AppError::Token { hint: error.hint(), error }
+    }
+}
+
 impl AppError {
     /// Suite files that cannot be used, each slip with its place.
     pub fn suites(diagnostics: Vec<Diagnostic>, config: &Config) -> AppError {
@@ -134,6 +148,9 @@ impl AppError {
     pub fn snapshots(error: StoreError, config: &Config) -> AppError {
         AppError::Snapshots(match error {
             StoreError::Damaged(diagnostic) => format!("{}\n", diagnostic.render(config.look.colour)),
+            StoreError::Write(error) => {
+                format!("error: {error}\n  = help: --snapshots takes a folder that can be written\n")
+            }
             other => format!("error: {other}\n"),
         })
     }
@@ -159,6 +176,7 @@ impl AppError {
             | AppError::NoSnapshots
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
+            AppError::Token { error, .. } => error.exit(),
             AppError::Server(
                 ServerError::SameToken | ServerError::ForeignFault { .. } | ServerError::Config(_),
             ) => Exit::Usage,

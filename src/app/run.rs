@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use libtest_mimic::ColorSetting;
@@ -22,17 +22,18 @@ use crate::report::failure;
 use crate::report::mask::Ours;
 use crate::report::model::{
     CapabilityEvidence, CleanUpRecord, DeviationRecord, LeftBehind, RequirementText, Run, RunReport,
-    TargetIdentity,
+    SettledReads, SettlingRecord, TargetIdentity,
 };
 use crate::report::{file, json, junit, terminal};
 use crate::requirement::Catalogue;
 use crate::run::board::Board;
 use crate::run::deviation::Came;
+use crate::run::patience::{Patience, ReadKind, Tally};
 use crate::run::{Shared, Templates};
 use crate::server::{self, RunningServer, ServerOptions, ServerProfile, interrupted};
 use crate::snapshot::Snapshots;
 use crate::suite::diagnostic::Severity;
-use crate::suite::fresh::{Generator, run_mark};
+use crate::suite::fresh::{Generator, Patterns, run_mark};
 use crate::suite::load::{Library, Origin};
 use crate::target::client::resource_path;
 use crate::target::probe::{Probe, probe};
@@ -67,6 +68,11 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let target = Arc::new(place.target(config, profile, generator.mark())?);
     let begun = Arc::new(AtomicBool::new(false));
     let interrupts = runtime.spawn(interrupts(Arc::clone(&target), Arc::clone(&begun)));
+    let authenticated = runtime.block_on(target.authenticate());
+    if target.interrupted() {
+        return Ok(Exit::Unreachable);
+    }
+    authenticated?;
     let probe = runtime.block_on(probe(&target));
     if target.interrupted() {
         return Ok(Exit::Unreachable);
@@ -92,6 +98,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     shared.settings = settings.values;
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
+    shared.patience = config.settle.map(Patience::new);
     let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
     interrupts.abort();
 
@@ -121,6 +128,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         clean_up: record(&clean_up),
         interrupted: target.interrupted(),
         deviations: deviations(profile, &shared),
+        settling: shared.patience.as_ref().map(settling),
     }
     .report();
     publish(config, &report)?;
@@ -149,6 +157,7 @@ fn paced(config: &Config, profile: &Profile) -> Config {
     let mut config = config.clone();
     config.rate = config.rate.or(profile.limits.rate);
     config.requests = config.requests.or(profile.limits.requests);
+    config.settle = config.settle.or(profile.consistency);
     config
 }
 
@@ -173,12 +182,22 @@ fn deviations(profile: &Profile, shared: &Shared<'_>) -> Vec<DeviationRecord> {
 fn snapshots(config: &Config, profile: &Profile) -> Result<Option<Snapshots>, AppError> {
     let read = match &config.snapshots {
         Some(folder) => {
-            file::check(&folder.join("payload"))?;
+            file::check(&folder.join("payload"))
+                .map_err(|error| AppError::snapshots(error.into(), config))?;
             Snapshots::folder(folder, config.snapshots_required).map(Some)
         }
-        None => Snapshots::shipped(&profile.name, config.url.is_none()),
+        // What the operator puts into each resource stands in no payload that is shipped.
+        None => Snapshots::shipped(&profile.name, config.url.is_none() && makes_usual_resources(config)),
     };
     read.map_err(|error| AppError::snapshots(error, config))
+}
+
+/// Whether resources are made as they are by themselves: without `[template]` and `[new]`.
+fn makes_usual_resources(config: &Config) -> bool {
+    let is_empty = |template: &serde_json::Value| template.as_object().is_none_or(serde_json::Map::is_empty);
+    is_empty(&config.template_user)
+        && is_empty(&config.template_group)
+        && config.patterns == Patterns::default()
 }
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.
@@ -376,6 +395,7 @@ impl Place {
             documentation: probe.capabilities.documentation.clone(),
             credentials: config.credential_names.clone(),
             headers: config.header_names.clone(),
+            access: config.access_names.clone(),
         }
     }
 
@@ -408,6 +428,20 @@ fn record(clean_up: &CleanUp) -> CleanUpRecord {
             .chain(&clean_up.disowned)
             .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
             .collect(),
+    }
+}
+
+/// How reads agreed with writes.
+fn settling(patience: &Patience) -> SettlingRecord {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let reads = |kind| {
+        let Tally { reads, waited, never, longest } = patience.tally(kind);
+        SettledReads { reads, waited, never, longest_ms: milliseconds(longest) }
+    };
+    SettlingRecord {
+        within_ms: milliseconds(patience.within()),
+        resources: reads(ReadKind::Resource),
+        lists: reads(ReadKind::List),
     }
 }
 

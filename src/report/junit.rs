@@ -109,6 +109,16 @@ fn run_properties(report: &RunReport) -> Vec<(&'static str, String)> {
     if let CredentialNames::Basic { user, .. } = &report.target.credentials {
         properties.push(("user", user.clone()));
     }
+    properties.push(("credentials", report.target.credentials.to_string()));
+    if let Some(certificate) = &report.target.access.certificate {
+        properties.push(("client-certificate", certificate.cert.clone()));
+    }
+    if let Some(second) = &report.target.access.second {
+        properties.push(("second-credentials", second.credentials.to_string()));
+    }
+    if report.target.access.insecure {
+        properties.push(("insecure", "certificates were not checked".to_owned()));
+    }
     properties
 }
 

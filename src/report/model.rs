@@ -5,6 +5,7 @@
 //! is longer than [`BODY_LIMIT`] allows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Exit, Finding, Level, Outcome, Place, Reading, Summary, Verdict};
+use crate::suite::model::Auth;
 use crate::target::exchange::{Body, Exchange, ExchangeId};
 
 use super::mask::{Masker, Ours};
@@ -136,6 +138,59 @@ pub struct TargetIdentity {
     /// Headers that the operator added to every request, as written: `${VAR}` where a variable was read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderRecord>,
+    /// What else let requests in, and what was not checked.
+    #[serde(default, skip_serializing_if = "AccessNames::is_plain")]
+    pub access: AccessNames,
+}
+
+/// What beside credentials let requests in, and what was not checked: names of files and variables only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessNames {
+    /// Whether the server's certificate was taken unseen (`--insecure`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub insecure: bool,
+    /// The file of further certificates that were trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cacert: Option<String>,
+    /// The certificate that the client showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateFiles>,
+    /// How requests of the second tenant were authenticated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondNames>,
+}
+
+impl AccessNames {
+    /// Whether there is nothing to say.
+    pub fn is_plain(&self) -> bool {
+        *self == AccessNames::default()
+    }
+}
+
+/// The files of a client certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
+    /// The file with the certificate.
+    pub cert: String,
+    /// The file with its private key, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// How requests of a second tenant were authenticated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondNames {
+    /// By the names of variables only.
+    pub credentials: CredentialNames,
+    /// The header that carried them, as written: `${VAR}` where a variable was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<HeaderRecord>,
+    /// The certificate, where it was another than that of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateFiles>,
 }
 
 /// How requests were authenticated: where a secret came from, never the secret.
@@ -157,6 +212,47 @@ pub enum CredentialNames {
         /// The variable that held the password.
         variable: String,
     },
+    /// A header with a secret in it, which stands among the headers as it was written.
+    Header {
+        /// The header's name.
+        name: String,
+        /// The variables that its value was made of.
+        variables: Vec<String>,
+    },
+    /// A bearer token that an authorization server issued (RFC 6749 section 4.4).
+    #[serde(rename = "oauth")]
+    OAuth {
+        /// The token endpoint.
+        token_url: String,
+        /// The client.
+        client_id: String,
+        /// The variable that held the client's secret, or a name to put it in.
+        variable: String,
+    },
+}
+
+impl CredentialNames {
+    /// The variable that a command by hand takes an access token from.
+    pub const TOKEN: &str = "SCIM_TOKEN";
+}
+
+impl fmt::Display for CredentialNames {
+    /// In a few words, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialNames::None => f.write_str("none"),
+            CredentialNames::Bearer { variable } => write!(f, "bearer token from {variable}"),
+            CredentialNames::Basic { user, variable } => {
+                write!(f, "user {user}, password from {variable}")
+            }
+            CredentialNames::Header { name, variables } => {
+                write!(f, "header {name}, from {}", variables.join(", "))
+            }
+            CredentialNames::OAuth { token_url, client_id, variable } => {
+                write!(f, "OAuth 2 client {client_id} at {token_url}, secret from {variable}")
+            }
+        }
+    }
 }
 
 /// What the service provider claims about one capability.
@@ -230,6 +326,9 @@ pub struct RequestRecord {
     /// The body, if one was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodyRecord>,
+    /// Whether it carried the credentials of the second tenant.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub second: bool,
 }
 
 /// One header.
@@ -307,6 +406,35 @@ pub struct RunSummary {
     /// Whether the run was interrupted, so that what it did not come to is skipped.
     #[serde(default, skip_serializing_if = "is_false")]
     pub interrupted: bool,
+    /// How reads agreed with the writes before them, where they were given time to (`--settle`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling: Option<SettlingRecord>,
+}
+
+/// How reads agreed with the writes before them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettlingRecord {
+    /// For how long a read might contradict before it was judged, in milliseconds.
+    pub within_ms: u64,
+    /// Reads of single resources.
+    pub resources: SettledReads,
+    /// Lists.
+    pub lists: SettledReads,
+}
+
+/// How reads of one kind agreed with the writes before them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettledReads {
+    /// How many were made soon after a write, repeats not counted.
+    pub reads: u64,
+    /// How many of them agreed only when they were repeated.
+    pub waited: u64,
+    /// How many of them contradicted to the end.
+    pub never: u64,
+    /// The longest time from a write to the repeated read that agreed with it, in milliseconds.
+    pub longest_ms: u64,
 }
 
 /// One of the slowest cases.
@@ -397,6 +525,8 @@ pub struct Run<'a> {
     pub interrupted: bool,
     /// What came of the profile's deviations.
     pub deviations: Vec<DeviationRecord>,
+    /// How reads agreed with writes.
+    pub settling: Option<SettlingRecord>,
 }
 
 impl Run<'_> {
@@ -430,6 +560,7 @@ impl Run<'_> {
             slowest: slowest(&outcomes),
             clean_up: self.clean_up,
             interrupted: self.interrupted,
+            settling: self.settling,
             verdicts,
         };
         RunReport {
@@ -588,6 +719,7 @@ fn record(exchange: &Exchange, masker: &mut Masker<'_>) -> ExchangeRecord {
                 let (text, shortened) = shorten(&String::from_utf8_lossy(body));
                 BodyRecord { text, bytes: body.len() as u64, masked: false, shortened, problem: None }
             }),
+            second: request.auth == Auth::Second,
         },
         answer: match &exchange.answer {
             Ok(response) => AnswerRecord::Response(ResponseRecord {

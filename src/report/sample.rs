@@ -351,6 +351,7 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
             documentation: None,
             credentials: CredentialNames::Bearer { variable: "SCIM_TOKEN".to_owned() },
             headers: Vec::new(),
+            access: Default::default(),
         },
         profile: "rfc".to_owned(),
         reading: Reading::Lenient,
@@ -380,6 +381,7 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
         },
         interrupted: false,
         deviations: Vec::new(),
+        settling: None,
     }
     .report();
     // The snapshots stand whatever the version is.

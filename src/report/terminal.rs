@@ -7,7 +7,7 @@ use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Verdict};
 
 use super::failure;
 use super::look::{self, GUTTER, Look};
-use super::model::{CleanUpRecord, DeviationRecord, RunReport};
+use super::model::{CleanUpRecord, CredentialNames, DeviationRecord, RunReport};
 use super::{curl, text};
 
 /// Up to how many warned cases are shown with their exchanges.
@@ -200,6 +200,14 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         report.target.product.as_deref().map_or_else(String::new, |product| format!(" ({product})"));
     let embedded = if report.target.embedded { " (the server inside scimspec)" } else { "" };
     row("target", &text::one_line(&format!("{}{product}{embedded}", report.target.base_url)));
+    if report.target.access.insecure {
+        row("", &look.paint(look::BAD, "insecure: certificates were not checked (--insecure)"));
+    }
+    let counts = &report.summary.verdicts;
+    if matches!(report.target.credentials, CredentialNames::OAuth { .. }) && counts.failed + counts.warned > 0
+    {
+        row("", &format!("the curl commands take an access token from {}", CredentialNames::TOKEN));
+    }
     let deny = if report.deny_warnings { ", warnings denied" } else { "" };
     row(
         "profile",
@@ -209,7 +217,6 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         )),
     );
 
-    let counts = &report.summary.verdicts;
     let rows: [(&str, u32, clap::builder::styling::Style); 8] = [
         ("passed", counts.passed, look::of(&Verdict::Passed)),
         ("noted", counts.noted, look::of(&Verdict::Noted)),
@@ -243,6 +250,7 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         let label = if at == 0 { "slowest" } else { "" };
         row(label, &format!("{took:>width$}  {}  {made}", text::one_line(&case.id)));
     }
+    settling(out, report, look);
     clean_up(out, report, look);
     advice(out, report, look);
     conclusion(out, report, look);
@@ -295,6 +303,32 @@ fn advice(out: &mut String, report: &RunReport, look: Look) {
     );
     out.push('\n');
     labelled(out, "hint", &said, look);
+}
+
+/// How long the service provider took to show what was written, where it was given time to.
+fn settling(out: &mut String, report: &RunReport, look: Look) {
+    let Some(settling) = &report.summary.settling else { return };
+    let within = text::duration(settling.within_ms);
+    let mut label = "settled";
+    for (what, it) in [("resources", &settling.resources), ("lists", &settling.lists)] {
+        if it.reads == 0 {
+            continue;
+        }
+        let mut said = match (it.waited, it.never) {
+            (0, 0) => format!("{what} agreed with writes at once ({})", text::count(it.reads, "read")),
+            (0, _) => format!("{what} agreed with writes at once or not at all"),
+            (waited, _) => format!(
+                "{what} agreed with writes after at most {} ({waited} of {} had to wait)",
+                text::duration(it.longest_ms),
+                text::count(it.reads, "read"),
+            ),
+        };
+        if it.never > 0 {
+            said.push_str(&format!("; {} of {} never did within {within}", it.never, it.reads));
+        }
+        labelled(out, label, &said, look);
+        label = "";
+    }
 }
 
 fn clean_up(out: &mut String, report: &RunReport, look: Look) {

@@ -140,7 +140,11 @@ impl CaseNames {
 fn with_id(handle: &Handle) -> Value {
     let mut state = handle.state.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     if let (Value::Object(members), Some(id)) = (&mut state, &handle.id) {
-        members.entry("id").or_insert_with(|| Value::from(id.clone()));
+        let shown = members.entry("id").or_insert_with(|| Value::from(id.clone()));
+        // Some service providers send a number, in some of their answers; as a name it is always the text.
+        if shown.is_number() {
+            *shown = Value::from(id.clone());
+        }
     }
     state
 }

@@ -11,7 +11,7 @@ use crate::outcome::{Finding, Level, Place, Severity, Signature};
 use crate::plan::{Part, is_write};
 use crate::suite::model::{Capture, Expect, Step};
 use crate::target::exchange::Exchange;
-use crate::target::{Created as Ownership, Sent};
+use crate::target::{Created as Ownership, Sent, identifier};
 
 impl CaseRun<'_> {
     /// Takes note of a judged exchange: findings, captures, handles.
@@ -66,6 +66,7 @@ impl CaseRun<'_> {
         let collection = prepared.endpoint.trim_end_matches("/{id}").to_owned();
         let json = sent.exchange.json();
         // A resource that was made now, or any other answer that is one: `{id: old, read: ann}`.
+        let shown = json.and_then(identifier);
         let id = match &sent.created {
             Some(Ownership::Disowned { id, why }) => {
                 let finding = self.finding(
@@ -83,9 +84,7 @@ impl CaseRun<'_> {
                 return;
             }
             Some(Ownership::Owned { id, .. }) => Some(id.as_str()),
-            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {
-                json.and_then(|json| json.get("id")).and_then(Value::as_str)
-            }
+            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => shown.as_deref(),
         };
         let Some(name) = &step.id else { return };
         if let Some(id) = id {

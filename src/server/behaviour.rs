@@ -12,6 +12,12 @@ use super::{Demands, ServerOptions};
 use crate::scim::patch::PatchOptions;
 use crate::scim::schema::SchemaSet;
 
+/// The attributes of a user who is invited by an e-mail address.
+pub(crate) type Invite = fn(&str) -> Map<String, Value>;
+
+/// The id of the user that the body of a create is about.
+pub(crate) type KnownAs = fn(&Store, &Map<String, Value>) -> Option<String>;
+
 /// The choices of one server.
 #[derive(Debug, Clone)]
 pub(crate) struct Behaviour {
@@ -42,13 +48,13 @@ pub(crate) struct Behaviour {
     /// What the ids of users are.
     pub user_ids: UserIds,
     /// How a member that does not exist, and whose value is an e-mail address, becomes a user; none where it does not.
-    pub invite: Option<fn(&str) -> Map<String, Value>>,
+    pub invite: Option<Invite>,
     /// What a user becomes who accepts the invitation; none where nobody is invited.
     pub accept: Option<fn(&mut Map<String, Value>)>,
     /// Whether a user whose `active` a write makes false is removed.
     pub inactive_leave: bool,
     /// The user that a create is for, if there is one already: it is updated. None where a create makes a new one.
-    pub known_as: Option<fn(&Store, &Map<String, Value>) -> Option<String>>,
+    pub known_as: Option<KnownAs>,
     /// How the people of the directory that is there from the beginning become users; none where they are already.
     pub seeded: Option<fn(&Store, &mut Store)>,
     /// What becomes of an old key.

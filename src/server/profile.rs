@@ -16,12 +16,19 @@ pub struct ProfileEntry {
     pub name: &'static str,
     /// Whose server it stands for, in a few words.
     pub title: &'static str,
-    /// The defects that only it can have: deviations from what the vendor documents.
-    pub faults: &'static [FaultEntry],
     /// Whether invitations can be accepted and the key be renewed from outside, by control endpoints.
     pub is_controlled: bool,
+    /// In groups, by what they are about.
+    pub(crate) faults: &'static [&'static [FaultEntry]],
     pub(crate) settle: fn(&mut Behaviour),
     pub(crate) rewrites: &'static [Rewrite],
+}
+
+impl ProfileEntry {
+    /// The defects that only this profile can have: deviations from what the vendor documents.
+    pub fn faults(&self) -> impl Iterator<Item = &'static FaultEntry> + use<> {
+        self.faults.iter().copied().flatten()
+    }
 }
 
 /// A profile that a server is to have.
@@ -68,12 +75,12 @@ impl fmt::Debug for ServerProfile {
 
 /// The faults of all profiles.
 pub(super) fn all_faults() -> impl Iterator<Item = &'static FaultEntry> {
-    profiles::catalogue().iter().flat_map(|entry| entry.faults)
+    profiles::catalogue().iter().flat_map(ProfileEntry::faults)
 }
 
 /// The profile that alone can have a fault; none if every server can.
 pub(super) fn owner_of(fault: &str) -> Option<&'static str> {
-    let has = |entry: &&ProfileEntry| entry.faults.iter().any(|known| known.name == fault);
+    let has = |entry: &&ProfileEntry| entry.faults().any(|known| known.name == fault);
     profiles::catalogue().iter().find(has).map(|entry| entry.name)
 }
 
@@ -112,7 +119,7 @@ mod tests {
     fn faults_bear_the_name_of_their_profile_and_no_other_has_it() {
         let mut names: BTreeSet<&str> = faults::catalogue().iter().map(|entry| entry.name).collect();
         for profile in profiles::catalogue() {
-            for fault in profile.faults {
+            for fault in profile.faults() {
                 assert!(fault.name.starts_with(&format!("{}-", profile.name)), "{}", fault.name);
                 assert!(names.insert(fault.name), "{} is there twice", fault.name);
                 assert!(fault.settle.is_some() || !fault.rewrites.is_empty(), "{} does nothing", fault.name);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{ServerError, ServerOptions, ServerProfile, faults, start, variants};
+use super::{FaultEntry, ServerError, ServerOptions, ServerProfile, faults, start, variants};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -97,7 +97,10 @@ impl Signals {
 /// The catalogue of faults, or that of a profile, as text: of each its name first, then what a client sees, who is hurt, and where it comes
 /// from.
 pub fn list_faults(profile: Option<ServerProfile>) -> String {
-    let catalogue = profile.map_or_else(faults::catalogue, |profile| profile.entry().faults);
+    let catalogue: Vec<&FaultEntry> = match profile {
+        None => faults::catalogue().iter().collect(),
+        Some(profile) => profile.entry().faults().collect(),
+    };
     let width = catalogue.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for entry in catalogue {

@@ -219,7 +219,8 @@ impl Redaction {
         }
         // A single resource of somebody else's keeps its structure only, also where it stands in a Bulk answer.
         let ours = Ours { ids: self.names.ids.keys().cloned().collect(), mark: self.names.mark.clone() };
-        let masked = Masker::new(&ours).body(&body, asked.endpoint, asked.status);
+        let known = body.as_object().is_some_and(|resource| !is_list(resource) && self.knows(resource));
+        let masked = if known { None } else { Masker::new(&ours).body(&body, asked.endpoint, asked.status) };
         let place = Place { discovery, ordered: false, parent: "" };
         let mut redacted = self.value(&masked.unwrap_or(body), place, asked.sorted);
         if let Value::Object(members) = &mut redacted
@@ -259,8 +260,12 @@ impl Redaction {
     /// Whether the case has a name for a resource: for its id, or for a value that identifies it.
     fn knows(&self, resource: &Map<String, Value>) -> bool {
         const IDENTIFYING: [&str; 3] = ["userName", "displayName", "externalId"];
-        let id = resource.get("id").and_then(Value::as_str);
-        id.is_some_and(|id| self.names.id_named(id).is_some())
+        let id = match resource.get("id") {
+            Some(Value::String(id)) => Some(id.clone()),
+            Some(Value::Number(id)) => Some(id.to_string()),
+            _ => None,
+        };
+        id.is_some_and(|id| self.names.id_named(&id).is_some())
             || resource.iter().any(|(name, value)| {
                 IDENTIFYING.iter().any(|known| known.eq_ignore_ascii_case(name))
                     && value.as_str().is_some_and(|text| {

@@ -140,6 +140,8 @@ impl Generator {
             }
         };
         reshape(members.get_mut("userName"), self.patterns.user_name.as_deref());
+        // Where a service provider takes an id from the client, it is the userName.
+        reshape(members.get_mut("id"), self.patterns.user_name.as_deref());
         reshape(members.get_mut("displayName"), self.patterns.display_name.as_deref());
         reshape(members.get_mut("externalId"), self.patterns.external_id.as_deref());
         for mail in members.get_mut("emails").and_then(Value::as_array_mut).into_iter().flatten() {

@@ -60,8 +60,8 @@ pub struct SuiteFile {
     /// Whether a profile of the user's selects it.
     pub is_claimed: bool,
     text: Text,
-    settings: OnceLock<Settings>,
     expansion: Expansion,
+    settings: OnceLock<Settings>,
 }
 
 /// The settings that a suite file refers to: of the suite, and of each case.
@@ -88,8 +88,8 @@ impl SuiteFile {
             origin: file.origin,
             is_claimed: false,
             text,
-            settings: OnceLock::new(),
             expansion,
+            settings: OnceLock::new(),
         })
     }
 

@@ -1,10 +1,13 @@
 //! What the tests of whole runs share: a run of some cases against a reference server of its own, in this process,
 //! wired as `scimspec run` wires it.
 
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use scimspec::hook::{Hook, HookCommand, Hooks};
 use scimspec::outcome::{Outcome, Reading};
 use scimspec::plan::{Conditions, Selection, plan};
 use scimspec::profile::Profile;
@@ -12,14 +15,14 @@ use scimspec::requirement::Catalogue;
 use scimspec::run::board::Board;
 use scimspec::run::deviation::Came;
 use scimspec::run::{self, Observer, Shared, Templates};
-use scimspec::server::{self, Fault, ServerOptions, Variant};
+use scimspec::server::{self, Fault, RunningServer, ServerOptions, Variant};
 use scimspec::snapshot::Snapshots;
 use scimspec::suite::fresh::{Generator, Patterns};
 use scimspec::suite::load::Library;
 use scimspec::suite::model::{Capability, Permission, Requires};
 use scimspec::target::exchange::Exchange;
 use scimspec::target::probe::{Probe, ProbeError, probe};
-use scimspec::target::{CleanUp, Credentials, Limits, Target, TargetOptions};
+use scimspec::target::{CleanUp, Credentials, Limits, Rate, Target, TargetOptions};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -34,11 +37,15 @@ pub fn library() -> &'static Library {
     &LIBRARY
 }
 
-/// A profile of all suites, so that no case is forgotten for want of a profile.
+/// A profile of all suites that are about any server, so that no case is forgotten for want of a profile. Suites about one
+/// vendor's server hold of that server only.
 pub fn everything() -> &'static Profile {
     static EVERYTHING: LazyLock<Profile> = LazyLock::new(|| {
-        Profile::read("everything.yaml", "profile: everything\ntitle: Every case\nsuites: ['**']\n")
-            .expect("the profile is sound")
+        Profile::read(
+            "everything.yaml",
+            "profile: everything\ntitle: Every case\nsuites: ['rfc*/**', 'rules/**', 'okta/**']\n",
+        )
+        .expect("the profile is sound")
     });
     &EVERYTHING
 }
@@ -71,6 +78,10 @@ pub struct Trial<'a> {
     pub mark: &'a str,
     /// The seed of the run, where it matters.
     pub seed: u64,
+    /// The server, but for its defects and variants.
+    pub server: ServerOptions,
+    /// The pace of the run.
+    pub rate: Option<Rate>,
 }
 
 impl<'a> Trial<'a> {
@@ -89,6 +100,8 @@ impl<'a> Trial<'a> {
             snapshots: None,
             mark: MARK,
             seed: SEED,
+            server: ServerOptions::default(),
+            rate: None,
         }
     }
 
@@ -105,7 +118,7 @@ impl<'a> Trial<'a> {
         let options = ServerOptions {
             faults: self.faults.clone(),
             variants: self.variants.clone(),
-            ..ServerOptions::default()
+            ..self.server.clone()
         };
         let server = server::start(options).await.expect("a port is free");
         let generator = Generator::new(self.mark, self.seed, Patterns::default());
@@ -122,11 +135,14 @@ impl<'a> Trial<'a> {
             read_only: self.read_only,
             requests: self.requests,
             page_size_parameter: self.profile.page_size_parameter().to_owned(),
+            rate: self.rate,
             ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
         })
         .expect("the options are sound");
+        let hooks = hooks(&server);
         let mut probe = probe(&target).await?;
         probe.capabilities.page_size.clone_from(&self.profile.page_size);
+        probe.capabilities.hooks = hooks.names();
         let claims = |requires: &_| probe.capabilities.check(requires);
         let conditions =
             Conditions { claims: &claims, allow: &[Permission::Disruptive], read_only: self.read_only };
@@ -138,6 +154,7 @@ impl<'a> Trial<'a> {
             Shared::new(&target, library(), catalogue, &plan, &probe, self.reading, templates, &generator);
         shared.observer = self.observer;
         shared.profile = Some(self.profile);
+        shared.hooks = hooks;
         shared.snapshots = self.snapshots;
         let board = Board::default();
         let clean_up = run::run(&shared, &board, self.jobs).await;
@@ -147,7 +164,9 @@ impl<'a> Trial<'a> {
             .collect();
         let mut remaining = Ok(Vec::new());
         let has_groups = probe.capabilities.check(&Requires::Capability(Capability::Groups)).is_ok();
-        for endpoint in ["Users", "Groups"].into_iter().take(1 + usize::from(has_groups)) {
+        // A limit would refuse what is asked for here.
+        let looks = self.rate.is_none();
+        for endpoint in ["Users", "Groups"].into_iter().take(1 + usize::from(has_groups)).filter(|_| looks) {
             let listed = resources(&format!("{}/{endpoint}", server.base_url()), server.token()).await;
             remaining = remaining.and_then(|all| Ok([all, listed?].concat()));
         }
@@ -157,6 +176,20 @@ impl<'a> Trial<'a> {
         server.shutdown().await;
         Ok(Ran { outcomes, exchanges, clean_up, probe, remaining, deviations })
     }
+}
+
+/// The hooks of a server that can be told what no client can.
+fn hooks(server: &RunningServer) -> Hooks {
+    let (Some(url), Some(token)) = (server.control_url(), server.control_token()) else {
+        return Hooks::default();
+    };
+    let hook = |name: &str, more: &str| {
+        let line = format!("curl -fsS -X POST -H 'Authorization: Bearer {token}' {more} '{url}/{name}'");
+        let hook = Hook { command: HookCommand::Shell(line), within: Duration::from_secs(30), folder: None };
+        (name.to_owned(), hook)
+    };
+    let accept = hook("accept-invitation", r#"--data-urlencode "user=$SCIMSPEC_ARG_USER""#);
+    Hooks::new([accept, hook("rotate-key", "")].into(), Vec::new())
 }
 
 /// What a run came to.

@@ -48,7 +48,7 @@ fn a_resource_keeps_what_it_says_and_loses_what_differs() {
         })
     );
     let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
-    assert_eq!(names[..3], ["schemas", "id", "name"], "the order is one");
+    assert_eq!(names[..4], ["schemas", "id", "userName", "name"], "the order is one");
     assert_eq!(names[names.len() - 1], "meta");
 }
 
@@ -171,7 +171,7 @@ fn what_carries_the_mark_is_never_kept() {
 #[test]
 fn names_that_look_like_paths_are_names() {
     let shown = body(
-        json!({"meta.created": "2010-01-23T04:56:22Z", "id.id": "42", "$ref.x": "42", "a[0]": {"id": "42"}, "": "42", "createdAt": "2010-01-23T04:56:22Z", "created": "2010-01-23T04:56:22Z"}),
+        json!({"meta.created": "2010-01-23T04:56:22Z", "id.id": "42", "$ref.x": "42", "a[0]": {"id": "42"}, "": "42", "id": "42", "createdAt": "2010-01-23T04:56:22Z", "created": "2010-01-23T04:56:22Z"}),
     );
     assert_eq!(shown["meta.created"], "2010-01-23T04:56:22Z");
     assert_eq!(shown["created"], "2010-01-23T04:56:22Z", "only where it stands in meta");

@@ -66,8 +66,8 @@ pub(super) fn names_of<'l>(
     let mut report = Report { text: file.text(), diagnostics: &mut reported };
     let index = file.suite.cases.iter().position(|other| other.id == case.id).unwrap_or_default();
     let base = format!("cases[{index}]");
-    let written = file.suite.cases.get(index).unwrap_or(case);
-    Walk { report: &mut report, library, known, file, case, written, base: &base }.names()
+    let (_, formed) = file.forms_of(index).into_iter().next().unwrap_or((None, case));
+    Walk { report: &mut report, library, known, file, case: formed, written: case, base: &base }.names()
 }
 
 /// A population file: its members may refer to the run and to members before them.
