@@ -56,6 +56,7 @@ mod tests {
 
     fn request(method: Method, path: &str) -> Request {
         Request {
+            base_path: "",
             method,
             path: path.to_owned(),
             query: Vec::new(),
