@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use schemars::JsonSchema;
@@ -14,7 +15,7 @@ use url::Url;
 
 use crate::config::value;
 use crate::outcome::Reading;
-use crate::target::Rate;
+use crate::target::{ClientAuth, Rate};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -29,8 +30,9 @@ Examples:
   scimspec run https://scim.example.com/v2 --token-env SCIM_TOKEN --yes --junit scim.xml
 
 Exit codes:
-  0  conformant: every case that could be judged holds
-  1  failures (or warnings, under --deny warnings)
+  0  conformant: every case that could be judged holds; or partial, where a core
+     feature of the profile was not tested
+  1  failures (or warnings, under --deny warnings), or not as the baseline says
   2  the command line, the configuration or a suite is wrong
   3  the target cannot be reached, or a case could not be judged
   4  nothing ran
@@ -65,10 +67,12 @@ Configuration:
   file, and what only it can say: [template.user] and [template.group] for
   attributes that the server insists on, [new] for the form of generated
   names, [second] for another principal's credentials, [limits].
+  The options --oauth-… stand there under [oauth], as token_url, client_id ….
 
 Environment:
   SCIMSPEC_TOKEN     the bearer token, where no other credentials are given
   SCIMSPEC_PASSWORD  the password for --basic
+  SCIMSPEC_CLIENT_SECRET  the secret for --oauth-client-id
   SCIMSPEC_CONFIG    the configuration file, as --config
   SCIMSPEC_…         any other option, as above; lists with commas
   NO_COLOR           no colours, if it is set
@@ -76,8 +80,9 @@ Environment:
   XDG_STATE_HOME     where the ledgers are kept, of what scimspec created
 
 Exit codes:
-  0  conformant: every case that could be judged holds
-  1  failures (or warnings, under --deny warnings)
+  0  conformant: every case that could be judged holds; or partial, where a core
+     feature of the profile was not tested
+  1  failures (or warnings, under --deny warnings), or not as the baseline says
   2  the command line, the configuration or a suite is wrong
   3  the target cannot be reached, or a case could not be judged
   4  nothing ran";
@@ -144,6 +149,19 @@ Exit codes:
   1  'diff' found something that waits
   2  the command line, the configuration, a suite or a snapshot is wrong";
 
+const BASELINE_HELP: &str = "\
+Examples:
+  scimspec run $URL --json run.json
+  scimspec baseline write --from run.json --reason 'known since the first run' --until 2027-03-31
+  scimspec run $URL --baseline scimspec-baseline.toml
+      Known failures do not count. A new one does, also in a case that is
+      listed; and so does an entry that holds again, or whose day is over.
+  scimspec baseline update --from run.json
+      After something was mended, or to take in what is new.
+
+The file is for people to read and edit: an entry lists the findings of one
+case with reason, issue and until. A run takes no entry without a reason.";
+
 const CLEAN_HELP: &str = "\
 Before scimspec creates a resource it notes so in a ledger on this machine, and
 takes the note away when the resource is deleted. After a run that was killed,
@@ -197,6 +215,9 @@ pub enum Command {
     /// Prints the JSON Schema of a file format
     #[command(after_long_help = SCHEMA_HELP)]
     Schema(SchemaArguments),
+    /// Writes the list of known failures that a run can be held to, or brings it up to date
+    #[command(after_long_help = BASELINE_HELP)]
+    Baseline(BaselineArguments),
     /// Deletes what killed runs left on a server
     #[command(after_long_help = CLEAN_HELP)]
     Clean(Box<CleanArguments>),
@@ -284,6 +305,20 @@ pub struct RunArguments {
     /// Fails where no payload is accepted yet, instead of a warning
     #[arg(long, help_heading = "Judgement")]
     pub snapshots_required: bool,
+    /// Waits up to so long until a read agrees with the write before it, such as 5s
+    ///
+    /// For services that are eventually consistent. A read that contradicts a write is made again, with growing
+    /// pauses, before it is judged; the report says how long it took.
+    #[arg(long, value_name = "TIME", help_heading = "Judgement", value_parser = value::time)]
+    pub settle: Option<Duration>,
+    /// Holds the run to a list of known failures, as 'scimspec baseline write' makes it
+    ///
+    /// What the list knows does not fail the run. Anything else does, and so does what it lists and holds again.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Judgement")]
+    pub baseline: Option<PathBuf>,
+    /// Fails where a feature that is core to the profile was not tested
+    #[arg(long, help_heading = "Judgement")]
+    pub require_core: bool,
 }
 
 /// The server under test, and how to speak to it.
@@ -330,6 +365,47 @@ pub struct TargetArguments {
     /// Sends every request through a proxy
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "Target", value_parser = value::url_as_typed)]
     pub proxy: Option<Url>,
+    /// Shows the server a client certificate (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Target")]
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key (PEM), where it is not in the same file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Target")]
+    pub key: Option<PathBuf>,
+    /// A client that an authorization server issues tokens to.
+    #[command(flatten)]
+    pub oauth: OAuthArguments,
+}
+
+/// A client that an authorization server issues tokens to (RFC 6749 section 4.4).
+#[derive(Debug, Clone, Default, Args)]
+pub struct OAuthArguments {
+    /// Gets bearer tokens there, by the client credentials grant of OAuth 2
+    #[arg(long = "oauth-token-url", value_name = "URL", value_hint = ValueHint::Url, help_heading = "OAuth 2", value_parser = value::token_url_as_typed)]
+    pub token_url: Option<Url>,
+    /// The client's id
+    #[arg(long = "oauth-client-id", value_name = "ID", help_heading = "OAuth 2")]
+    pub client_id: Option<String>,
+    /// The variable that holds the client's secret [default: SCIMSPEC_CLIENT_SECRET]
+    #[arg(long = "oauth-client-secret-env", value_name = "VAR", help_heading = "OAuth 2")]
+    pub client_secret_env: Option<String>,
+    /// Reads the client's secret from a file
+    #[arg(long = "oauth-client-secret-file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "OAuth 2")]
+    pub client_secret_file: Option<PathBuf>,
+    /// The scope to ask for
+    #[arg(long = "oauth-scope", value_name = "SCOPE", help_heading = "OAuth 2")]
+    pub scope: Option<String>,
+    /// How the client shows who it is: in the header (HTTP Basic) or in the body [default: basic]
+    #[arg(
+        long = "oauth-client-auth",
+        value_enum,
+        value_name = "HOW",
+        help_heading = "OAuth 2",
+        hide_possible_values = true
+    )]
+    pub client_auth: Option<ClientAuth>,
+    /// Adds a parameter to the request for a token, such as audience=https://api.example.com; can be repeated
+    #[arg(long = "oauth-parameter", value_name = "NAME=VALUE", help_heading = "OAuth 2", value_parser = value::parameter)]
+    pub parameters: Vec<(String, String)>,
 }
 
 /// Which cases.
@@ -464,6 +540,9 @@ pub struct ServeArguments {
     /// if it was written this way.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub write_config: Option<PathBuf>,
+    /// Is eventually consistent: after a write, N reads still see what was before
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub lag: usize,
     /// How requests are noted on standard error: never a header, a body, or what a filter compares with
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub log: LogFormat,
@@ -550,6 +629,65 @@ pub enum SchemaOf {
     Config,
 }
 
+/// `scimspec baseline`.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineArguments {
+    /// What to do with the list.
+    #[command(subcommand)]
+    pub action: BaselineAction,
+}
+
+/// What can be done with a list of known failures.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BaselineAction {
+    /// Writes a new list of all that failed in a run
+    Write(BaselineWriteArguments),
+    /// Brings a list up to date with a run: keeps reasons, takes out what holds, adds what is new
+    Update(BaselineUpdateArguments),
+}
+
+/// `scimspec baseline write`.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineWriteArguments {
+    /// The report of the run, as 'scimspec run --json' wrote it
+    #[arg(long, value_name = "RUN_JSON", value_hint = ValueHint::FilePath)]
+    pub from: PathBuf,
+    /// The file to write [default: scimspec-baseline.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// What new entries say.
+    #[command(flatten)]
+    pub reasons: ReasonArguments,
+}
+
+/// `scimspec baseline update`.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineUpdateArguments {
+    /// The report of the run, as 'scimspec run --json' wrote it
+    #[arg(long, value_name = "RUN_JSON", value_hint = ValueHint::FilePath)]
+    pub from: PathBuf,
+    /// The file to bring up to date [default: scimspec-baseline.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
+    /// What new entries say.
+    #[command(flatten)]
+    pub reasons: ReasonArguments,
+}
+
+/// What new entries of a list of known failures say.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ReasonArguments {
+    /// Why the entries without a reason are tolerated; without it, that has to be written into the file
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where these entries are followed up
+    #[arg(long, value_name = "LINK")]
+    pub issue: Option<String>,
+    /// The last day on which these entries are tolerated, such as 2027-03-31
+    #[arg(long, value_name = "DATE", value_parser = value::date)]
+    pub until: Option<NaiveDate>,
+}
+
 /// `scimspec clean`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CleanArguments {
@@ -627,6 +765,9 @@ mod tests {
             "scimspec schema profile",
             "scimspec profile list --suites dir",
             "scimspec profile new acme --kind server --dir there",
+            "scimspec run --baseline b.toml --require-core",
+            "scimspec baseline write --from run.json --out b.toml --reason x --issue y --until 2027-03-31",
+            "scimspec baseline update --from run.json --baseline b.toml --reason x --issue y --until 2027-03-31",
             "scimspec clean",
             "scimspec run http://localhost/scim --snapshots dir --snapshots-required",
             "scimspec snapshots diff",
@@ -659,6 +800,9 @@ mod tests {
             "schema",
             "clean",
             "snapshots",
+            "baseline",
+            "baseline write",
+            "baseline update",
         ];
         insta::assert_snapshot!(
             "help_others",

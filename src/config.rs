@@ -7,21 +7,25 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::ValueEnum;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{
-    Allow, Cli, ColorChoice, Command, Deny, ProfileCommand, RunArguments, SelectionArguments, TargetArguments,
+    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, OAuthArguments, ProfileCommand, RunArguments,
+    SelectionArguments, TargetArguments,
 };
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
 use crate::plan::Selection;
 use crate::report::look::Look;
-use crate::report::model::{CredentialNames, HeaderRecord, Keep};
+use crate::report::model::{AccessNames, CredentialNames, HeaderRecord, Keep};
 use crate::suite::fresh::Patterns;
 use crate::suite::model::Permission;
-use crate::target::{Credentials, LedgerLocation, Limits, Rate, TargetOptions};
+use crate::target::{ClientCertificate, Credentials, LedgerLocation, Limits, Rate, TargetOptions};
 
 mod access;
 pub mod environment;
@@ -120,6 +124,20 @@ pub struct Config {
     pub snapshots_required: bool,
     /// Commands for what no SCIM request can bring about.
     pub hooks: Hooks,
+    /// Headers of every request that hold a secret beside the credentials.
+    pub keys: Vec<(String, SecretString)>,
+    /// The certificate that the client shows.
+    pub certificate: Option<ClientCertificate>,
+    /// The certificate that the client shows for the second tenant, if it is another.
+    pub second_certificate: Option<ClientCertificate>,
+    /// How connections and the second tenant's requests are secured, for reports: names only.
+    pub access_names: AccessNames,
+    /// For how long a read may contradict a write before it is judged.
+    pub settle: Option<Duration>,
+    /// The file of the known failures.
+    pub baseline: Option<PathBuf>,
+    /// Whether a core feature that was not tested counts as a failure.
+    pub require_core: bool,
 }
 
 impl Config {
@@ -168,6 +186,10 @@ impl Config {
                 Some(_) => LedgerLocation::Directory(self.state.clone()),
                 None => LedgerLocation::Memory,
             },
+            keys: self.keys.clone(),
+            certificate: self.certificate.clone(),
+            second_certificate: self.second_certificate.clone(),
+            settle: self.settle,
             ..TargetOptions::new(base_url, run_mark)
         }
     }
@@ -194,6 +216,13 @@ fn flags(cli: &Cli) -> Settings {
             suites: snapshots.suites.clone(),
             ..Settings::default()
         },
+        Command::Baseline(baseline) => {
+            let file = match &baseline.action {
+                BaselineAction::Write(write) => &write.out,
+                BaselineAction::Update(update) => &update.baseline,
+            };
+            Settings { baseline: file.clone(), ..Settings::default() }
+        }
     };
     settings.color = cli.common.color;
     settings
@@ -215,6 +244,9 @@ fn run_settings(run: &RunArguments) -> Settings {
         all_exchanges,
         snapshots,
         snapshots_required,
+        settle,
+        baseline,
+        require_core,
     } = run;
     Settings {
         reading: *reading,
@@ -229,6 +261,9 @@ fn run_settings(run: &RunArguments) -> Settings {
         all_exchanges: all_exchanges.then_some(true),
         snapshots: snapshots.clone(),
         snapshots_required: snapshots_required.then_some(true),
+        settle: *settle,
+        baseline: baseline.clone(),
+        require_core: require_core.then_some(true),
         ..selection_settings(selection, target_settings(target))
     }
 }
@@ -247,7 +282,19 @@ fn target_settings(target: &TargetArguments) -> Settings {
         insecure,
         cacert,
         proxy,
+        cert,
+        key,
+        oauth,
     } = target;
+    let OAuthArguments {
+        token_url,
+        client_id,
+        client_secret_env,
+        client_secret_file,
+        scope,
+        client_auth,
+        parameters,
+    } = oauth;
     Settings {
         url: url.clone(),
         token_env: token_env.clone(),
@@ -261,6 +308,17 @@ fn target_settings(target: &TargetArguments) -> Settings {
         insecure: insecure.then_some(true),
         cacert: cacert.clone(),
         proxy: proxy.clone(),
+        cert: cert.clone(),
+        key: key.clone(),
+        oauth: settings::OAuth {
+            token_url: token_url.clone(),
+            client_id: client_id.clone(),
+            client_secret_env: client_secret_env.clone(),
+            client_secret_file: client_secret_file.clone(),
+            scope: scope.clone(),
+            client_auth: *client_auth,
+            parameters: parameters.iter().cloned().collect(),
+        },
         ..Settings::default()
     }
 }
@@ -299,10 +357,29 @@ fn arguments(flags: &Settings) -> Vec<String> {
         ("--reading", flags.reading.map(|reading| reading.to_string())),
         ("--deny", flags.deny.map(|Deny::Warnings| "warnings".to_owned())),
         ("--snapshots", path(&flags.snapshots)),
+        ("--settle", flags.settle.map(time)),
+        ("--cert", path(&flags.cert)),
+        ("--key", path(&flags.key)),
+        ("--oauth-token-url", flags.oauth.token_url.as_ref().map(Url::to_string)),
+        ("--oauth-client-id", flags.oauth.client_id.clone()),
+        ("--oauth-client-secret-env", flags.oauth.client_secret_env.clone()),
+        ("--oauth-client-secret-file", path(&flags.oauth.client_secret_file)),
+        ("--oauth-scope", flags.oauth.scope.clone()),
+        (
+            "--oauth-client-auth",
+            flags
+                .oauth
+                .client_auth
+                .and_then(|how| how.to_possible_value())
+                .map(|how| how.get_name().to_owned()),
+        ),
+        ("--baseline", path(&flags.baseline)),
     ];
     for (name, value) in options {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     }
+    let parameters = flags.oauth.parameters.iter().map(|(name, value)| format!("{name}={value}"));
+    words.extend(parameters.flat_map(|parameter| ["--oauth-parameter".to_owned(), parameter]));
     words.extend(flags.header.iter().flat_map(|header| ["--header".to_owned(), header.clone()]));
     words.extend(flags.suites.iter().flat_map(|dir| ["--suites".to_owned(), dir.display().to_string()]));
     for allow in &flags.allow {
@@ -329,16 +406,32 @@ fn resolve(
     speaks: bool,
     environment: &Environment,
 ) -> Result<Config, ConfigError> {
-    if [&settings.url, &settings.proxy].into_iter().flatten().any(value::holds_credentials) {
+    if [&settings.url, &settings.proxy, &settings.oauth.token_url]
+        .into_iter()
+        .flatten()
+        .any(value::holds_credentials)
+    {
         return Err(ConfigError::OpenUrl);
     }
     let access =
         if speaks && settings.url.is_some() { access(&settings, environment)? } else { Access::default() };
     let mut named: Vec<&str> =
         [&settings.token_env, &settings.password_env].into_iter().flatten().map(String::as_str).collect();
-    named.extend(settings.second.iter().filter_map(|second| second.token_env.as_deref()));
-    named.extend(settings.header.iter().flat_map(|header| variables(header)));
-    let warnings = environment.slips(&named);
+    named.extend(settings.second.iter().flat_map(|second| {
+        let all = [&second.token_env, &second.password_env, &second.oauth.client_secret_env];
+        all.into_iter().flatten().map(String::as_str)
+    }));
+    named.extend(settings.oauth.client_secret_env.as_deref());
+    let second_header = settings.second.iter().filter_map(|second| second.header.as_ref());
+    named.extend(settings.header.iter().chain(second_header).flat_map(|header| variables(header)));
+    let mut warnings = environment.slips(&named);
+    if let (true, Some(true), Some(url)) = (speaks, settings.insecure, &settings.url) {
+        warnings.push(format!(
+            "certificates are not checked (--insecure): whoever stands between this machine and {} can read and \
+             change everything, the credentials included",
+            url.host_str().unwrap_or_default()
+        ));
+    }
     if speaks && settings.snapshots_required == Some(true) && settings.snapshots.is_none() {
         return Err(ConfigError::NoSnapshots);
     }
@@ -401,7 +494,18 @@ fn resolve(
         snapshots: settings.snapshots,
         snapshots_required: settings.snapshots_required.unwrap_or(false),
         hooks: hooks(settings.hooks, withheld),
+        keys: access.keys,
+        certificate: access.certificate,
+        second_certificate: access.second_certificate,
+        access_names: AccessNames {
+            cacert: settings.cacert.as_ref().map(|path| path.display().to_string()),
+            insecure: settings.insecure.unwrap_or(false),
+            ..access.access_names
+        },
+        settle: settings.settle,
         url: settings.url,
+        baseline: settings.baseline,
+        require_core: settings.require_core.unwrap_or(false),
     })
 }
 

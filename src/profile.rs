@@ -51,6 +51,8 @@ pub struct Profile {
     pub features: IndexMap<String, Feature>,
     /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
     pub forms: Vec<String>,
+    /// The client whose needs the features are, as people call it: `Okta`. Its profile ends with a readiness table.
+    pub client: Option<String>,
     matchers: Matchers,
     /// Where its file comes from.
     pub origin: Origin,
@@ -265,6 +267,8 @@ pub struct ProfileFile {
     /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
     #[serde(default)]
     pub forms: Vec<String>,
+    /// The client whose needs the features are: `Okta`. A run ends with the readiness table then.
+    pub client: Option<String>,
 }
 
 impl Profile {
@@ -283,6 +287,7 @@ impl Profile {
             skip,
             features,
             forms,
+            client,
             kind,
             server,
             page_size,
@@ -306,6 +311,7 @@ impl Profile {
             skip,
             features,
             forms,
+            client,
             matchers,
             origin: Origin::Embedded,
             kind: kind.unwrap_or(if server.is_some() { Kind::Server } else { Kind::Client }),
@@ -517,6 +523,16 @@ mod tests {
         assert!(["free/a", "one/a", "two/a"].iter().all(|id| of_rfc.iter().any(|other| other == id)));
         let error = Profile::chosen(&library, "./nowhere.yaml").unwrap_err();
         assert_eq!(error.to_string(), "there is no profile `./nowhere.yaml`");
+    }
+
+    #[test]
+    fn a_profile_takes_the_forms_that_it_names() {
+        let profile = |forms: &str| {
+            Profile::read("p.yaml", &format!("profile: p\ntitle: t\nsuites: ['**']\n{forms}")).unwrap()
+        };
+        let put = profile("forms: [put]\n");
+        assert!(put.takes_form(Some("put")) && put.takes_form(None) && !put.takes_form(Some("patch")));
+        assert!(profile("").takes_form(Some("patch")));
     }
 
     #[test]

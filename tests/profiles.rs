@@ -2,7 +2,6 @@
 //! the RFC has it, or neither; the name of the parameter for the size of a page.
 
 mod binary;
-#[expect(dead_code, reason = "what the tests of whole runs share, of which these need a part")]
 mod common;
 
 use binary::{Bench, Reference, VARIABLE, stable};

@@ -85,6 +85,31 @@ fn links_of_the_readme_lead_somewhere() {
     }
 }
 
+/// What the text and its tables name has to exist, also where no block executes it.
+#[test]
+fn options_of_the_readme_are_options_of_the_program() {
+    let option = Regex::new(r"`[^`]*`").expect("the pattern is valid");
+    let named = Regex::new(r"--[a-z][a-z-]+").expect("the pattern is valid");
+    let help: String = ["run", "serve", "list", "snapshots"]
+        .iter()
+        .map(|command| {
+            let output = Command::new(env!("CARGO_BIN_EXE_scimspec")).args([command, "--help"]).output();
+            String::from_utf8(output.expect("the program runs").stdout).expect("help is UTF-8")
+        })
+        .collect();
+    let readme = read("README.md");
+    let mut seen = 0;
+    for code in option.find_iter(&readme) {
+        for name in named.find_iter(code.as_str()) {
+            let is_known =
+                help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|it| it == name.as_str());
+            assert!(is_known, "the README names {}, which no command knows", name.as_str());
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} options: were they found?");
+}
+
 /// A fenced block.
 struct Block<'a> {
     language: &'a str,

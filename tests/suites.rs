@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Ran, Trial, everything, library};
 use scimspec::outcome::{Reading, Verdict};
 use scimspec::profile::Kind;
+use scimspec::server::Fault;
 use scimspec::target::exchange::Exchange;
 
 /// The cases that cannot be judged on the reference server, with the reason that a report gives.
 const SKIPPED: &[(&str, &str)] = &[
     ("method/bulk-not-supported", "needs no bulk: ServiceProviderConfig.bulk.supported = true"),
     ("method/patch-not-supported", "needs no patch: ServiceProviderConfig.patch.supported = true"),
+    ("okta-groups/batch-of-members@patch", "needs --allow slow"),
+    ("okta-groups/batch-of-members@put", "needs --allow slow"),
     ("query/filter-not-supported", "needs no filter: ServiceProviderConfig.filter.supported = true"),
     (
         "resource-types/extension-in-use",
@@ -58,6 +61,29 @@ fn every_profile_holds() {
         );
     }
 }
+
+/// Cases that take long hold too, and each has been seen to fail.
+#[test]
+fn slow_cases_hold_and_fail() {
+    let batches: Vec<String> = SLOW.iter().map(|(case, _)| (*case).to_owned()).collect();
+    let trial = Trial { slow: true, cases: batches, ..Trial::of(everything()) };
+    let ran = trial.run().expect("the server can be probed");
+    assert_conformant(&ran);
+    assert_eq!(ran.outcomes.len(), SLOW.len(), "{:?}", ran.outcomes);
+    assert!(ran.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Passed), "{:?}", ran.outcomes);
+    for (case, fault) in SLOW {
+        let faults = vec![Fault::from_name(fault).expect("it stands in the catalogue")];
+        let ran = Trial { faults, cases: vec![(*case).to_owned()], ..trial.clone() };
+        let outcomes = ran.run().expect("the server can be probed").outcomes;
+        assert!(outcomes.iter().all(|outcome| outcome.verdict == Verdict::Failed), "{case}: {outcomes:?}");
+    }
+}
+
+/// The cases that take long, each with a fault that it sees.
+const SLOW: &[(&str, &str)] = &[
+    ("okta-groups/batch-of-members@patch", "patch-members-beyond-two-dropped"),
+    ("okta-groups/batch-of-members@put", "put-members-ignored"),
+];
 
 #[test]
 fn a_read_only_run_only_reads() {

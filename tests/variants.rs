@@ -29,16 +29,79 @@ const VENDORS: &[(&str, &[&str])] = &[
     // Each user has both names, active and an address.
     ("fewest-attributes", NAMES_AND_ADDRESS),
     ("names-undivided", NAMES_AND_ADDRESS),
-    ("no-active", &["okta-spec/step-01", "okta-spec/step-02", "okta-spec/step-06"]),
+    // It switches people off and on by active.
+    (
+        "no-active",
+        &[
+            "okta-spec/step-01",
+            "okta-spec/step-02",
+            "okta-spec/step-06",
+            "okta-create/new-user",
+            "okta-create/existing-user@patch",
+            "okta-create/existing-user@put",
+            "okta-deactivate/leaver@patch",
+            "okta-deactivate/leaver@put",
+            "okta-deactivate/leaver-is-found@patch",
+            "okta-deactivate/leaver-is-found@put",
+            "okta-deactivate/several-leavers@patch",
+            "okta-deactivate/several-leavers@put",
+            "okta-reactivate/found-and-activated@patch",
+            "okta-reactivate/found-and-activated@put",
+            "okta-reactivate/off-and-on-and-off@patch",
+            "okta-reactivate/off-and-on-and-off@put",
+        ],
+    ),
     // It searches by userName.
-    ("filter-unsupported", &["okta-spec/step-03", "okta-spec/step-05", "okta-spec/step-09"]),
+    (
+        "filter-unsupported",
+        &[
+            "okta-spec/step-03",
+            "okta-spec/step-05",
+            "okta-spec/step-09",
+            "okta-create/new-user",
+            "okta-create/existing-user@patch",
+            "okta-create/existing-user@put",
+            "okta-deactivate/leaver-is-found@patch",
+            "okta-deactivate/leaver-is-found@put",
+            "okta-reactivate/found-and-activated@patch",
+            "okta-reactivate/found-and-activated@put",
+            "okta-username/same-id",
+        ],
+    ),
+    // It takes the id out of the answer to a create.
+    ("create-without-body", &["okta-create/new-user", "okta-groups/create@patch", "okta-groups/create@put"]),
+    // It sends empty lists: of groups with each user, of members with each group.
+    (
+        "empty-array-refused",
+        &[
+            "okta-create/new-user",
+            "okta-group-delete/push-again",
+            "okta-groups/create-empty@patch",
+            "okta-groups/create-empty@put",
+            "okta-groups/old-name-is-free@patch",
+            "okta-groups/old-name-is-free@put",
+            "okta-groups/same-name-again@put",
+        ],
+    ),
     // A userName comes back as it was sent.
     ("user-name-in-lower-case", &["okta-spec/step-06", "okta-spec/step-07"]),
 ];
 
 /// Where Okta's test looks at the names and the address of a user.
-const NAMES_AND_ADDRESS: &[&str] =
-    &["okta-spec/step-01", "okta-spec/step-02", "okta-spec/step-06", "okta-spec/step-07"];
+const NAMES_AND_ADDRESS: &[&str] = &[
+    "okta-spec/step-01",
+    "okta-spec/step-02",
+    "okta-spec/step-06",
+    "okta-spec/step-07",
+    "okta-import/own-user",
+    "okta-create/new-user",
+    "okta-create/existing-user@patch",
+    "okta-create/existing-user@put",
+    "okta-reactivate/found-and-activated@patch",
+    "okta-reactivate/found-and-activated@put",
+    "okta-update/profile@put",
+    "okta-update/member-of-a-group",
+];
 
 /// How many pairs are tried, and what picks them.
 const PAIRS: usize = 200;

@@ -36,8 +36,11 @@ pub fn clean(config: &Config) -> Result<Exit, AppError> {
     for leftover in here {
         let mark = leftover.mark.clone();
         let mut options = config.target_options(url.clone(), &mark);
+        // What is left is deleted by the operator's own credentials.
+        options.second = None;
         options.ledger = LedgerLocation::Resume(Box::new(leftover));
         let target = Target::new(options)?;
+        runtime.block_on(target.authenticate())?;
         let done = runtime.block_on(target.clean_up());
         print(&format!(
             "run {mark}: {} deleted, {} gone already",

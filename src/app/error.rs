@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::BaselineError;
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::skeleton::SkeletonError;
@@ -14,7 +15,7 @@ use crate::snapshot::store::StoreError;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::export::ExportError;
 use crate::target::ledger::LedgerError;
-use crate::target::{ProbeError, TargetError};
+use crate::target::{ProbeError, TargetError, TokenError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,14 @@ pub enum AppError {
         /// What to do about it.
         hint: String,
     },
+    /// The authorization server.
+    #[error("error: {error}\n  = help: {hint}\n")]
+    Token {
+        /// What happened.
+        error: TokenError,
+        /// What to do about it.
+        hint: String,
+    },
     /// The reference server.
     #[error("error: {0}\n")]
     Server(#[from] ServerError),
@@ -109,6 +118,9 @@ pub enum AppError {
         "error: no folder is said to hold accepted payloads\n  = help: scimspec snapshots diff DIR, or snapshots = \"DIR\" in scimspec.toml\n"
     )]
     NoSnapshots,
+    /// The list of known failures.
+    #[error("{0}")]
+    Baseline(#[from] BaselineError),
     /// Printing, threads, signals.
     #[error("error: {0}\n")]
     Io(#[from] io::Error),
@@ -117,6 +129,12 @@ pub enum AppError {
 impl From<ProbeError> for AppError {
     fn from(error: ProbeError) -> AppError {
         AppError::Probe { hint: error.hint(), error }
+    }
+}
+
+impl From<TokenError> for AppError {
+    fn from(error: TokenError) -> AppError {
+        AppError::Token { hint: error.hint(), error }
     }
 }
 
@@ -160,8 +178,10 @@ impl AppError {
             | AppError::Export(_)
             | AppError::Snapshots(_)
             | AppError::NoSnapshots
+            | AppError::Baseline(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
+            AppError::Token { error, .. } => error.exit(),
             AppError::Server(
                 ServerError::SameToken | ServerError::ForeignFault { .. } | ServerError::Config(_),
             ) => Exit::Usage,

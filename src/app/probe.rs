@@ -15,7 +15,9 @@ pub fn probe(config: &Config, arguments: &ProbeArguments) -> Result<Exit, AppErr
     options.read_only = true;
     options.ledger = LedgerLocation::Memory;
     let target = Target::new(options)?;
-    let probe = runtime()?.block_on(ask(&target))?;
+    let runtime = runtime()?;
+    runtime.block_on(target.authenticate())?;
+    let probe = runtime.block_on(ask(&target))?;
     print(&match arguments.format {
         Format::Text => probe.text(&target),
         Format::Json => format!("{:#}", probe.json(&target)),

@@ -37,6 +37,7 @@ pub fn serve(arguments: &ServeArguments) -> Result<Exit, AppError> {
         seed_users: arguments.seed_users,
         rate_limit,
         write_config: arguments.write_config.clone(),
+        lag: arguments.lag,
         log: match arguments.log {
             LogFormat::Text => Log::Text,
             LogFormat::Json => Log::Json,

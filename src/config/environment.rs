@@ -10,14 +10,15 @@ use clap::ValueEnum;
 use crate::suite::nearest;
 
 use super::error::ConfigError;
-use super::settings::Settings;
+use super::settings::{OAuth, Settings};
 use super::value;
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "SCIMSPEC_";
 
 /// Variables of ours that are no settings.
-const OTHERS: [&str; 3] = ["SCIMSPEC_TOKEN", "SCIMSPEC_PASSWORD", "SCIMSPEC_CONFIG"];
+const OTHERS: [&str; 4] =
+    ["SCIMSPEC_TOKEN", "SCIMSPEC_PASSWORD", "SCIMSPEC_CLIENT_SECRET", "SCIMSPEC_CONFIG"];
 
 /// What the process was started in.
 #[derive(Clone)]
@@ -74,16 +75,19 @@ impl Environment {
     }
 
     /// A variable that has to be there.
-    pub(super) fn demand(&self, name: &str, named_by: &'static str) -> Result<&str, ConfigError> {
+    pub(super) fn demand(&self, name: &str, named_by: &str) -> Result<&str, ConfigError> {
         let Some(value) = self.variables.get(name) else {
-            return Err(ConfigError::MissingVariable { name: name.to_owned(), named_by });
+            return Err(ConfigError::MissingVariable {
+                name: name.to_owned(),
+                named_by: named_by.to_owned(),
+            });
         };
         match value.to_str() {
             None => {
                 Err(ConfigError::Environment { name: name.to_owned(), why: "it is not UTF-8".to_owned() })
             }
             Some(text) if text.trim().is_empty() => {
-                Err(ConfigError::EmptyVariable { name: name.to_owned(), named_by })
+                Err(ConfigError::EmptyVariable { name: name.to_owned(), named_by: named_by.to_owned() })
             }
             Some(text) => Ok(text),
         }
@@ -133,6 +137,28 @@ impl Environment {
             state: self.text("STATE").map(PathBuf::from),
             snapshots: self.text("SNAPSHOTS").map(PathBuf::from),
             snapshots_required: self.parsed("SNAPSHOTS_REQUIRED", value::switch)?,
+            oauth: OAuth {
+                token_url: self.parsed("OAUTH_TOKEN_URL", value::token_url)?,
+                client_id: self.text("OAUTH_CLIENT_ID"),
+                client_secret_env: self.text("OAUTH_CLIENT_SECRET_ENV"),
+                client_secret_file: self.text("OAUTH_CLIENT_SECRET_FILE").map(PathBuf::from),
+                scope: self.text("OAUTH_SCOPE"),
+                client_auth: self.parsed("OAUTH_CLIENT_AUTH", choice)?,
+                parameters: self
+                    .list("OAUTH_PARAMETERS")
+                    .iter()
+                    .map(|text| value::parameter(text))
+                    .collect::<Result<_, String>>()
+                    .map_err(|why| ConfigError::Environment {
+                        name: format!("{PREFIX}OAUTH_PARAMETERS"),
+                        why,
+                    })?,
+            },
+            cert: self.text("CERT").map(PathBuf::from),
+            key: self.text("KEY").map(PathBuf::from),
+            settle: self.parsed("SETTLE", value::time)?,
+            baseline: self.text("BASELINE").map(PathBuf::from),
+            require_core: self.parsed("REQUIRE_CORE", value::switch)?,
             ..Settings::default()
         })
     }
@@ -185,8 +211,8 @@ impl Environment {
     }
 }
 
-/// The settings that the environment can hold: all but the tables of the file.
-pub(super) const SETTINGS: [&str; 32] = [
+/// The settings that the environment can hold: all but the tables of the file, of which `[oauth]` can.
+pub(super) const SETTINGS: [&str; 44] = [
     "URL",
     "TOKEN_ENV",
     "TOKEN_FILE",
@@ -219,6 +245,18 @@ pub(super) const SETTINGS: [&str; 32] = [
     "STATE",
     "SNAPSHOTS",
     "SNAPSHOTS_REQUIRED",
+    "OAUTH_TOKEN_URL",
+    "OAUTH_CLIENT_ID",
+    "OAUTH_CLIENT_SECRET_ENV",
+    "OAUTH_CLIENT_SECRET_FILE",
+    "OAUTH_SCOPE",
+    "OAUTH_CLIENT_AUTH",
+    "OAUTH_PARAMETERS",
+    "CERT",
+    "KEY",
+    "SETTLE",
+    "BASELINE",
+    "REQUIRE_CORE",
 ];
 
 fn choice<T: ValueEnum>(text: &str) -> Result<T, String> {

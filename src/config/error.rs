@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::suite::Diagnostic;
+use crate::target::CertificateError;
 use crate::target::credentials::CredentialsError;
 
 /// The configuration cannot be used. Every one of these ends scimspec with exit code 2.
@@ -36,7 +37,7 @@ pub enum ConfigError {
         /// The variable.
         name: String,
         /// What needs it: `token_env`, `header`.
-        named_by: &'static str,
+        named_by: String,
     },
     /// A variable that holds a secret and is empty.
     #[error("the environment variable {name} is empty, and {named_by} needs it")]
@@ -44,7 +45,7 @@ pub enum ConfigError {
         /// The variable.
         name: String,
         /// What needs it.
-        named_by: &'static str,
+        named_by: String,
     },
     /// A URL with a password in it.
     #[error("the URL holds credentials, which would be shown in reports and in the list of processes")]
@@ -77,6 +78,36 @@ pub enum ConfigError {
     /// Payloads are demanded, and there is no place for them.
     #[error("accepted payloads are required, and no folder is said to hold them")]
     NoSnapshots,
+    /// Settings of a client that do not come to one.
+    #[error("{table} says nothing of {missing}, without which there is no token to get")]
+    OAuthIncomplete {
+        /// `oauth` or `second.oauth`.
+        table: String,
+        /// The key that is missing.
+        missing: &'static str,
+    },
+    /// A token endpoint that would get the client's secret in clear.
+    #[error(
+        "the token endpoint at {host} would be sent the client's secret, and send tokens, without encryption"
+    )]
+    OpenTokenUrl {
+        /// The host of the token endpoint.
+        host: String,
+    },
+    /// A client certificate that cannot be used.
+    #[error("the client certificate cannot be used: {}: {error}", path.display())]
+    Certificate {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: CertificateError,
+    },
+    /// A private key without a certificate.
+    #[error("{prefix}key is given without {prefix}cert, and a private key alone is shown to nobody")]
+    KeyAlone {
+        /// What stands before the keys: nothing, or `second.`.
+        prefix: &'static str,
+    },
     /// A pattern of cases that is none.
     #[error("{0}")]
     Pattern(#[from] crate::plan::PatternError),
@@ -104,6 +135,22 @@ impl ConfigError {
             )),
             ConfigError::OpenUrl => {
                 Some("use --basic USER, with the password in SCIMSPEC_PASSWORD".to_owned())
+            }
+            ConfigError::OAuthIncomplete { table, missing } => Some(match table.as_str() {
+                "oauth" => {
+                    format!(
+                        "give --oauth-{}, or {missing} under [oauth] in scimspec.toml",
+                        missing.replace('_', "-")
+                    )
+                }
+                table => format!("give {missing} under [{table}] in scimspec.toml"),
+            }),
+            ConfigError::OpenTokenUrl { .. } => Some(
+                "use https://; --insecure consents, for a test server with secrets of its own".to_owned(),
+            ),
+            ConfigError::Certificate { error, .. } => Some(error.hint()),
+            ConfigError::KeyAlone { .. } => {
+                Some("give the certificate with --cert; key and certificate may stand in one file".to_owned())
             }
             ConfigError::NoWord { .. } => Some("write it like \"{word}@tenant.example.com\"".to_owned()),
             ConfigError::NoSnapshots => {

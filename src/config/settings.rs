@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,9 +13,9 @@ use url::Url;
 use crate::cli::{Allow, ColorChoice, Deny};
 use crate::hook::HookCommand;
 use crate::outcome::Reading;
-use crate::target::Rate;
+use crate::target::{ClientAuth, Rate};
 
-use super::value::{de_base_url, de_jobs, de_rate, de_time};
+use super::value::{de_base_url, de_jobs, de_rate, de_time, de_token_url};
 
 /// The settings of scimspec, as `scimspec.toml` holds them. All of them can be left out. What is given on the
 /// command line wins over the environment (SCIMSPEC_ and the name in capitals), and that over this file.
@@ -106,12 +107,26 @@ pub struct Settings {
     #[schemars(schema_with = "attributes")]
     pub settings: toml::Table,
 
+    /// The file that lists the known failures; `scimspec baseline write` makes one.
+    pub baseline: Option<PathBuf>,
+    /// Fails where a feature that is core to the profile was not tested.
+    pub require_core: Option<bool>,
     /// The folder of accepted payloads that answers are compared with.
     pub snapshots: Option<PathBuf>,
     /// Fails where no payload is accepted yet, instead of a warning.
     pub snapshots_required: Option<bool>,
     /// Commands for what no SCIM request can bring about, by their names: `[hooks.accept-invitation]`.
     pub hooks: BTreeMap<String, HookSettings>,
+    /// A client that an authorization server issues bearer tokens to, by the client credentials grant.
+    pub oauth: OAuth,
+    /// A client certificate to show the server, in PEM.
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM, where it is not in the same file.
+    pub key: Option<PathBuf>,
+    /// For how long a read that contradicts a write is made again before it is judged: `5s`.
+    #[serde(deserialize_with = "de_time")]
+    #[schemars(with = "Option<String>", extend("pattern" = "^[0-9]+(ms|s|m)$"))]
+    pub settle: Option<Duration>,
 }
 
 /// A command that cases run. It is told by its environment (SCIMSPEC_URL, SCIMSPEC_ARG_…) and answers with nothing, or
@@ -166,7 +181,51 @@ fn command(_: &mut schemars::SchemaGenerator) -> Schema {
     })
 }
 
-/// The credentials of a second tenant or principal. Exactly one of them.
+/// A client that an authorization server issues bearer tokens to, by the client credentials grant of OAuth 2 (RFC 6749
+/// section 4.4).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OAuth {
+    /// The token endpoint.
+    #[serde(deserialize_with = "de_token_url")]
+    #[schemars(with = "Option<String>", extend("format" = "uri"))]
+    pub token_url: Option<Url>,
+    /// The client's id.
+    pub client_id: Option<String>,
+    /// The environment variable that holds the client's secret. Default: SCIMSPEC_CLIENT_SECRET.
+    pub client_secret_env: Option<String>,
+    /// The file that holds the client's secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// The scope to ask for.
+    pub scope: Option<String>,
+    /// How the client shows who it is: `basic` (in the header) or `body`. Default: basic.
+    pub client_auth: Option<ClientAuth>,
+    /// Further parameters of the request for a token, such as `audience = "https://api.example.com"`.
+    pub parameters: IndexMap<String, String>,
+}
+
+impl OAuth {
+    /// Whether anything is said.
+    pub fn is_given(&self) -> bool {
+        *self != OAuth::default()
+    }
+
+    fn over(self, below: OAuth) -> OAuth {
+        let own = self.client_secret_env.is_some() || self.client_secret_file.is_some();
+        OAuth {
+            token_url: self.token_url.or(below.token_url),
+            client_id: self.client_id.or(below.client_id),
+            client_secret_env: self.client_secret_env.or(if own { None } else { below.client_secret_env }),
+            client_secret_file: self.client_secret_file.or(if own { None } else { below.client_secret_file }),
+            scope: self.scope.or(below.scope),
+            client_auth: self.client_auth.or(below.client_auth),
+            parameters: if self.parameters.is_empty() { below.parameters } else { self.parameters },
+        }
+    }
+}
+
+/// The credentials of a second tenant or principal, in the same forms as those of the first, and one of them; a
+/// certificate can stand beside them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Second {
@@ -174,6 +233,18 @@ pub struct Second {
     pub token_env: Option<String>,
     /// The file that holds its bearer token.
     pub token_file: Option<PathBuf>,
+    /// Its user; the password is read from the environment.
+    pub basic: Option<String>,
+    /// The environment variable that holds the password for `basic`.
+    pub password_env: Option<String>,
+    /// The header that carries its credentials, `Name: value` with `${VAR}` in the value.
+    pub header: Option<String>,
+    /// Its client at an authorization server.
+    pub oauth: OAuth,
+    /// Its client certificate, in PEM. Without one, that of the first is shown.
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM, where it is not in the same file.
+    pub key: Option<PathBuf>,
 }
 
 /// Attributes that are put under the resources which scimspec creates, where a case does not set them itself.
@@ -232,8 +303,17 @@ impl Settings {
         fn list<T>(above: Vec<T>, below: Vec<T>) -> Vec<T> {
             if above.is_empty() { below } else { above }
         }
-        let own = self.token_env.is_some() || self.token_file.is_some() || self.basic.is_some();
+        let own = self.token_env.is_some()
+            || self.token_file.is_some()
+            || self.basic.is_some()
+            || self.oauth.is_given();
         let from = |below: Option<String>| if own { None } else { below };
+        let oauth = match (own, self.oauth.is_given()) {
+            (true, false) => OAuth::default(),
+            // What another layer says of the same client goes with it.
+            _ => self.oauth.over(below.oauth),
+        };
+        let own_certificate = self.cert.is_some();
         Settings {
             url: self.url.or(below.url),
             token_env: self.token_env.or(from(below.token_env)),
@@ -272,16 +352,31 @@ impl Settings {
             snapshots: self.snapshots.or(below.snapshots),
             snapshots_required: self.snapshots_required.or(below.snapshots_required),
             hooks: if self.hooks.is_empty() { below.hooks } else { self.hooks },
+            oauth,
+            cert: self.cert.or(below.cert),
+            key: self.key.or(if own_certificate { None } else { below.key }),
+            settle: self.settle.or(below.settle),
+            baseline: self.baseline.or(below.baseline),
+            require_core: self.require_core.or(below.require_core),
         }
     }
 
     /// Paths in a file are meant from the folder of the file.
     pub(super) fn relative_to(mut self, folder: &Path) -> Settings {
-        let second = self.second.as_mut().and_then(|second| second.token_file.as_mut());
+        let second = self.second.iter_mut().flat_map(|second| {
+            [&mut second.token_file, &mut second.oauth.client_secret_file, &mut second.cert, &mut second.key]
+        });
         let single =
             [&mut self.token_file, &mut self.cacert, &mut self.junit, &mut self.json, &mut self.state];
-        let single = single.into_iter().chain([&mut self.snapshots]);
-        for path in single.flatten().chain(self.suites.iter_mut()).chain(second) {
+        let own = [
+            &mut self.snapshots,
+            &mut self.baseline,
+            &mut self.oauth.client_secret_file,
+            &mut self.cert,
+            &mut self.key,
+        ];
+        let single = single.into_iter().chain(own).chain(second);
+        for path in single.flatten().chain(self.suites.iter_mut()) {
             *path = folder.join(&*path);
         }
         if let Some(profile) = self.profile.as_mut().filter(|profile| crate::profile::is_file(profile)) {

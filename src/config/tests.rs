@@ -82,10 +82,15 @@ fn every_setting_of_the_environment_is_one_of_the_file() {
     let schema = settings::schema();
     let keys: Vec<String> =
         schema["properties"].as_object().unwrap().keys().map(|key| key.to_uppercase()).collect();
+    let of_client = |schema: &Value| {
+        let table = schema["$defs"]["OAuth"]["properties"].as_object().unwrap();
+        table.keys().map(|key| format!("OAUTH_{}", key.to_uppercase())).collect::<Vec<_>>()
+    };
+    let keys: Vec<String> = keys.into_iter().chain(of_client(&schema)).collect();
     for name in environment::SETTINGS.iter().filter(|name| **name != "YES") {
         assert!(keys.contains(&(*name).to_owned()), "{name} is no key of scimspec.toml");
     }
-    let tables = ["SECOND", "TEMPLATE", "NEW", "LIMITS", "HOOKS"];
+    let tables = ["SECOND", "TEMPLATE", "NEW", "LIMITS", "HOOKS", "OAUTH"];
     for key in keys.iter().filter(|key| !tables.contains(&key.as_str())) {
         assert!(environment::SETTINGS.contains(&key.as_str()), "{key} cannot be set in the environment");
     }
@@ -102,8 +107,12 @@ fn every_long_option_of_run_is_a_key_of_the_file() {
     for option in run.get_arguments().filter_map(clap::Arg::get_long) {
         let key = option.replace('-', "_");
         // --yes says consent for one run, and reads better so; the file accepts both.
+        let is_in_table = key.strip_prefix("oauth_").is_some_and(|key| {
+            let table = schema["$defs"]["OAuth"]["properties"].as_object().unwrap();
+            table.contains_key(key) || key == "parameter"
+        });
         assert!(
-            keys.contains_key(&key) || ["yes", "help"].contains(&option),
+            keys.contains_key(&key) || is_in_table || ["yes", "help"].contains(&option),
             "--{option} is no key of scimspec.toml"
         );
         seen += 1;
@@ -270,8 +279,9 @@ fn other_slips_say_what_to_do() {
     error: the value of the header X-Api-Key would be shown in reports and in the list of processes
       = help: put it in a variable, and write 'NAME: ${VAR}': --header 'X-Api-Key: ${MY_SECRET}'
     "#);
-    insta::assert_snapshot!(Bench::new("header = ['K: ${A}']\ntoken_env = 'A'").with("A", "a").error(url), @r#"
-    error: token_env and the header K with a variable are both given, and scimspec sends one kind of credentials
+    let bench = Bench::new("header = ['Authorization: ${A}']\ntoken_env = 'A'").with("A", "a");
+    insta::assert_snapshot!(bench.error(url), @r#"
+    error: token_env and the header Authorization with a variable are both given, and scimspec sends one kind of credentials
       = help: leave one of them out
     "#);
     insta::assert_snapshot!(Bench::new("[new]\nuserName = 'ann@example.com'").error("run"), @r#"
@@ -377,4 +387,213 @@ fn the_schema_of_the_file_refuses_what_the_reader_refuses() {
     ] {
         assert_eq!(both(bad), (false, false), "{bad}");
     }
+}
+
+/// A client at an authorization server, as a file tells of it.
+const CLIENT: &str = "[oauth]\ntoken_url = 'https://id.example.com/token'\nclient_id = 'scim'\nclient_secret_env = 'S'\n\
+    scope = 'scim'\nclient_auth = 'body'\n[oauth.parameters]\naudience = 'https://api.example.com'\n";
+
+fn grant(config: &Config) -> &crate::target::ClientCredentials {
+    match &config.credentials {
+        Credentials::OAuth(grant) => grant,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_client_comes_from_flags_environment_and_file_together() {
+    let url = "run http://localhost/scim";
+    let bench = Bench::new(CLIENT).with("S", "client-s3cret").with("SCIMSPEC_OAUTH_SCOPE", "scim.read");
+    let config = bench.good(&format!("{url} --oauth-client-id other"));
+    let client = grant(&config);
+    assert_eq!(client.token_url.as_str(), "https://id.example.com/token");
+    assert_eq!((client.client_id.as_str(), client.scope.as_deref()), ("other", Some("scim.read")));
+    assert_eq!(client.client_secret.expose_secret(), "client-s3cret");
+    assert_eq!(client.client_auth, crate::target::ClientAuth::Body);
+    assert_eq!(client.parameters, [("audience".to_owned(), "https://api.example.com".to_owned())]);
+    assert_eq!(
+        config.credential_names.to_string(),
+        "OAuth 2 client other at https://id.example.com/token, secret from S"
+    );
+    assert!(!format!("{config:?}").contains("client-s3cret"), "a secret is not shown by Debug");
+    // Another kind of credentials replaces the whole client.
+    let config = bench.good(&format!("{url} --token-env S"));
+    assert_eq!(token(&config), Some("client-s3cret"));
+}
+
+#[test]
+fn a_client_needs_no_file() {
+    let bench = Bench::new("").with("SCIMSPEC_CLIENT_SECRET", "from-variable");
+    let line = "run http://localhost/scim --oauth-token-url http://127.0.0.1:9/token --oauth-client-id scim \
+                --oauth-parameter audience=a=b --oauth-parameter resource=c";
+    let config = bench.good(line);
+    let client = grant(&config);
+    assert_eq!(client.client_secret.expose_secret(), "from-variable");
+    assert_eq!(client.parameters, [("audience".into(), "a=b".into()), ("resource".into(), "c".into())]);
+    assert_eq!(
+        format!("run {}", config.arguments.join(" ")),
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    );
+    std::fs::write(bench.folder.path().join("secret"), "from-file\n").unwrap();
+    let secret = bench.folder.path().join("secret");
+    let config = bench.good(&format!("{line} --oauth-client-secret-file {}", secret.display()));
+    assert_eq!(grant(&config).client_secret.expose_secret(), "from-file");
+}
+
+#[test]
+fn slips_with_clients_say_what_to_do() {
+    let url = "run http://localhost/scim";
+    insta::assert_snapshot!(Bench::new("[oauth]\nscope = 'x'").error(url), @r"
+    error: oauth says nothing of token_url, without which there is no token to get
+      = help: give --oauth-token-url, or token_url under [oauth] in scimspec.toml
+    ");
+    insta::assert_snapshot!(Bench::new("[second.oauth]\ntoken_url = 'https://x/'").error(url), @r"
+    error: second.oauth says nothing of client_id, without which there is no token to get
+      = help: give client_id under [second.oauth] in scimspec.toml
+    ");
+    insta::assert_snapshot!(Bench::new(CLIENT).error(url), @r"
+    error: the environment variable S is not set, and oauth.client_secret_env needs it
+      = help: export S=… before the run; its value appears in no output
+    ");
+    let open = CLIENT.replace("https://id", "http://id");
+    insta::assert_snapshot!(Bench::new(&open).with("S", "s3cret").error(url), @r"
+    error: the token endpoint at id.example.com would be sent the client's secret, and send tokens, without encryption
+      = help: use https://; --insecure consents, for a test server with secrets of its own
+    ");
+    assert!(!Bench::new(&open).with("S", "s3cret").good(&format!("{url} --insecure")).warnings.is_empty());
+    insta::assert_snapshot!(Bench::new(CLIENT).with("S", "x").error(&format!("{url} --header Authorization:${{S}}")), @r"
+    error: oauth and the header Authorization with a variable are both given, and scimspec sends one kind of credentials
+      = help: leave one of them out
+    ");
+    let both = format!("token_env = 'S'\n{CLIENT}");
+    insta::assert_snapshot!(Bench::new(&both).with("S", "s3cret").error(url), @r"
+    error: token_env and oauth are both given, and scimspec sends one kind of credentials
+      = help: leave one of them out
+    ");
+    insta::assert_snapshot!(Bench::new("[oauth]\ntoken_url = 'https://a:pw@x/'").error(url), @r"
+    error: this URL cannot be used: it holds credentials, which would be shown; they go into client_id and a variable
+     --> scimspec.toml:2:13
+      |
+    2 | token_url = 'https://***@x/'
+      |             ^^^^^^^^^^^^^^^^
+    ");
+    let typed = Bench::new("").error(&format!("{url} --oauth-token-url https://a:pw@x/ --oauth-client-id i"));
+    assert!(typed.contains("holds credentials") && !typed.contains("pw"), "{typed}");
+    let client_auth = Bench::new("").with("SCIMSPEC_OAUTH_CLIENT_AUTH", "jwt").error(url);
+    assert!(client_auth.contains("none of basic, body"), "{client_auth}");
+}
+
+#[test]
+fn a_key_for_a_gateway_stands_beside_a_token() {
+    let bench = Bench::new("token_env = 'T'\nheader = ['X-Api-Key: ${KEY}', 'X-Tenant: 7']")
+        .with("T", "t0ken")
+        .with("KEY", "k3y");
+    let config = bench.good("run http://localhost/scim");
+    assert_eq!(token(&config), Some("t0ken"));
+    assert_eq!(config.keys.len(), 1);
+    assert_eq!((config.keys[0].0.as_str(), config.keys[0].1.expose_secret()), ("X-Api-Key", "k3y"));
+    assert_eq!(config.headers, [("X-Tenant".to_owned(), "7".to_owned())]);
+    assert!(!format!("{config:?}").contains("k3y"));
+    // Of several secret headers, Authorization says who asks, or else the first.
+    let bench =
+        Bench::new("header = ['X-Api-Key: ${KEY}', 'Authorization: ${T}']").with("T", "a").with("KEY", "k");
+    let config = bench.good("run http://localhost/scim");
+    assert!(matches!(&config.credentials, Credentials::Header { name, .. } if name == "Authorization"));
+    assert_eq!(config.keys[0].0, "X-Api-Key");
+    let bench =
+        Bench::new("header = ['client_id: ${T}', 'client_secret: ${KEY}']").with("T", "a").with("KEY", "k");
+    let config = bench.good("run http://localhost/scim");
+    assert!(matches!(&config.credentials, Credentials::Header { name, .. } if name == "client_id"));
+    assert_eq!(config.credential_names.to_string(), "header client_id, from T");
+}
+
+#[test]
+fn the_second_tenant_takes_every_form() {
+    let second = |toml: &str| {
+        let bench = Bench::new(toml).with("T", "t0ken").with("SCIMSPEC_PASSWORD", "pw");
+        let config = bench.good("run http://localhost/scim");
+        let names = config.access_names.second.clone().expect("a second tenant");
+        (config.second.expect("a second tenant"), names.credentials.to_string())
+    };
+    let (credentials, names) = second("[second]\ntoken_env = 'T'");
+    assert!(matches!(credentials, Credentials::Bearer(_)));
+    assert_eq!(names, "bearer token from T");
+    let (credentials, names) = second("[second]\nbasic = 'ann'\npassword_env = 'T'");
+    assert!(
+        matches!(&credentials, Credentials::Basic { user, password } if user == "ann" && password.expose_secret() == "t0ken")
+    );
+    assert_eq!(names, "user ann, password from T");
+    let (credentials, names) = second("[second]\nheader = 'Authorization: Bearer ${T}'");
+    assert!(
+        matches!(&credentials, Credentials::Header { value, .. } if value.expose_secret() == "Bearer t0ken")
+    );
+    assert_eq!(names, "header Authorization, from T");
+    let client = CLIENT.replace("[oauth", "[second.oauth").replace("'S'", "'T'");
+    assert!(matches!(second(&client).0, Credentials::OAuth(_)));
+
+    let bench = Bench::new("[second]\nheader = 'X-Key: open'");
+    assert!(bench.error("run http://localhost/scim").contains("X-Key would be shown"));
+    let bench =
+        Bench::new("[second]\ntoken_env = 'T'\nbasic = 'ann'").with("T", "x").with("SCIMSPEC_PASSWORD", "pw");
+    let error = bench.error("run http://localhost/scim");
+    assert!(error.contains("second.token_env and second.basic are both given"), "{error}");
+}
+
+#[test]
+fn client_certificates_are_read_before_anything_is_sent() {
+    let (own, other) = (
+        rcgen::generate_simple_self_signed(vec![]).unwrap(),
+        rcgen::generate_simple_self_signed(vec![]).unwrap(),
+    );
+    let bench = Bench::new("");
+    for (name, text) in [
+        ("cert.pem", own.cert.pem()),
+        ("key.pem", own.signing_key.serialize_pem()),
+        ("both.pem", own.cert.pem() + &own.signing_key.serialize_pem()),
+        ("other.pem", other.signing_key.serialize_pem()),
+        ("encrypted.pem", own.signing_key.serialize_pem().replace("PRIVATE", "ENCRYPTED PRIVATE")),
+        ("scimspec.toml", "cert = 'cert.pem'\nkey = 'key.pem'\n[second]\ncert = 'both.pem'".to_owned()),
+    ] {
+        std::fs::write(bench.folder.path().join(name), text).unwrap();
+    }
+    let config = bench.good("run https://localhost/scim");
+    assert!(config.certificate.is_some() && config.second_certificate.is_some());
+    assert!(matches!(config.second, Some(Credentials::None)));
+    assert!(!format!("{config:?}").contains("PRIVATE KEY"));
+    let files = config.access_names.certificate.unwrap();
+    assert!(files.cert.ends_with("/cert.pem") && files.key.unwrap().ends_with("/key.pem"));
+
+    let folder = bench.folder.path().display().to_string();
+    let line =
+        |more: &str| bench.error(&format!("run https://localhost/scim {}", more.replace('@', &folder)));
+    // A certificate on the command line goes without the key of the file.
+    insta::assert_snapshot!(line("--cert @/cert.pem"), @r"
+    error: the client certificate cannot be used: FOLDER/cert.pem: it holds no private key in PEM (-----BEGIN PRIVATE KEY-----)
+      = help: give the private key in PEM with --key, or in the same file as the certificate; from a PKCS #12 file: openssl pkcs12 -in client.p12 -nocerts -noenc -out key.pem
+    ");
+    insta::assert_snapshot!(line("--cert @/cert.pem --key @/other.pem"), @r"
+    error: the client certificate cannot be used: FOLDER/other.pem: its private key is not that of the certificate
+      = help: compare 'openssl x509 -in cert.pem -noout -pubkey' with 'openssl pkey -in key.pem -pubout'
+    ");
+    insta::assert_snapshot!(line("--key @/encrypted.pem"), @r"
+    error: the client certificate cannot be used: FOLDER/encrypted.pem: its private key is encrypted, and scimspec asks for no passphrase
+      = help: write it without a passphrase, where only you can read it: openssl pkey -in key.pem -out plain.pem
+    ");
+    insta::assert_snapshot!(line("--cert @/missing.pem"), @r"
+    error: cannot read the client certificate FOLDER/missing.pem: No such file or directory (os error 2)
+    ");
+    insta::assert_snapshot!(line("--cert @/key.pem"), @r"
+    error: the client certificate cannot be used: FOLDER/key.pem: it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)
+      = help: give the client's certificate in PEM with --cert; from a PKCS #12 file: openssl pkcs12 -in client.p12 -nokeys -out cert.pem
+    ");
+    let alone = Bench::new("[second]\nkey = 'k'").error("run http://localhost/scim");
+    assert!(alone.contains("second.key is given without second.cert"), "{alone}");
+}
+
+#[test]
+fn unchecked_certificates_are_warned_of() {
+    let config = Bench::new("").good("run https://scim.example.com/v2 --insecure");
+    assert!(config.warnings[0].contains("not checked") && config.warnings[0].contains("scim.example.com"));
+    assert!(config.access_names.insecure);
+    assert!(Bench::new("").good("list").warnings.is_empty());
 }

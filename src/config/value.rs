@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
@@ -54,6 +55,53 @@ pub fn url_as_typed(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// The URL of a token endpoint, which may have a query (RFC 6749 section 3.2).
+///
+/// # Errors
+/// What is wrong with it and what to do instead, in one line.
+pub fn token_url(text: &str) -> Result<Url, String> {
+    let url = token_url_as_typed(text)?;
+    if holds_credentials(&url) {
+        return Err(
+            "it holds credentials, which would be shown; they go into client_id and a variable".to_owned()
+        );
+    }
+    Ok(url)
+}
+
+/// As [`token_url`], for the command line: credentials in it are refused later, without repeating them.
+///
+/// # Errors
+/// What is wrong with it and what to do instead, in one line.
+pub fn token_url_as_typed(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim()).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => {
+            "it has no scheme; write it like https://id.example.com/oauth2/token".to_owned()
+        }
+        other => other.to_string(),
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("'{}' is not a scheme of a token endpoint: https", url.scheme()));
+    }
+    if url.fragment().is_some() {
+        return Err("a token endpoint has no fragment".to_owned());
+    }
+    Ok(url)
+}
+
+/// A parameter, `NAME=VALUE`.
+///
+/// # Errors
+/// That it is none.
+pub fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("it is no parameter; write it like audience=https://api.example.com".to_owned()),
+    }
+}
+
 /// A time such as `30s`, `500ms` or `2m`; never zero.
 ///
 /// # Errors
@@ -82,6 +130,14 @@ pub fn header(text: &str) -> Result<(String, String), String> {
         return Err("its value holds control characters".to_owned());
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A day, as ISO 8601 writes it.
+///
+/// # Errors
+/// What to write instead.
+pub fn date(text: &str) -> Result<NaiveDate, String> {
+    text.trim().parse().map_err(|_| "it is no date; write it like 2027-03-31".to_owned())
 }
 
 /// A number of cases at once: at least one.
@@ -120,6 +176,11 @@ pub(super) fn de_base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     // A URL with credentials in it must not be repeated in the message.
     let text = String::deserialize(deserializer)?;
     base_url(&text).map(Some).map_err(|why| de::Error::custom(format!("this URL cannot be used: {why}")))
+}
+
+pub(super) fn de_token_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    token_url(&text).map(Some).map_err(|why| de::Error::custom(format!("this URL cannot be used: {why}")))
 }
 
 pub(super) fn de_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {

@@ -73,6 +73,16 @@ impl<'e> History<'e> {
         history
     }
 
+    /// The same history of a service that is eventually consistent: a list shows what was written only after that time.
+    #[must_use]
+    pub fn settling(mut self, within: std::time::Duration) -> History<'e> {
+        let within = chrono::TimeDelta::from_std(within).unwrap_or(chrono::TimeDelta::MAX);
+        for write in &mut self.writes {
+            write.to = write.to.checked_add_signed(within).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        }
+        self
+    }
+
     fn add(&mut self, exchange: &'e Exchange) {
         let span = Span::of(exchange);
         if kind::is_write(&exchange.request) {
@@ -207,6 +217,17 @@ mod tests {
     fn known(exchanges: &[Exchange], query: &Exchange) -> Vec<String> {
         let population = History::of(exchanges).known_to(query);
         population.iter().map(|(id, _)| id.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_was_written_a_moment_ago_may_not_show_yet() {
+        let told = [create(0, SHARED, "1"), show(1, "c", "1"), query(2, "c")];
+        let known = |seconds| {
+            let history = History::of(&told).settling(Duration::from_secs(seconds));
+            history.known_to(&told[2]).iter().map(|(id, _)| id.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(known(0), ["1"]);
+        assert_eq!(known(60), Vec::<String>::new());
     }
 
     #[test]

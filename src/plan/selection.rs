@@ -77,3 +77,21 @@ fn without_form(id: &str) -> String {
     let [_, _, without, _] = spellings(id);
     without
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_selected_by_its_name_or_with_the_others() {
+        let takes = |pattern: &str, id: &str| {
+            Selection::new(&[pattern.to_owned()], &[], &[]).unwrap().takes(id, &[], &[])
+        };
+        for pattern in ["s/case@put[row]", "s/case@put", "s/case[row]", "s/case", "s/*", "*@put"] {
+            assert!(takes(pattern, "s/case@put[row]"), "{pattern}");
+        }
+        for pattern in ["s/case@patch", "s/case@put[other]", "s/case[other]", "s/cas", "put"] {
+            assert!(!takes(pattern, "s/case@put[row]"), "{pattern}");
+        }
+    }
+}

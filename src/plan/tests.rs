@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::suite::load::Library;
+use crate::suite::model::Capability;
 
 /// A library that holds, beside the embedded suites, the one given; and the plan of that one alone.
 fn planned<T>(
@@ -172,4 +173,56 @@ fn a_search_is_no_write_and_a_name_in_a_body_is_a_mention() {
     let put = step("{send: 'PUT /Users/${ann.id}', make: {from: ann, set: {title: '${word}'}}}");
     assert_eq!(mentions(&put).into_iter().collect::<Vec<_>>(), ["ann", "word"]);
     assert_eq!(stands_on(&put).into_iter().collect::<Vec<_>>(), ["ann"]);
+}
+
+const FORMS: &str = r#"
+suite: own
+title: A case that is done in two forms
+actions:
+  rename:
+    params: [user, name]
+    forms:
+      patch: [{send: "PATCH /Users/${user.id}", requires: [patch], operations: [{op: replace, value: {title: "${name}"}}]}]
+      put: [{send: "PUT /Users/${user.id}", make: {from: user, set: {title: "${name}"}}}]
+cases:
+  - id: renames
+    title: A case that renames
+    given: {ann: user, bob: user}
+    rows: [{id: a, data: {name: A}}, {id: b, data: {name: B}}]
+    steps:
+      - {checkpoint: renamed, title: It is renamed, do: {rename: {user: ann, name: "${row.name}"}}}
+      - {read: bob}
+"#;
+
+#[test]
+fn each_form_is_a_job_that_needs_what_the_form_needs() {
+    let all = Selection::default();
+    planned(FORMS, &EVERYTHING, &all, |plan| {
+        let expected =
+            ["own/renamed@patch[a]", "own/renamed@patch[b]", "own/renamed@put[a]", "own/renamed@put[b]"];
+        assert_eq!(ids(plan), expected);
+        let first = &plan.jobs[0];
+        assert_eq!(first.id(), "own/renames@patch[a]");
+        assert_eq!(
+            (first.phase, first.parts[0].path.as_str()),
+            (Phase::Write, "actions.rename.forms.patch[0]")
+        );
+        assert_eq!(
+            first.pooled.keys().collect::<Vec<_>>(),
+            ["bob"],
+            "what the action writes to is not shared"
+        );
+        assert!(first.requires().any(|it| *it == Requires::Capability(Capability::Patch)));
+    });
+    planned(FORMS, &EVERYTHING, &select(&["own/renames@put"], &[]), |plan| {
+        assert_eq!(ids(plan), ["own/renamed@put[a]", "own/renamed@put[b]"]);
+    });
+    let claims = |requires: &Requires| match requires {
+        Requires::Capability(Capability::Patch) => Err("patch.supported = false".to_owned()),
+        _ => Ok(()),
+    };
+    planned(FORMS, &Conditions { claims: &claims, ..EVERYTHING }, &all, |plan| {
+        let runs: Vec<String> = plan.running().map(Job::id).collect();
+        assert_eq!(runs, ["own/renames@put[a]", "own/renames@put[b]"]);
+    });
 }

@@ -3,7 +3,7 @@
 //! Secrets stand in it as the variables that hold them: a report never knew more. What cannot be reproduced
 //! from a report (a body that was shortened) is said in a comment.
 
-use super::model::{CredentialNames, ExchangeRecord, HeaderRecord, TargetIdentity};
+use super::model::{CredentialNames, ExchangeRecord, HeaderRecord, RequestRecord, TargetIdentity};
 use super::text;
 
 /// What a masked credential reads as.
@@ -40,8 +40,9 @@ pub fn command(exchange: &ExchangeRecord, target: &TargetIdentity) -> String {
             continue;
         }
         sent_type |= header.name.eq_ignore_ascii_case("content-type");
-        parts.push(option(header, target));
+        parts.push(option(header, request, target));
     }
+    parts.extend(connection(request, target));
     let mut remark = "";
     if let Some(body) = &request.body {
         if !sent_type {
@@ -66,25 +67,51 @@ pub fn command(exchange: &ExchangeRecord, target: &TargetIdentity) -> String {
 }
 
 /// One header as an option: `-H 'Accept: application/scim+json'`, or with the variable of a secret.
-fn option(header: &HeaderRecord, target: &TargetIdentity) -> String {
+fn option(header: &HeaderRecord, request: &RequestRecord, target: &TargetIdentity) -> String {
     let HeaderRecord { name, value } = header;
     if !value.contains(MASK) {
         return format!("-H {}", quote(&format!("{name}: {value}")));
     }
-    if let Some(own) = target.headers.iter().find(|own| own.name.eq_ignore_ascii_case(name)) {
+    let second = target.access.second.as_ref().filter(|_| request.second);
+    let own = second.into_iter().filter_map(|second| second.header.as_ref()).chain(&target.headers);
+    if let Some(own) = own.into_iter().find(|own| own.name.eq_ignore_ascii_case(name)) {
         return format!("-H {}", quote_with_variables(&format!("{name}: {}", own.value)));
     }
-    match &target.credentials {
+    match second.map_or(&target.credentials, |second| &second.credentials) {
         CredentialNames::Basic { user, variable } => {
             format!("-u {}", quote_with_variables(&format!("{user}:${{{variable}}}")))
         }
         CredentialNames::Bearer { variable } => {
             format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{{variable}}}")))
         }
-        CredentialNames::None => {
-            format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{SCIM_TOKEN}}")))
+        CredentialNames::None | CredentialNames::Header { .. } | CredentialNames::OAuth { .. } => {
+            let token = CredentialNames::TOKEN;
+            format!("-H {}", quote_with_variables(&format!("{name}: Bearer ${{{token}}}")))
         }
     }
+}
+
+/// What makes the connection the same: whose certificate is shown, which are trusted.
+fn connection(request: &RequestRecord, target: &TargetIdentity) -> Vec<String> {
+    if !request.url.starts_with("https:") {
+        return Vec::new();
+    }
+    let access = &target.access;
+    let second = access.second.as_ref().filter(|_| request.second);
+    let certificate = second.and_then(|second| second.certificate.as_ref()).or(access.certificate.as_ref());
+    let files = [
+        ("--cert", certificate.map(|files| &files.cert)),
+        ("--key", certificate.and_then(|files| files.key.as_ref())),
+        ("--cacert", access.cacert.as_ref()),
+    ];
+    let mut parts: Vec<String> = files
+        .into_iter()
+        .filter_map(|(name, file)| file.map(|file| format!("{name} {}", quote(file))))
+        .collect();
+    if access.insecure {
+        parts.push("-k".to_owned());
+    }
+    parts
 }
 
 /// A word as a POSIX shell reads it literally. What a terminal would act on is written in `$'…'`, which every
@@ -153,6 +180,7 @@ fn is_variable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::{AccessNames, CertificateFiles, SecondNames};
 
     #[test]
     fn words_survive_the_shell() {
@@ -174,6 +202,75 @@ mod tests {
                 .unwrap();
             assert_eq!(String::from_utf8_lossy(&out.stdout), word, "{}", quote(word));
         }
+    }
+
+    fn header(name: &str, value: &str) -> HeaderRecord {
+        HeaderRecord { name: name.to_owned(), value: value.to_owned() }
+    }
+
+    fn target() -> TargetIdentity {
+        let files = |name: &str| CertificateFiles {
+            cert: format!("{name}.pem"),
+            key: Some(format!("my {name}.key")),
+        };
+        TargetIdentity {
+            base_url: "https://h/scim".to_owned(),
+            embedded: false,
+            product: None,
+            documentation: None,
+            credentials: CredentialNames::OAuth {
+                token_url: "https://id/token".to_owned(),
+                client_id: "c".to_owned(),
+                variable: "CLIENT_SECRET".to_owned(),
+            },
+            headers: vec![header("X-Api-Key", "${API_KEY}")],
+            access: AccessNames {
+                insecure: true,
+                cacert: Some("ca.pem".to_owned()),
+                certificate: Some(files("one")),
+                second: Some(SecondNames {
+                    credentials: CredentialNames::Header {
+                        name: "Authorization".to_owned(),
+                        variables: vec!["SECOND".to_owned()],
+                    },
+                    header: Some(header("Authorization", "SSWS ${SECOND}")),
+                    certificate: Some(files("two")),
+                }),
+            },
+        }
+    }
+
+    fn request(second: bool) -> RequestRecord {
+        RequestRecord {
+            method: "GET".to_owned(),
+            url: "https://h/scim/Users".to_owned(),
+            path: "/Users".to_owned(),
+            headers: vec![header("Authorization", "***"), header("X-Api-Key", "***")],
+            body: None,
+            second,
+        }
+    }
+
+    #[test]
+    fn each_tenant_is_let_in_by_what_is_its_own() {
+        let target = target();
+        let shown = |second| {
+            let request = request(second);
+            let headers = request.headers.iter().map(|it| option(it, &request, &target));
+            headers.chain(connection(&request, &target)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            shown(false),
+            "-H \"Authorization: Bearer ${SCIM_TOKEN}\" -H \"X-Api-Key: ${API_KEY}\" --cert one.pem --key 'my one.key' \
+             --cacert ca.pem -k"
+        );
+        assert_eq!(
+            shown(true),
+            "-H \"Authorization: SSWS ${SECOND}\" -H \"X-Api-Key: ${API_KEY}\" --cert two.pem --key 'my two.key' \
+             --cacert ca.pem -k"
+        );
+        let plain = RequestRecord { url: "http://h/scim/Users".to_owned(), ..request(false) };
+        assert!(connection(&plain, &target).is_empty());
     }
 
     #[test]

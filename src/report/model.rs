@@ -5,6 +5,7 @@
 //! is longer than [`BODY_LIMIT`] allows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::Baseline;
 use crate::outcome::{Exit, Finding, Level, Outcome, Place, Reading, Summary, Verdict};
+use crate::readiness::{FeatureReadiness, untested_core};
+use crate::suite::model::Auth;
 use crate::target::exchange::{Body, Exchange, ExchangeId};
 
 use super::mask::{Masker, Ours};
@@ -68,6 +72,21 @@ pub struct RunReport {
     pub exchanges: Vec<ExchangeRecord>,
     /// The run in numbers.
     pub summary: RunSummary,
+    /// What the features of the profile come to, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readiness: Vec<FeatureReadiness>,
+    /// The client whose needs the profile holds, as people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Whether a core feature that was not tested counts as a failure (`--require-core`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_core: bool,
+    /// Whether `--case`, `--skip` or `--tag` left out a part of the profile.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub narrowed: bool,
+    /// The list of known failures that the run was held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineRecord>,
     /// What the profile documents otherwise than the RFCs of the cases and rules that ran, and what came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deviations: Vec<DeviationRecord>,
@@ -105,6 +124,36 @@ impl DeviationRecord {
     }
 }
 
+/// The list of known failures that a run was held to. What it says of a case stands in the case's outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineRecord {
+    /// The file, as the operator named it.
+    pub file: String,
+    /// How many cases it lists.
+    pub entries: u64,
+    /// The cases that it lists and this run did not judge, so that their entries were not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<String>,
+}
+
+impl BaselineRecord {
+    /// The record of a baseline whose outcomes were held to it.
+    pub fn of(baseline: &Baseline, outcomes: &[Outcome]) -> BaselineRecord {
+        let used: BTreeSet<&str> = outcomes
+            .iter()
+            .filter(|outcome| outcome.baseline.is_some())
+            .map(|outcome| outcome.id.as_str())
+            .collect();
+        let cases = baseline.entries.iter().map(|entry| &entry.case);
+        BaselineRecord {
+            file: baseline.file().to_owned(),
+            entries: baseline.entries.len() as u64,
+            not_judged: cases.filter(|case| !used.contains(case.as_str())).cloned().collect(),
+        }
+    }
+}
+
 /// The program that made a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +185,59 @@ pub struct TargetIdentity {
     /// Headers that the operator added to every request, as written: `${VAR}` where a variable was read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderRecord>,
+    /// What else let requests in, and what was not checked.
+    #[serde(default, skip_serializing_if = "AccessNames::is_plain")]
+    pub access: AccessNames,
+}
+
+/// What beside credentials let requests in, and what was not checked: names of files and variables only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessNames {
+    /// Whether the server's certificate was taken unseen (`--insecure`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub insecure: bool,
+    /// The file of further certificates that were trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cacert: Option<String>,
+    /// The certificate that the client showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateFiles>,
+    /// How requests of the second tenant were authenticated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondNames>,
+}
+
+impl AccessNames {
+    /// Whether there is nothing to say.
+    pub fn is_plain(&self) -> bool {
+        *self == AccessNames::default()
+    }
+}
+
+/// The files of a client certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
+    /// The file with the certificate.
+    pub cert: String,
+    /// The file with its private key, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// How requests of a second tenant were authenticated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondNames {
+    /// By the names of variables only.
+    pub credentials: CredentialNames,
+    /// The header that carried them, as written: `${VAR}` where a variable was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<HeaderRecord>,
+    /// The certificate, where it was another than that of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateFiles>,
 }
 
 /// How requests were authenticated: where a secret came from, never the secret.
@@ -157,6 +259,47 @@ pub enum CredentialNames {
         /// The variable that held the password.
         variable: String,
     },
+    /// A header with a secret in it, which stands among the headers as it was written.
+    Header {
+        /// The header's name.
+        name: String,
+        /// The variables that its value was made of.
+        variables: Vec<String>,
+    },
+    /// A bearer token that an authorization server issued (RFC 6749 section 4.4).
+    #[serde(rename = "oauth")]
+    OAuth {
+        /// The token endpoint.
+        token_url: String,
+        /// The client.
+        client_id: String,
+        /// The variable that held the client's secret, or a name to put it in.
+        variable: String,
+    },
+}
+
+impl CredentialNames {
+    /// The variable that a command by hand takes an access token from.
+    pub const TOKEN: &str = "SCIM_TOKEN";
+}
+
+impl fmt::Display for CredentialNames {
+    /// In a few words, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialNames::None => f.write_str("none"),
+            CredentialNames::Bearer { variable } => write!(f, "bearer token from {variable}"),
+            CredentialNames::Basic { user, variable } => {
+                write!(f, "user {user}, password from {variable}")
+            }
+            CredentialNames::Header { name, variables } => {
+                write!(f, "header {name}, from {}", variables.join(", "))
+            }
+            CredentialNames::OAuth { token_url, client_id, variable } => {
+                write!(f, "OAuth 2 client {client_id} at {token_url}, secret from {variable}")
+            }
+        }
+    }
 }
 
 /// What the service provider claims about one capability.
@@ -230,6 +373,9 @@ pub struct RequestRecord {
     /// The body, if one was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodyRecord>,
+    /// Whether it carried the credentials of the second tenant.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub second: bool,
 }
 
 /// One header.
@@ -307,6 +453,35 @@ pub struct RunSummary {
     /// Whether the run was interrupted, so that what it did not come to is skipped.
     #[serde(default, skip_serializing_if = "is_false")]
     pub interrupted: bool,
+    /// How reads agreed with the writes before them, where they were given time to (`--settle`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling: Option<SettlingRecord>,
+}
+
+/// How reads agreed with the writes before them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettlingRecord {
+    /// For how long a read might contradict before it was judged, in milliseconds.
+    pub within_ms: u64,
+    /// Reads of single resources.
+    pub resources: SettledReads,
+    /// Lists.
+    pub lists: SettledReads,
+}
+
+/// How reads of one kind agreed with the writes before them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettledReads {
+    /// How many were made soon after a write, repeats not counted.
+    pub reads: u64,
+    /// How many of them agreed only when they were repeated.
+    pub waited: u64,
+    /// How many of them contradicted to the end.
+    pub never: u64,
+    /// The longest time from a write to the repeated read that agreed with it, in milliseconds.
+    pub longest_ms: u64,
 }
 
 /// One of the slowest cases.
@@ -397,6 +572,18 @@ pub struct Run<'a> {
     pub interrupted: bool,
     /// What came of the profile's deviations.
     pub deviations: Vec<DeviationRecord>,
+    /// How reads agreed with writes.
+    pub settling: Option<SettlingRecord>,
+    /// What the features of the profile come to.
+    pub readiness: Vec<FeatureReadiness>,
+    /// The client whose needs the profile holds.
+    pub client: Option<String>,
+    /// Whether a core feature that was not tested counts as a failure.
+    pub require_core: bool,
+    /// Whether a part of the profile was left out.
+    pub narrowed: bool,
+    /// The list of known failures that it was held to.
+    pub baseline: Option<BaselineRecord>,
 }
 
 impl Run<'_> {
@@ -422,14 +609,16 @@ impl Run<'_> {
             .collect();
         let verdicts = Summary::of(&outcomes);
         let wall_ms = milliseconds(self.duration);
+        let lacks_core = self.require_core && untested_core(&self.readiness).next().is_some();
         let summary = RunSummary {
-            exit_code: exit(&verdicts, self.deny_warnings, self.interrupted).code(),
+            exit_code: exit(&verdicts, self.deny_warnings, self.interrupted, lacks_core).code(),
             requests: self.requests,
             requests_per_case: per_case(self.requests, &verdicts),
             wall_ms,
             slowest: slowest(&outcomes),
             clean_up: self.clean_up,
             interrupted: self.interrupted,
+            settling: self.settling,
             verdicts,
         };
         RunReport {
@@ -454,6 +643,11 @@ impl Run<'_> {
             exchanges,
             summary,
             deviations: self.deviations,
+            readiness: self.readiness,
+            client: self.client,
+            require_core: self.require_core,
+            narrowed: self.narrowed,
+            baseline: self.baseline,
         }
     }
 
@@ -472,6 +666,7 @@ impl Run<'_> {
                     Verdict::Warned
                         | Verdict::Failed
                         | Verdict::Deviates { .. }
+                        | Verdict::KnownFailure
                         | Verdict::Inconclusive { .. }
                         | Verdict::Errored { .. }
                 )
@@ -492,22 +687,34 @@ impl RunReport {
 
     /// The exit code of the run.
     pub fn exit(&self) -> Exit {
-        exit(&self.summary.verdicts, self.deny_warnings, self.summary.interrupted)
+        let lacks_core = self.require_core && self.is_partial();
+        exit(&self.summary.verdicts, self.deny_warnings, self.summary.interrupted, lacks_core)
     }
 
-    /// Whether an outcome counts as a failure in this run: it failed, or it warned under `--deny warnings`.
+    /// Whether a core feature of the profile was not tested, so that the run says nothing of the whole.
+    pub fn is_partial(&self) -> bool {
+        untested_core(&self.readiness).next().is_some()
+    }
+
+    /// Whether an outcome counts as a failure in this run: it failed, it is not as its baseline says, or it warned
+    /// under `--deny warnings`.
     pub fn is_failure(&self, outcome: &Outcome) -> bool {
         match outcome.verdict {
-            Verdict::Failed => true,
+            Verdict::Failed | Verdict::UnexpectedPass => true,
             Verdict::Warned => self.deny_warnings,
             _ => false,
         }
     }
 }
 
-/// The exit code of a run: a part that was interrupted is no verdict on the whole.
-fn exit(verdicts: &Summary, deny_warnings: bool, interrupted: bool) -> Exit {
-    if interrupted { Exit::Unreachable } else { verdicts.exit(deny_warnings) }
+/// The exit code of a run: a part that was interrupted is no verdict on the whole, and neither is one without the
+/// core, where the operator asked for it.
+fn exit(verdicts: &Summary, deny_warnings: bool, interrupted: bool, lacks_core: bool) -> Exit {
+    match verdicts.exit(deny_warnings) {
+        _ if interrupted => Exit::Unreachable,
+        Exit::Conformant if lacks_core => Exit::Failures,
+        exit => exit,
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -588,6 +795,7 @@ fn record(exchange: &Exchange, masker: &mut Masker<'_>) -> ExchangeRecord {
                 let (text, shortened) = shorten(&String::from_utf8_lossy(body));
                 BodyRecord { text, bytes: body.len() as u64, masked: false, shortened, problem: None }
             }),
+            second: request.auth == Auth::Second,
         },
         answer: match &exchange.answer {
             Ok(response) => AnswerRecord::Response(ResponseRecord {

@@ -30,6 +30,8 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         reads: ReadBack::default(),
         deviations: shared.deviations_of(job),
         asked_to_wait: None,
+        wrote: pool.made(),
+        began: shared.target.next_exchange(),
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -83,6 +85,10 @@ pub(super) struct CaseRun<'r> {
     pub(super) deviations: Vec<(usize, usize)>,
     /// How long the last refusal of a burst asked to wait.
     pub(super) asked_to_wait: Option<Duration>,
+    /// When this case, or what it stands on, was last written.
+    pub(super) wrote: Option<Instant>,
+    /// The first exchange that may be this case's.
+    pub(super) began: ExchangeId,
 }
 
 impl CaseRun<'_> {
@@ -102,7 +108,11 @@ impl CaseRun<'_> {
         for (name, wanted) in &self.job.case.given {
             let created = match self.job.pooled.get(name).and_then(|key| pool.given(key)) {
                 Some(shared) => shared.clone(),
-                None => given::create(self.shared, wanted, &self.names, &self.origin).await,
+                None => {
+                    let created = given::create(self.shared, wanted, &self.names, &self.origin).await;
+                    self.wrote = Some(Instant::now());
+                    created
+                }
             };
             match created {
                 Ok(created) => self.names.resources(name, &created),

@@ -4,6 +4,7 @@
 //! requests and answers into handles; it judges nothing.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -152,6 +153,8 @@ async fn post(
 pub struct Pool {
     givens: BTreeMap<String, Result<Vec<Created>, GivenTrouble>>,
     populations: BTreeMap<String, Result<BTreeMap<String, Vec<Created>>, GivenTrouble>>,
+    /// When the last of them was created.
+    made: Option<Instant>,
 }
 
 impl Pool {
@@ -177,7 +180,13 @@ impl Pool {
                 }
             }
         }
+        pool.made = (!pool.givens.is_empty() || !pool.populations.is_empty()).then(Instant::now);
         pool
+    }
+
+    /// When the last of them was created, if there are any.
+    pub fn made(&self) -> Option<Instant> {
+        self.made
     }
 
     async fn population(

@@ -13,6 +13,7 @@ mod hook;
 pub mod names;
 mod pages;
 mod paginate;
+pub mod patience;
 mod read_back;
 pub mod request;
 mod rule;
@@ -48,6 +49,7 @@ use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 use board::Board;
 use given::Pool;
 use names::{CaseNames, Created};
+use patience::Patience;
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -84,6 +86,8 @@ pub struct Shared<'a> {
     pub snapshots: Option<&'a Snapshots>,
     /// The operator's commands.
     pub hooks: Hooks,
+    /// For how long reads may contradict the writes before them (`--settle`), and what came of it.
+    pub patience: Option<Patience>,
     mutes: Mutex<BTreeMap<String, BTreeSet<ExchangeId>>>,
     /// About how many requests the cases that have not ended will make.
     ahead: AtomicU64,
@@ -166,6 +170,7 @@ impl<'a> Shared<'a> {
             observer: None,
             snapshots: None,
             hooks: Hooks::default(),
+            patience: None,
             mutes: Mutex::default(),
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
@@ -346,7 +351,8 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     let record = rule::Record {
         exchanges: &exchanges,
         definitions: Definitions::of(&shared.probe.schemas),
-        history: History::of(exchanges.iter().map(AsRef::as_ref)),
+        history: History::of(exchanges.iter().map(AsRef::as_ref))
+            .settling(shared.patience.as_ref().map(Patience::within).unwrap_or_default()),
         pairs: Pairs::of(exchanges.iter().map(AsRef::as_ref)),
         mutes: shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     };
@@ -404,5 +410,6 @@ pub fn outcome(job: &Job<'_>, part: &Part, verdict: Verdict) -> Outcome {
         consequence: part.consequence.clone(),
         hint: job.case.hint.clone(),
         notes: Vec::new(),
+        baseline: None,
     }
 }

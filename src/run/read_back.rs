@@ -7,10 +7,12 @@
 //! on their way is nobody's verdict. They are the first to be left out where the request budget is short.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::case::CaseRun;
+use super::patience::ReadKind;
 use super::step::resource_of;
 use crate::suite::model::Auth;
 use crate::target::exchange::Exchange;
@@ -82,6 +84,7 @@ impl CaseRun<'_> {
         if matches!(method, "GET" | "HEAD" | "OPTIONS") || is_search {
             return self.note_read(exchange);
         }
+        self.wrote = Some(Instant::now());
         let status = exchange.status();
         let succeeded = status.is_some_and(|status| (200..300).contains(&status));
         // 429 says nothing about the resource; without an answer, or after a 5xx, anything may be.
@@ -124,18 +127,25 @@ impl CaseRun<'_> {
 
     async fn read_unasked(&mut self, due: Due) {
         let target = self.shared.target;
-        if target.interrupted() || self.shared.gone().is_some() || !self.shared.can_spare() {
-            return;
-        }
         let mut plan = RequestPlan::get(resource_path(&due.at.0, &due.at.1), &self.origin);
         plan.reason = Some(due.reason);
-        let part = &mut self.parts[due.part];
-        match target.send(plan).await {
-            Ok(sent) => {
-                part.exchanges.extend(sent.also.iter().map(|also| also.id).chain([sent.exchange.id]));
-                self.note_read(&sent.exchange);
+        let mut waiting = self.waiting(ReadKind::Resource);
+        loop {
+            if target.interrupted() || self.shared.gone().is_some() || !self.shared.can_spare() {
+                return;
             }
-            Err(refusal) => part.notes.push(format!("a resource was not read back: {refusal}")),
+            let part = &mut self.parts[due.part];
+            match target.send(plan.clone()).await {
+                Ok(sent) => {
+                    part.exchanges.extend(sent.also.iter().map(|also| also.id).chain([sent.exchange.id]));
+                    if self.again(&mut waiting, &sent.exchange, None).await {
+                        continue;
+                    }
+                    self.note_read(&sent.exchange);
+                }
+                Err(refusal) => part.notes.push(format!("a resource was not read back: {refusal}")),
+            }
+            return;
         }
     }
 }

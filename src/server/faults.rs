@@ -10,6 +10,7 @@ mod filters;
 mod http;
 mod lists;
 mod patches;
+mod provisioning;
 mod rare;
 mod representation;
 mod tenants;
@@ -35,6 +36,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         patches::FAULTS,
         bulk::FAULTS,
         tenants::FAULTS,
+        provisioning::FAULTS,
         rare::FAULTS,
         &attributes::faults(),
     ]
@@ -42,7 +44,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, rare things, and the families over the attributes of the core
+/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, and the families over the attributes of the core
 /// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE

@@ -119,7 +119,7 @@ impl IndexedAttributes {
 }
 
 /// The indexes of one store.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Indexes {
     attributes: Arc<IndexedAttributes>,
     /// Of each indexed attribute, from a text to the places of the records that have it, in order.

@@ -29,6 +29,7 @@ mod generate;
 mod http;
 mod index;
 mod kind;
+mod lag;
 mod log;
 mod me;
 mod message;
@@ -120,6 +121,8 @@ pub struct ServerOptions {
     pub log: Log,
     /// Whose server it is to behave like, by the vendor's documents; the RFC's if there is none.
     pub profile: Option<ServerProfile>,
+    /// How many reads after a write still see the store as it was before: a server that is eventually consistent.
+    pub lag: usize,
 }
 
 impl Default for ServerOptions {
@@ -141,6 +144,7 @@ impl Default for ServerOptions {
             write_config: None,
             log: Log::Off,
             profile: None,
+            lag: 0,
         }
     }
 }

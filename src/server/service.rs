@@ -17,6 +17,7 @@ use super::cursor::Cursors;
 use super::discovery::Discovery;
 use super::endpoint::{Endpoint, Kind};
 use super::fault::{Memory, Planted, Seen};
+use super::lag::{Replica, lagging};
 use super::me::{self, Subject};
 use super::message::{Answer, Request};
 use super::negotiate::{MAX_BODY, Refusal, acceptable, allow};
@@ -54,6 +55,7 @@ pub(crate) struct Service {
     pub(crate) cursors: Cursors,
     base_url: String,
     since: DateTime<Utc>,
+    lag: usize,
     /// Of each tenant, in the order of their tokens.
     pub(super) tenants: Vec<Mutex<State>>,
 }
@@ -67,6 +69,8 @@ pub(crate) struct State {
     pub me: Subject,
     /// The requests of the tenant's token that count towards the limit.
     pub window: Window,
+    /// What reads see while they lag behind.
+    pub replica: Option<Replica>,
 }
 
 impl State {
@@ -111,6 +115,7 @@ impl Service {
             first.me = options.me.as_deref().map(Subject::named).unwrap_or_default();
         }
         Ok(Self {
+            lag: options.lag,
             tenants: tenants.into_iter().map(Mutex::new).collect(),
             types,
             authenticator: RwLock::new(Authenticator::new(tokens)),
@@ -152,7 +157,9 @@ impl Service {
         let endpoint = state.resolve(self.endpoint_of(&request.path));
         let endpoint = self.behaviour.user_ids.resolve(endpoint, &state.store);
         let call = Call { base: self.base_of(&request), endpoint, request };
-        let mut answer = self.dispatch(&mut state, &call).unwrap_or_else(refuse);
+        let mut answer = lagging(&mut state, self.lag, &call.request, |state| {
+            self.dispatch(state, &call).unwrap_or_else(refuse)
+        });
         let State { store, memory, .. } = &mut *state;
         let mut seen =
             Seen { request: &call.request, endpoint: &call.endpoint, store, base: &call.base, memory };

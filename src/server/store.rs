@@ -59,7 +59,7 @@ fn members_of(kind: Kind, attributes: &Map<String, Value>) -> impl Iterator<Item
 }
 
 /// All resources.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Store {
     records: BTreeMap<u64, Record>,
     places: HashMap<String, u64>,

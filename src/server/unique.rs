@@ -126,7 +126,7 @@ fn comparable(value: &Value, exact: bool) -> String {
 }
 
 /// Which places of the store have which unique values.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct UniqueIndex {
     places: HashMap<UniqueValue, BTreeSet<u64>>,
 }

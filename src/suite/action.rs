@@ -317,6 +317,9 @@ impl Expander<'_> {
             ("read", step.read.is_some()),
             ("unchanged", !step.unchanged.is_empty()),
             ("paginate", step.paginate.is_some()),
+            ("hook", step.hook.is_some()),
+            ("burst", step.burst.is_some()),
+            ("wait", step.wait.is_some()),
         ];
         for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
             let hint = Some("write it into the action's own steps".to_owned());
@@ -333,7 +336,7 @@ impl Expander<'_> {
         let Some(routine) = self.suite.actions.get(name) else { return Vec::new() };
         self.calls += 1;
         let written = &self.whole["actions"][name];
-        let bound = self.bind(name, routine, arguments, written, path);
+        let Some(bound) = self.bind(name, routine, arguments, written, path) else { return Vec::new() };
         let (list, place) = match self.form.filter(|form| routine.forms.contains_key(*form)) {
             Some(form) => (&written["forms"][form], format!("actions.{name}.forms.{form}")),
             None => (&written["steps"], format!("actions.{name}.steps")),
@@ -366,7 +369,7 @@ impl Expander<'_> {
         steps
     }
 
-    /// What each parameter stands for.
+    /// What each parameter stands for; `None` where one of them stands for nothing.
     fn bind(
         &mut self,
         name: &str,
@@ -374,7 +377,7 @@ impl Expander<'_> {
         arguments: &IndexMap<String, Value>,
         written: &Value,
         path: &str,
-    ) -> BTreeMap<String, Bound> {
+    ) -> Option<BTreeMap<String, Bound>> {
         for argument in arguments.keys().filter(|argument| !routine.params.contains(argument)) {
             let hint = suggestion(argument, routine.params.iter().map(String::as_str));
             self.slips.push(slip(
@@ -402,7 +405,7 @@ impl Expander<'_> {
                 }
             }
         }
-        bound
+        (bound.len() == routine.params.len()).then_some(bound)
     }
 }
 

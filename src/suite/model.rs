@@ -544,9 +544,9 @@ pub enum Invariant {
     TotalStable,
     /// A list that was read to its end holds as many resources as `totalResults` says.
     TotalAgrees,
-    /// No page holds more resources than were asked for, and `itemsPerPage` is how many it holds.
+    /// No page holds more resources than were asked for.
     PageSizeKept,
-    /// Beyond the end of the list there is nothing.
+    /// Beyond the end of the list there is nothing. What such a page is answered with otherwise is no concern of it.
     Ends,
 }
 

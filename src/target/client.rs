@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use reqwest::Client;
+use secrecy::SecretString;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -23,6 +23,16 @@ use super::options::Limits;
 use super::ownership::Register;
 use super::pace::{Pace, Rate};
 pub use super::request::{Created, RequestPlan, Sent, resource_path};
+use super::setup::Clients;
+use super::tokens::TokenSource;
+use crate::suite::model::Auth;
+
+/// The first pause before a new resource is looked for again; each is twice the one before.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// After so many new resources that never showed, nobody waits for another.
+const HOPELESS: u32 = 2;
 
 /// On whose behalf a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +45,6 @@ pub(super) enum Purpose {
 
 /// A service provider under test.
 pub struct Target {
-    pub(super) client: Client,
-    /// Opens a connection for each request.
-    pub(super) fresh: Client,
     pub(super) base: String,
     pub(super) base_path: String,
     pub(super) base_url: Url,
@@ -57,6 +64,12 @@ pub struct Target {
     pub(super) page_size_parameter: String,
     pub(super) interrupted: CancellationToken,
     pub(super) state: Mutex<State>,
+    pub(super) clients: Clients,
+    pub(super) second_clients: Option<Clients>,
+    pub(super) tokens: Option<TokenSource>,
+    pub(super) second_tokens: Option<TokenSource>,
+    pub(super) keys: Vec<(String, SecretString)>,
+    pub(super) settle: Option<Duration>,
 }
 
 /// What changes while a run goes on.
@@ -89,6 +102,8 @@ pub(super) struct State {
     pub(super) renewed: Option<Credentials>,
     /// The operator's credentials before that.
     pub(super) old: Option<Credentials>,
+    /// How many new resources did not show however long they were waited for.
+    pub(super) never_shown: u32,
 }
 
 impl fmt::Debug for Target {
@@ -124,6 +139,14 @@ impl Target {
     /// Whether there are credentials of a second tenant.
     pub fn has_second(&self) -> bool {
         self.second.is_some()
+    }
+
+    /// The connections on which a request with these credentials goes.
+    pub(super) fn clients(&self, auth: Auth) -> &Clients {
+        match auth {
+            Auth::Second => self.second_clients.as_ref().unwrap_or(&self.clients),
+            Auth::Good | Auth::None | Auth::Bad | Auth::Old => &self.clients,
+        }
     }
 
     /// From now on the operator's credentials are these, everywhere, clean-up included; those before stay at hand as
@@ -223,6 +246,18 @@ impl Target {
         state.log.get(at).cloned()
     }
 
+    /// The number that the next exchange will have.
+    pub fn next_exchange(&self) -> ExchangeId {
+        ExchangeId(self.state().next_exchange)
+    }
+
+    /// The exchanges from that number on, as far as they fit in the log.
+    pub fn exchanges_since(&self, first: ExchangeId) -> Vec<Arc<Exchange>> {
+        let state = self.state();
+        let from = state.log.partition_point(|exchange| exchange.id < first);
+        state.log[from..].to_vec()
+    }
+
     /// How many exchanges did not fit in the log.
     pub fn exchanges_dropped(&self) -> u64 {
         self.state().log_dropped
@@ -287,9 +322,22 @@ impl Target {
     ) -> Option<Arc<Exchange>> {
         let mut plan = RequestPlan::get(resource_path(endpoint, id), origin);
         plan.reason = Some("read to see whose it is".to_owned());
-        let wire = self.prepare(&plan).ok()?;
-        let (exchange, _) = self.converse(wire, plan.permissions, purpose).await;
-        Some(exchange)
+        let patience = self.settle.filter(|_| purpose == Purpose::Run && self.state().never_shown < HOPELESS);
+        let deadline = patience.map(|within| Instant::now() + within);
+        let mut pause = PAUSE;
+        loop {
+            let wire = self.prepare(&plan).ok()?;
+            let (exchange, _) = self.converse(wire, plan.permissions, purpose).await;
+            let is_missing = matches!(exchange.status(), Some(404 | 410)) && !self.interrupted();
+            let Some(deadline) = deadline.filter(|_| is_missing) else { return Some(exchange) };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.state().never_shown += 1;
+                return Some(exchange);
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

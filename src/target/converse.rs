@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use chrono::Utc;
+use reqwest::header::AUTHORIZATION;
 use tokio::time::Instant;
 
 use super::body;
@@ -15,6 +16,7 @@ use super::failure;
 use super::guard::Permissions;
 use super::pace;
 use super::setup::IDLE;
+use super::tokens::Token;
 use super::wire::Wire;
 
 /// Redirects that are followed for one request, all within the base URL.
@@ -29,10 +31,15 @@ impl Target {
         purpose: Purpose,
     ) -> (Arc<Exchange>, Vec<Arc<Exchange>>) {
         let mut also = Vec::new();
-        let (mut repeats, mut redirects, mut resets) = (0, 0, 0);
+        let (mut repeats, mut redirects, mut resets, mut renewals) = (0, 0, 0, 0);
         loop {
-            let exchange = self.once(&wire, purpose).await;
+            let (exchange, token) = self.once(&wire, purpose).await;
             let again = match &exchange.answer {
+                // The token may have been revoked, or its life cut short.
+                Ok(response) if response.status == 401 && renewals == 0 && self.renews(&wire, token) => {
+                    renewals += 1;
+                    !self.stopped(purpose)
+                }
                 Err(TransportFailure::Closed { .. })
                     if wire.is_safe() && resets == 0 && !self.stopped(purpose) =>
                 {
@@ -82,7 +89,9 @@ impl Target {
     }
 
     /// One request with what comes of it.
-    async fn once(&self, wire: &Wire, purpose: Purpose) -> Arc<Exchange> {
+    ///
+    /// Beside it stands the number of the token that it carried.
+    async fn once(&self, wire: &Wire, purpose: Purpose) -> (Arc<Exchange>, Option<u32>) {
         let mut admitted = self.within_budget(purpose, false);
         if admitted.is_ok() {
             tokio::select! {
@@ -93,18 +102,27 @@ impl Target {
                 () = self.turn(wire) => admitted = self.within_budget(purpose, true),
             }
         }
+        let token = match admitted {
+            Err(why) => Err(TransportFailure::NotSent { why }),
+            Ok(()) => self.token(wire, purpose).await,
+        };
+        let number = token.as_ref().ok().and_then(|token| token.as_ref().map(|token| token.number));
         let started = Utc::now();
         let clock = Instant::now();
-        let answer = match admitted {
-            Err(why) => Err(TransportFailure::NotSent { why }),
-            Ok(()) => tokio::select! {
+        let answer = match token {
+            Err(failure) => Err(failure),
+            Ok(token) => tokio::select! {
                 biased;
-                answer = self.perform(wire) => answer,
-                () = self.abandoned(purpose) => {
-                    Err(TransportFailure::Closed { why: "given up, since the run was interrupted".to_owned() })
-                }
+                answer = self.perform(wire, token) => answer,
+                () = self.abandoned(purpose) => Err(given_up()),
             },
         };
+        if let (Some(number), Ok(response)) = (number, &answer)
+            && response.status != 401
+            && let Some((source, _)) = self.source(wire.on_behalf)
+        {
+            source.accepted(number);
+        }
         let mut state = self.state();
         let id = ExchangeId(state.next_exchange);
         state.next_exchange += 1;
@@ -135,7 +153,29 @@ impl Target {
         } else {
             state.log_dropped += 1;
         }
-        exchange
+        (exchange, number)
+    }
+
+    /// The token that the request carries, if it carries one.
+    async fn token(&self, wire: &Wire, purpose: Purpose) -> Result<Option<Token>, TransportFailure> {
+        let Some((source, way)) = self.source(wire.on_behalf).filter(|_| wire.wants_token) else {
+            return Ok(None);
+        };
+        tokio::select! {
+            biased;
+            token = source.token(&way) => token
+                .map(Some)
+                .map_err(|error| TransportFailure::NoToken { why: error.to_string(), hint: error.hint() }),
+            () = self.abandoned(purpose) => Err(given_up()),
+        }
+    }
+
+    /// Whether a request that was refused may be sent again with another token.
+    fn renews(&self, wire: &Wire, token: Option<u32>) -> bool {
+        match (self.source(wire.on_behalf), token) {
+            (Some((source, _)), Some(number)) => source.refused(number),
+            _ => false,
+        }
     }
 
     /// Waits for the request's turn.
@@ -181,13 +221,17 @@ impl Target {
         self.requests.is_none_or(|most| state.made.saturating_add(1 + kept as u64 + needed) <= most)
     }
 
-    async fn perform(&self, wire: &Wire) -> Result<Response, TransportFailure> {
+    async fn perform(&self, wire: &Wire, token: Option<Token>) -> Result<Response, TransportFailure> {
         let mut request = reqwest::Request::new(wire.method.clone(), wire.url.clone());
         *request.headers_mut() = wire.headers.clone();
+        if let Some(token) = token {
+            request.headers_mut().insert(AUTHORIZATION, token.header);
+        }
         *request.body_mut() = wire.body.clone().map(Into::into);
         let limit = self.limits.request;
         let deadline = Instant::now() + limit;
-        let client = if self.doubts_connections() { &self.fresh } else { &self.client };
+        let clients = self.clients(wire.on_behalf);
+        let client = if self.doubts_connections() { &clients.fresh } else { &clients.kept };
         let mut response = match tokio::time::timeout_at(deadline, client.execute(request)).await {
             Err(_) => return Err(TransportFailure::TimedOut { limit }),
             Ok(Err(error)) => {
@@ -195,7 +239,7 @@ impl Target {
                 if matches!(failure, TransportFailure::Closed { .. }) {
                     self.doubt_connections();
                 }
-                return Err(self.masked_failure(failure));
+                return Err(failure.map_text(|why| self.masks.text(&why)));
             }
             Ok(Ok(response)) => response,
         };
@@ -238,20 +282,10 @@ impl Target {
             std::borrow::Cow::Owned(masked) => Bytes::from(masked),
         }
     }
+}
 
-    fn masked_failure(&self, failure: TransportFailure) -> TransportFailure {
-        let text = |why: String| self.masks.text(&why);
-        match failure {
-            TransportFailure::Resolve { host, why } => TransportFailure::Resolve { host, why: text(why) },
-            TransportFailure::Connect { address, why } => {
-                TransportFailure::Connect { address, why: text(why) }
-            }
-            TransportFailure::Tls { address, why } => TransportFailure::Tls { address, why: text(why) },
-            TransportFailure::Closed { why } => TransportFailure::Closed { why: text(why) },
-            TransportFailure::NotHttp { why } => TransportFailure::NotHttp { why: text(why) },
-            other @ (TransportFailure::TimedOut { .. } | TransportFailure::NotSent { .. }) => other,
-        }
-    }
+fn given_up() -> TransportFailure {
+    TransportFailure::Closed { why: "given up, since the run was interrupted".to_owned() }
 }
 
 /// A header's value with everything but visible ASCII and blanks as `\xNN`.

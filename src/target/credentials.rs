@@ -1,22 +1,16 @@
-//! Credentials, the wrong ones that a test sends on purpose, and the masks that keep the right ones out of every
-//! exchange. This module refuses to know where credentials come from (`config`) and what they open.
-
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+//! Credentials, and the wrong ones that a test sends on purpose. This module refuses to know where credentials come
+//! from (`config`) and what they open; [`masks`](super::masks) keeps them out of every exchange.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
-use regex::bytes::{NoExpand, Regex};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use super::grant::ClientCredentials;
+pub use super::masks::Masks;
+
 /// What a masked secret reads as, wherever it stood.
 pub const MASK: &str = "***";
-
-/// Secrets shorter than this are masked only where they are a whole header value: replacing every `a` of a body
-/// would falsify evidence, and such a value protects nothing.
-const SHORTEST: usize = 4;
 
 /// How requests are authenticated. `Debug` never shows the secret.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +34,8 @@ pub enum Credentials {
         /// Its value.
         value: SecretString,
     },
+    /// A bearer token that a token endpoint issues for them (RFC 6749 section 4.4).
+    OAuth(Box<ClientCredentials>),
 }
 
 /// Why credentials cannot be used.
@@ -100,13 +96,14 @@ impl Credentials {
         Ok(Credentials::Header { name: name.to_owned(), value: value.to_owned().into() })
     }
 
-    /// The scheme in one word, for reports: `none`, `bearer`, `basic`, `header X-Api-Key`.
+    /// The scheme in one word, for reports: `none`, `bearer`, `basic`, `header X-Api-Key`, `oauth`.
     pub fn scheme(&self) -> String {
         match self {
             Credentials::None => "none".to_owned(),
             Credentials::Bearer(_) => "bearer".to_owned(),
             Credentials::Basic { .. } => "basic".to_owned(),
             Credentials::Header { name, .. } => format!("header {name}"),
+            Credentials::OAuth(_) => "oauth".to_owned(),
         }
     }
 
@@ -116,7 +113,7 @@ impl Credentials {
     /// When it is empty or cannot stand in a header.
     pub fn renewed(&self, secret: &str) -> Result<Credentials, CredentialsError> {
         match self {
-            Credentials::None | Credentials::Bearer(_) => Credentials::bearer(secret),
+            Credentials::None | Credentials::Bearer(_) | Credentials::OAuth(_) => Credentials::bearer(secret),
             Credentials::Basic { user, .. } => Credentials::basic(user, sendable(secret, "password")?),
             Credentials::Header { name, value } => {
                 let secret = sendable(secret, "header value")?;
@@ -134,7 +131,8 @@ impl Credentials {
         matches!(self, Credentials::None)
     }
 
-    /// The header that carries them, in clear: only for the wire.
+    /// The header that carries them, in clear: only for the wire. Of a token that has still to be fetched, what stands
+    /// in its place until the request is sent.
     pub(crate) fn on_the_wire(&self) -> Option<(String, String)> {
         match self {
             Credentials::None => None,
@@ -146,6 +144,7 @@ impl Credentials {
                 Some(("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair))))
             }
             Credentials::Header { name, value } => Some((name.clone(), value.expose_secret().to_owned())),
+            Credentials::OAuth(_) => Some(("Authorization".to_owned(), format!("Bearer {MASK}"))),
         }
     }
 
@@ -153,7 +152,8 @@ impl Credentials {
     /// their form, so they are no secret.
     pub fn wrong(&self) -> Credentials {
         match self {
-            Credentials::None => Credentials::Bearer(wrong_like("").into()),
+            // The form of a token is known when the first one has come.
+            Credentials::None | Credentials::OAuth(_) => Credentials::Bearer(wrong_like("").into()),
             Credentials::Bearer(token) => Credentials::Bearer(wrong_like(token.expose_secret()).into()),
             Credentials::Basic { user, password } => Credentials::Basic {
                 user: user.clone(),
@@ -172,7 +172,7 @@ impl Credentials {
     }
 
     /// Every text whose appearance would give the credentials away.
-    fn secrets(&self) -> Vec<String> {
+    pub(super) fn secrets(&self) -> Vec<String> {
         match self {
             Credentials::None => Vec::new(),
             Credentials::Bearer(token) => vec![token.expose_secret().to_owned()],
@@ -194,11 +194,12 @@ impl Credentials {
                 }
                 all
             }
+            Credentials::OAuth(grant) => grant.secrets(),
         }
     }
 }
 
-fn sendable<'a>(text: &'a str, what: &'static str) -> Result<&'a str, CredentialsError> {
+pub(super) fn sendable<'a>(text: &'a str, what: &'static str) -> Result<&'a str, CredentialsError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(CredentialsError::Empty { what });
@@ -228,147 +229,6 @@ fn wrong_like(right: &str) -> String {
     wrong
 }
 
-/// Replaces secrets, in every form in which they could come back, by [`MASK`]. A clone knows what the others learn.
-#[derive(Clone, Default)]
-pub struct Masks {
-    known: Arc<RwLock<Known>>,
-}
-
-/// The secrets so far.
-#[derive(Default)]
-struct Known {
-    whole: Vec<String>,
-    anywhere: Option<Regex>,
-}
-
-impl Known {
-    fn of(mut whole: Vec<String>) -> Known {
-        whole.retain(|secret| !secret.is_empty());
-        let mut forms: Vec<String> =
-            whole.iter().filter(|secret| secret.len() >= SHORTEST).flat_map(|secret| forms(secret)).collect();
-        // The longest first: the alternation takes the first that fits, and a shorter form would leave a rest.
-        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        forms.dedup();
-        let pattern = forms.iter().map(|form| regex::escape(form)).collect::<Vec<_>>().join("|");
-        let anywhere = if forms.is_empty() { None } else { Regex::new(&pattern).ok() };
-        Known { whole, anywhere }
-    }
-}
-
-impl fmt::Debug for Masks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Masks").field("secrets", &self.known().whole.len()).finish_non_exhaustive()
-    }
-}
-
-/// What `encodeURIComponent` leaves alone beside letters and digits.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
-/// The unreserved characters of RFC 3986.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-/// What a path segment has to escape.
-const SEGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}')
-    .add(b'/')
-    .add(b'%');
-
-impl Masks {
-    /// Masks for the secrets of all these credentials: as they are, in base64 (four alphabets), percent-encoded
-    /// and as inside a JSON text.
-    pub fn new<'a>(all: impl IntoIterator<Item = &'a Credentials>) -> Masks {
-        let known = Known::of(all.into_iter().flat_map(Credentials::secrets).collect());
-        Masks { known: Arc::new(RwLock::new(known)) }
-    }
-
-    /// Learns the secrets of further credentials, for everything that is masked from now on.
-    pub fn learn(&self, credentials: &Credentials) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let mut whole = std::mem::take(&mut known.whole);
-        whole.extend(credentials.secrets());
-        *known = Known::of(whole);
-    }
-
-    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The text without secrets.
-    pub fn text(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
-    }
-
-    /// The bytes without secrets; borrowed where there was none.
-    pub fn bytes<'a>(&self, bytes: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
-        match &self.known().anywhere {
-            Some(secrets) => secrets.replace_all(bytes, NoExpand(MASK.as_bytes())),
-            None => bytes.into(),
-        }
-    }
-
-    /// A header's value without secrets, short ones included.
-    pub fn header(&self, value: &str) -> String {
-        if self.known().whole.iter().any(|secret| secret == value) {
-            MASK.to_owned()
-        } else {
-            self.text(value)
-        }
-    }
-}
-
-fn forms(secret: &str) -> Vec<String> {
-    let mut forms = vec![
-        secret.to_owned(),
-        STANDARD.encode(secret),
-        STANDARD_NO_PAD.encode(secret),
-        URL_SAFE.encode(secret),
-        URL_SAFE_NO_PAD.encode(secret),
-    ];
-    // A base64 text may itself be percent-encoded (`%3D`), so all of these are.
-    let plain = forms.clone();
-    for set in [COMPONENT, UNRESERVED, SEGMENT, NON_ALPHANUMERIC] {
-        for form in &plain {
-            let encoded = utf8_percent_encode(form, set).to_string();
-            forms.push(lower_escapes(&encoded));
-            forms.push(encoded.replace("%20", "+"));
-            forms.push(encoded);
-        }
-    }
-    let json = serde_json::Value::from(secret).to_string();
-    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json).to_owned();
-    forms.push(json.replace('/', "\\/"));
-    forms.push(json);
-    forms.sort_unstable();
-    forms.dedup();
-    forms
-}
-
-/// `%2F` as `%2f`, the rest as it is.
-fn lower_escapes(encoded: &str) -> String {
-    let mut lowered = String::with_capacity(encoded.len());
-    let mut digits = 0;
-    for c in encoded.chars() {
-        lowered.push(if digits > 0 { c.to_ascii_lowercase() } else { c });
-        digits = if c == '%' { 2 } else { digits.max(1) - 1 };
-    }
-    lowered
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,22 +247,6 @@ mod tests {
         for secret in [TOKEN, "pass-word-1", "key-key-key"] {
             assert!(!shown.contains(secret), "{shown}");
         }
-    }
-
-    #[test]
-    fn every_form_of_a_secret_is_masked() {
-        let masks = Masks::new(&[Credentials::bearer(TOKEN).unwrap()]);
-        for form in [
-            TOKEN.to_owned(),
-            STANDARD.encode(TOKEN),
-            URL_SAFE_NO_PAD.encode(TOKEN),
-            "s3cr3t%2Ftok%2Ben%3D%3D%22quoted%22".to_owned(),
-            "s3cr3t%2ftok%2ben%3d%3d%22quoted%22".to_owned(),
-            "s3cr3t/tok+en==\\\"quoted\\\"".to_owned(),
-        ] {
-            assert_eq!(masks.text(&format!("before {form} after")), "before *** after", "{form}");
-        }
-        assert_eq!(masks.text("nothing secret"), "nothing secret");
     }
 
     #[test]

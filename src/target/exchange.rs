@@ -282,6 +282,32 @@ pub enum TransportFailure {
         /// Why.
         why: String,
     },
+    /// There is no access token to send it with.
+    #[error("{why}")]
+    NoToken {
+        /// Why the token endpoint gave none.
+        why: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
+
+impl TransportFailure {
+    /// The same failure with its foreign texts changed.
+    pub(crate) fn map_text(self, change: impl Fn(String) -> String) -> TransportFailure {
+        match self {
+            TransportFailure::Resolve { host, why } => TransportFailure::Resolve { host, why: change(why) },
+            TransportFailure::Connect { address, why } => {
+                TransportFailure::Connect { address, why: change(why) }
+            }
+            TransportFailure::Tls { address, why } => TransportFailure::Tls { address, why: change(why) },
+            TransportFailure::Closed { why } => TransportFailure::Closed { why: change(why) },
+            TransportFailure::NotHttp { why } => TransportFailure::NotHttp { why: change(why) },
+            other @ (TransportFailure::TimedOut { .. }
+            | TransportFailure::NotSent { .. }
+            | TransportFailure::NoToken { .. }) => other,
+        }
+    }
 }
 
 fn humane(limit: Duration) -> String {

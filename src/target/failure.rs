@@ -101,6 +101,11 @@ pub fn hint(failure: &TransportFailure) -> String {
              --cacert FILE, or take any certificate with --insecure"
                 .to_owned()
         }
+        TransportFailure::Tls { why, .. } if why.contains("received fatal alert") && wants_certificate(why) => {
+            "the server asks for a client certificate: --cert FILE --key FILE; if one was given, the server does not \
+             take it, and its log should say why"
+                .to_owned()
+        }
         TransportFailure::Tls { why, .. } if why.contains("Expired") => {
             "renew the certificate; --insecure tests the server in the meantime".to_owned()
         }
@@ -127,7 +132,25 @@ pub fn hint(failure: &TransportFailure) -> String {
             "something else than an HTTP server listens there; if it speaks TLS, use https://".to_owned()
         }
         TransportFailure::NotSent { .. } => "raise --requests, or run fewer cases".to_owned(),
+        TransportFailure::NoToken { hint, .. } => hint.clone(),
     }
+}
+
+/// Whether an alert of the server's is about the certificate of the client (RFC 8446 section 6.2).
+fn wants_certificate(alert: &str) -> bool {
+    let alerts = [
+        "CertificateRequired",
+        "BadCertificate",
+        "UnsupportedCertificate",
+        "CertificateRevoked",
+        "CertificateExpired",
+        "CertificateUnknown",
+        "UnknownCA",
+        "AccessDenied",
+        "HandshakeFailure",
+        "DecryptError",
+    ];
+    alerts.iter().any(|name| alert.contains(name))
 }
 
 /// The TLS error inside of an `io::Error`, which its `source` steps over; such errors may be wrapped twice.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use url::Url;
 
+use super::certificate::ClientCertificate;
 use super::credentials::Credentials;
 use super::ledger::LedgerLocation;
 use super::pace::Rate;
@@ -42,6 +44,14 @@ pub struct TargetOptions {
     pub run_mark: String,
     /// What the query parameter for the size of a page is called.
     pub page_size_parameter: String,
+    /// Headers of every request whose values are secrets beside the credentials, such as a gateway's key.
+    pub keys: Vec<(String, SecretString)>,
+    /// The certificate that the client shows of itself, whoever's credentials a request carries.
+    pub certificate: Option<ClientCertificate>,
+    /// The certificate for requests of the second tenant, where it is another.
+    pub second_certificate: Option<ClientCertificate>,
+    /// For how long a new resource may not show yet.
+    pub settle: Option<Duration>,
 }
 
 impl TargetOptions {
@@ -63,6 +73,10 @@ impl TargetOptions {
             ledger: LedgerLocation::Memory,
             run_mark: run_mark.into(),
             page_size_parameter: COUNT.to_owned(),
+            keys: Vec::new(),
+            certificate: None,
+            second_certificate: None,
+            settle: None,
         }
     }
 }

@@ -445,7 +445,11 @@ fn never_left(failure: &super::exchange::TransportFailure) -> bool {
     use super::exchange::TransportFailure as Failure;
     matches!(
         failure,
-        Failure::NotSent { .. } | Failure::Resolve { .. } | Failure::Connect { .. } | Failure::Tls { .. }
+        Failure::NotSent { .. }
+            | Failure::NoToken { .. }
+            | Failure::Resolve { .. }
+            | Failure::Connect { .. }
+            | Failure::Tls { .. }
     )
 }
 

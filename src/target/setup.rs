@@ -6,16 +6,19 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Proxy};
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::certificate::ClientCertificate;
 use super::client::{State, Target};
 use super::credentials::{Credentials, Masks};
 use super::failure::{self, SystemResolver};
 use super::ledger::{Intent, Ledger, LedgerError, LedgerLocation};
-use super::options::{Limits, TargetOptions};
+use super::options::TargetOptions;
 use super::ownership::Register;
 use super::pace::Pace;
+use super::tokens::TokenSource;
 
 /// Idle connections are dropped early: many servers close theirs after 2 to 5 seconds, and a request on a
 /// connection that is being closed fails for no fault of anybody's.
@@ -68,15 +71,18 @@ impl Target {
         let base_url = check_base(&options.base_url)?;
         let base = base_url.as_str().trim_end_matches('/').to_owned();
         let base_path = base_url.path().trim_end_matches('/').to_owned();
-        let mark = options.run_mark;
+        let mark = options.run_mark.clone();
         if mark.len() < 4 || !mark.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(TargetError::Mark { mark });
         }
-        let [client, fresh] = [true, false].map(|keeps| {
-            client(&options.limits, options.insecure, &options.roots, options.proxy.as_ref(), keeps)
-        });
-        let (client, fresh) = (client?, fresh?);
-        for (name, value) in &options.headers {
+        let clients = Clients::new(&options, options.certificate.as_ref())?;
+        let second_clients = options
+            .second_certificate
+            .as_ref()
+            .map(|certificate| Clients::new(&options, Some(certificate)))
+            .transpose()?;
+        let keys = options.keys.iter().map(|(name, key)| (name, key.expose_secret()));
+        for (name, value) in options.headers.iter().map(|(name, value)| (name, value.as_str())).chain(keys) {
             header(name, value).map_err(|why| TargetError::Header { name: name.clone(), why })?;
         }
         // A key that the operator gives as an ordinary header is no less secret.
@@ -87,6 +93,7 @@ impl Target {
             .map(|(name, value)| Credentials::Header { name: name.clone(), value: value.clone().into() })
             .collect();
         let masks = Masks::new([&options.auth].into_iter().chain(options.second.as_ref()).chain(&in_headers));
+        masks.add(options.keys.iter().map(|(_, key)| key.expose_secret().to_owned()));
         let mut register = Register::new(&mark);
         let mut intents = IndexMap::new();
         if let LedgerLocation::Resume(leftover) = &options.ledger {
@@ -99,8 +106,12 @@ impl Target {
         let ledger = Ledger::new(options.ledger, &base_url, &mark)?;
         let port = base_url.port_or_known_default().unwrap_or(0);
         Ok(Target {
-            client,
-            fresh,
+            clients,
+            second_clients,
+            tokens: TokenSource::of(&options.auth),
+            second_tokens: options.second.as_ref().and_then(TokenSource::of),
+            keys: options.keys,
+            settle: options.settle,
             base,
             base_path,
             address: format!("{}:{port}", base_url.host_str().unwrap_or_default()),
@@ -143,6 +154,7 @@ impl Target {
                 ledger_trouble: None,
                 renewed: None,
                 old: None,
+                never_shown: 0,
             }),
         })
     }
@@ -173,13 +185,26 @@ fn check_base(url: &Url) -> Result<Url, TargetError> {
     Ok(bare)
 }
 
+/// The connections of one who shows the same certificate, or none, on all of them.
+pub(super) struct Clients {
+    /// Keeps connections open between requests.
+    pub(super) kept: Client,
+    /// Opens a connection for each request.
+    pub(super) fresh: Client,
+}
+
+impl Clients {
+    fn new(options: &TargetOptions, certificate: Option<&ClientCertificate>) -> Result<Clients, TargetError> {
+        Ok(Clients { kept: client(options, certificate, true)?, fresh: client(options, certificate, false)? })
+    }
+}
+
 fn client(
-    limits: &Limits,
-    insecure: bool,
-    roots: &[Vec<u8>],
-    proxy: Option<&Url>,
+    options: &TargetOptions,
+    certificate: Option<&ClientCertificate>,
     keeps_connections: bool,
 ) -> Result<Client, TargetError> {
+    let TargetOptions { limits, insecure, roots, proxy, .. } = options;
     let wrong =
         |what| move |error: reqwest::Error| TargetError::Client { what, why: failure::innermost(&error) };
     let mut builder = Client::builder()
@@ -192,7 +217,7 @@ fn client(
         .pool_max_idle_per_host(if keeps_connections { usize::MAX } else { 0 })
         .tcp_nodelay(true)
         .dns_resolver(Arc::new(SystemResolver))
-        .tls_danger_accept_invalid_certs(insecure)
+        .tls_danger_accept_invalid_certs(*insecure)
         .no_proxy();
     for pem in roots {
         let certificates = Certificate::from_pem_bundle(pem).map_err(wrong("certificate"))?;
@@ -201,6 +226,9 @@ fn client(
             return Err(TargetError::Client { what: "certificate", why });
         }
         builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(certificate) = certificate {
+        builder = builder.identity(certificate.identity().map_err(wrong("client certificate"))?);
     }
     if let Some(proxy) = proxy {
         builder = builder.proxy(Proxy::all(proxy.clone()).map_err(wrong("proxy"))?);

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::client::Target;
@@ -12,6 +13,7 @@ use super::exchange::Response;
 use super::guard::{self, Asked, Permissions, Refusal, Touch};
 use super::request::RequestPlan;
 use super::setup::{header, is_telling};
+use super::tokens::TokenSource;
 use crate::scim::names::MEDIA_TYPE;
 use crate::suite::model::Auth;
 
@@ -29,6 +31,10 @@ pub(super) struct Wire {
     pub(super) auth: Auth,
     pub(super) impatient: bool,
     pub(super) unpaced: bool,
+    /// Whose connections it goes on.
+    pub(super) on_behalf: Auth,
+    /// Whether a token has still to be put into it.
+    pub(super) wants_token: bool,
 }
 
 impl Wire {
@@ -56,10 +62,11 @@ impl Target {
             let state = self.state();
             (state.renewed.clone(), state.old.clone())
         };
+        let wrong = self.tokens.as_ref().map(TokenSource::wrong);
         let credentials = match plan.auth {
             Auth::Good => Some(renewed.as_ref().unwrap_or(&self.auth)),
             Auth::None => None,
-            Auth::Bad => Some(&self.wrong),
+            Auth::Bad => Some(wrong.as_ref().unwrap_or(&self.wrong)),
             Auth::Second => Some(
                 self.second
                     .as_ref()
@@ -79,6 +86,9 @@ impl Target {
         }
         for (name, value) in &self.headers {
             set(&mut lines, name, value);
+        }
+        for (name, key) in &self.keys {
+            set(&mut lines, name, key.expose_secret());
         }
         let carrier = credentials.and_then(Credentials::on_the_wire);
         if let Some((name, value)) = &carrier {
@@ -130,12 +140,15 @@ impl Target {
             auth: if overridden { Auth::None } else { plan.auth },
             impatient: plan.impatient,
             unpaced: plan.unpaced,
+            on_behalf: plan.auth,
+            wants_token: !overridden && matches!(credentials, Some(Credentials::OAuth(_))),
         })
     }
 
     fn is_operators_secret(&self, name: &str, value: &str) -> bool {
-        is_telling(name)
-            && self.headers.iter().any(|(known, secret)| known.eq_ignore_ascii_case(name) && secret == value)
+        let is_it = |known: &str, secret: &str| known.eq_ignore_ascii_case(name) && secret == value;
+        (is_telling(name) && self.headers.iter().any(|(known, secret)| is_it(known, secret)))
+            || self.keys.iter().any(|(known, secret)| is_it(known, secret.expose_secret()))
     }
 
     /// The path below the base URL with its query, or nothing where the URL leads elsewhere.

@@ -65,6 +65,8 @@ pub struct Trial<'a> {
     pub reading: Reading,
     /// Whether nothing may be written.
     pub read_only: bool,
+    /// Whether cases that take long run too.
+    pub slow: bool,
     /// How many cases run at a time.
     pub jobs: usize,
     /// The most requests, clean-up included.
@@ -94,6 +96,7 @@ impl<'a> Trial<'a> {
             variants: Vec::new(),
             reading: Reading::Lenient,
             read_only: false,
+            slow: false,
             jobs: 4,
             requests: None,
             observer: None,
@@ -143,8 +146,9 @@ impl<'a> Trial<'a> {
         probe.capabilities.page_size.clone_from(&self.profile.page_size);
         probe.capabilities.hooks = hooks.names();
         let claims = |requires: &_| probe.capabilities.check(requires);
-        let conditions =
-            Conditions { claims: &claims, allow: &[Permission::Disruptive], read_only: self.read_only };
+        let allowed = [Permission::Disruptive, Permission::Slow];
+        let allow = if self.slow { &allowed[..] } else { &allowed[..1] };
+        let conditions = Conditions { claims: &claims, allow, read_only: self.read_only };
         let selection = Selection::new(&self.cases, &[], &[]).expect("ids are patterns");
         let catalogue = Catalogue::embedded();
         let plan = plan(library().suites(), catalogue, self.profile, &selection, &conditions);

@@ -121,13 +121,30 @@ impl<'a> Pairs<'a> {
         let resource = resource_of(from);
         is_whole
             && !self.all[first + 1..second].iter().any(|other| {
-                let is_create = other.request.method == "POST" && resource_of(other).is_some();
+                let is_create = other.request.method == "POST"
+                    && resource_of(other).is_some()
+                    && !resource.as_ref().is_some_and(|(_, id)| names(other, id));
                 other.origin == from.origin
                     && kind::is_write(&other.request)
                     && !is_create
                     && resource_of(other) != resource
                     && !other.status().is_some_and(|status| (400..500).contains(&status))
             })
+    }
+}
+
+/// Whether a request names a resource in its body: a group that is created with its members shows in these.
+fn names(exchange: &Exchange, id: &str) -> bool {
+    exchange.request.json().is_some_and(|body| names_in(&body, id))
+}
+
+/// The depth is that of the body, which was made from a suite.
+fn names_in(value: &Value, id: &str) -> bool {
+    match value {
+        Value::String(text) => text == id,
+        Value::Array(elements) => elements.iter().any(|element| names_in(element, id)),
+        Value::Object(members) => members.values().any(|member| names_in(member, id)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

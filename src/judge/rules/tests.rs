@@ -1051,6 +1051,18 @@ fn write_answer_is_read() {
             ),
             ("no answer", vec![write("PUT", 204, &titled("A"), Value::Null), get(titled("A"))], Say::Silent),
             (
+                "left out of a create, and a group made of it since",
+                vec![
+                    write("POST", 201, &titled("A"), user("1")),
+                    with_request(
+                        exchange("POST", "/Groups", 201, json!({"id": "2", "displayName": "Team"})),
+                        &json!({"displayName": "Team", "members": [{"value": "1"}]}),
+                    ),
+                    get(titled("A")),
+                ],
+                Say::Silent,
+            ),
+            (
                 "another version",
                 vec![put(with(titled("A"), "/meta/version", json!("W/\"0\""))), get(titled("A"))],
                 Say::Warns,

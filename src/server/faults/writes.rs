@@ -507,7 +507,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     kind.is_none() || name == kind
                 };
                 if filter_is_absent {
-                    rows.rows.extend(rows.memory.deleted.iter().filter(of_kind).cloned());
+                    // First of all, so that they stand on the first page of a long list, too.
+                    let gone: Vec<Value> = rows.memory.deleted.iter().filter(of_kind).cloned().collect();
+                    rows.rows.splice(0..0, gone);
                 }
             }),
         ],

@@ -13,6 +13,7 @@ use super::super::model::{
     Requires, Step,
 };
 use super::super::nearest::suggestion;
+use super::super::place::Places;
 use super::super::template::references_in;
 use super::errand;
 use super::expectation::{self, Place};
@@ -45,8 +46,12 @@ pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>
             let mut found = Vec::new();
             let mut report_of_form = Report { text: report.text, diagnostics: &mut found };
             Walk { report: &mut report_of_form, library, known, file, case, written, base: &base }.case();
-            // Two forms have most of their steps in common, and so have two cases that do the same.
-            for diagnostic in found {
+            let lines = lines(report.text.places(), index);
+            // Two forms have most of their steps in common.
+            for mut diagnostic in found {
+                if !lines.contains(&diagnostic.place.line) {
+                    diagnostic.message.push_str(&format!(" (in the case `{}`)", written.id));
+                }
                 if !report.diagnostics.contains(&diagnostic) {
                     report.diagnostics.push(diagnostic);
                 }
@@ -68,6 +73,15 @@ pub(super) fn names_of<'l>(
     let base = format!("cases[{index}]");
     let (_, formed) = file.forms_of(index).into_iter().next().unwrap_or((None, case));
     Walk { report: &mut report, library, known, file, case: formed, written: case, base: &base }.names()
+}
+
+/// The lines on which a case stands. What it does by an action stands elsewhere.
+fn lines(places: &Places, index: usize) -> std::ops::Range<u32> {
+    let first = |index: usize| {
+        let path = format!("cases[{index}]");
+        places.has(&path).then(|| places.spot(&path).line)
+    };
+    first(index).unwrap_or(0)..first(index + 1).filter(|next| first(index) < Some(*next)).unwrap_or(u32::MAX)
 }
 
 /// A population file: its members may refer to the run and to members before them.
