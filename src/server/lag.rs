@@ -64,7 +64,6 @@ mod tests {
             body: Bytes::new(),
             credentials: Credentials::Valid,
             tenant: 0,
-            base_path: "/scim/v2",
         }
     }
 
