@@ -290,8 +290,9 @@ impl Target {
     pub(super) async fn dispatch(&self, plan: RequestPlan, purpose: Purpose) -> Result<Sent, Refusal> {
         let wire = self.prepare(&plan)?;
         let touch = self.admit(&wire, plan.permissions)?;
-        let creates = self.announce(&touch, &wire)?;
+        // What may be refused comes first: an intent that is announced is a request that is sent.
         let beside = self.announce_beside(&plan)?;
+        let creates = self.announce(&touch, &wire)?;
         let moment = self.state().register.now();
         let (exchange, mut also) = self.converse(wire, plan.permissions, purpose).await;
         let mut created = None;

@@ -76,19 +76,21 @@ impl Target {
     pub(super) fn announce_beside(&self, plan: &RequestPlan) -> Result<Vec<Intent>, Refusal> {
         let mut state = self.state();
         let mut announced = Vec::new();
-        for (endpoint, id) in &plan.creates {
-            if state.register.owns(endpoint, id) {
-                continue;
-            }
-            if state.register.is_foreign(Some(endpoint), id) || !state.register.never_existed(id) {
-                return Err(Refusal::NotOurs {
-                    method: plan.method.clone(),
-                    endpoint: endpoint.clone(),
-                    id: id.clone(),
-                    why: "the step says that it makes this resource, and it may have been there before"
-                        .to_owned(),
-                });
-            }
+        let new: Vec<&(String, String)> =
+            plan.creates.iter().filter(|(endpoint, id)| !state.register.owns(endpoint, id)).collect();
+        let was_there = |endpoint: &str, id: &str| {
+            state.register.is_foreign(Some(endpoint), id) || !state.register.never_existed(id)
+        };
+        if let Some((endpoint, id)) = new.iter().find(|(endpoint, id)| was_there(endpoint, id)) {
+            return Err(Refusal::NotOurs {
+                method: plan.method.clone(),
+                endpoint: endpoint.clone(),
+                id: id.clone(),
+                why: "the step says that it makes this resource, and it may have been there before"
+                    .to_owned(),
+            });
+        }
+        for (endpoint, id) in new {
             let intent = Intent {
                 number: state.next_intent,
                 endpoint: endpoint.clone(),
