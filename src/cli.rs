@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use schemars::JsonSchema;
@@ -29,8 +30,9 @@ Examples:
   scimspec run https://scim.example.com/v2 --token-env SCIM_TOKEN --yes --junit scim.xml
 
 Exit codes:
-  0  conformant: every case that could be judged holds
-  1  failures (or warnings, under --deny warnings)
+  0  conformant: every case that could be judged holds; or partial, where a core
+     feature of the profile was not tested
+  1  failures (or warnings, under --deny warnings), or not as the baseline says
   2  the command line, the configuration or a suite is wrong
   3  the target cannot be reached, or a case could not be judged
   4  nothing ran
@@ -78,8 +80,9 @@ Environment:
   XDG_STATE_HOME     where the ledgers are kept, of what scimspec created
 
 Exit codes:
-  0  conformant: every case that could be judged holds
-  1  failures (or warnings, under --deny warnings)
+  0  conformant: every case that could be judged holds; or partial, where a core
+     feature of the profile was not tested
+  1  failures (or warnings, under --deny warnings), or not as the baseline says
   2  the command line, the configuration or a suite is wrong
   3  the target cannot be reached, or a case could not be judged
   4  nothing ran";
@@ -146,6 +149,19 @@ Exit codes:
   1  'diff' found something that waits
   2  the command line, the configuration, a suite or a snapshot is wrong";
 
+const BASELINE_HELP: &str = "\
+Examples:
+  scimspec run $URL --json run.json
+  scimspec baseline write --from run.json --reason 'known since the first run' --until 2027-03-31
+  scimspec run $URL --baseline scimspec-baseline.toml
+      Known failures do not count. A new one does, also in a case that is
+      listed; and so does an entry that holds again, or whose day is over.
+  scimspec baseline update --from run.json
+      After something was mended, or to take in what is new.
+
+The file is for people to read and edit: an entry lists the findings of one
+case with reason, issue and until. A run takes no entry without a reason.";
+
 const CLEAN_HELP: &str = "\
 Before scimspec creates a resource it notes so in a ledger on this machine, and
 takes the note away when the resource is deleted. After a run that was killed,
@@ -199,6 +215,9 @@ pub enum Command {
     /// Prints the JSON Schema of a file format
     #[command(after_long_help = SCHEMA_HELP)]
     Schema(SchemaArguments),
+    /// Writes the list of known failures that a run can be held to, or brings it up to date
+    #[command(after_long_help = BASELINE_HELP)]
+    Baseline(BaselineArguments),
     /// Deletes what killed runs left on a server
     #[command(after_long_help = CLEAN_HELP)]
     Clean(Box<CleanArguments>),
@@ -292,6 +311,14 @@ pub struct RunArguments {
     /// pauses, before it is judged; the report says how long it took.
     #[arg(long, value_name = "TIME", help_heading = "Judgement", value_parser = value::time)]
     pub settle: Option<Duration>,
+    /// Holds the run to a list of known failures, as 'scimspec baseline write' makes it
+    ///
+    /// What the list knows does not fail the run. Anything else does, and so does what it lists and holds again.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Judgement")]
+    pub baseline: Option<PathBuf>,
+    /// Fails where a feature that is core to the profile was not tested
+    #[arg(long, help_heading = "Judgement")]
+    pub require_core: bool,
 }
 
 /// The server under test, and how to speak to it.
@@ -602,6 +629,65 @@ pub enum SchemaOf {
     Config,
 }
 
+/// `scimspec baseline`.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineArguments {
+    /// What to do with the list.
+    #[command(subcommand)]
+    pub action: BaselineAction,
+}
+
+/// What can be done with a list of known failures.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BaselineAction {
+    /// Writes a new list of all that failed in a run
+    Write(BaselineWriteArguments),
+    /// Brings a list up to date with a run: keeps reasons, takes out what holds, adds what is new
+    Update(BaselineUpdateArguments),
+}
+
+/// `scimspec baseline write`.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineWriteArguments {
+    /// The report of the run, as 'scimspec run --json' wrote it
+    #[arg(long, value_name = "RUN_JSON", value_hint = ValueHint::FilePath)]
+    pub from: PathBuf,
+    /// The file to write [default: scimspec-baseline.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// What new entries say.
+    #[command(flatten)]
+    pub reasons: ReasonArguments,
+}
+
+/// `scimspec baseline update`.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineUpdateArguments {
+    /// The report of the run, as 'scimspec run --json' wrote it
+    #[arg(long, value_name = "RUN_JSON", value_hint = ValueHint::FilePath)]
+    pub from: PathBuf,
+    /// The file to bring up to date [default: scimspec-baseline.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
+    /// What new entries say.
+    #[command(flatten)]
+    pub reasons: ReasonArguments,
+}
+
+/// What new entries of a list of known failures say.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ReasonArguments {
+    /// Why the entries without a reason are tolerated; without it, that has to be written into the file
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where these entries are followed up
+    #[arg(long, value_name = "LINK")]
+    pub issue: Option<String>,
+    /// The last day on which these entries are tolerated, such as 2027-03-31
+    #[arg(long, value_name = "DATE", value_parser = value::date)]
+    pub until: Option<NaiveDate>,
+}
+
 /// `scimspec clean`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CleanArguments {
@@ -679,6 +765,9 @@ mod tests {
             "scimspec schema profile",
             "scimspec profile list --suites dir",
             "scimspec profile new acme --kind server --dir there",
+            "scimspec run --baseline b.toml --require-core",
+            "scimspec baseline write --from run.json --out b.toml --reason x --issue y --until 2027-03-31",
+            "scimspec baseline update --from run.json --baseline b.toml --reason x --issue y --until 2027-03-31",
             "scimspec clean",
             "scimspec run http://localhost/scim --snapshots dir --snapshots-required",
             "scimspec snapshots diff",
@@ -711,6 +800,9 @@ mod tests {
             "schema",
             "clean",
             "snapshots",
+            "baseline",
+            "baseline write",
+            "baseline update",
         ];
         insta::assert_snapshot!(
             "help_others",

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{
-    Allow, Cli, ColorChoice, Command, Deny, OAuthArguments, ProfileCommand, RunArguments, SelectionArguments,
-    TargetArguments,
+    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, OAuthArguments, ProfileCommand, RunArguments,
+    SelectionArguments, TargetArguments,
 };
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
@@ -134,6 +134,10 @@ pub struct Config {
     pub access_names: AccessNames,
     /// For how long a read may contradict a write before it is judged.
     pub settle: Option<Duration>,
+    /// The file of the known failures.
+    pub baseline: Option<PathBuf>,
+    /// Whether a core feature that was not tested counts as a failure.
+    pub require_core: bool,
 }
 
 impl Config {
@@ -212,6 +216,13 @@ fn flags(cli: &Cli) -> Settings {
             suites: snapshots.suites.clone(),
             ..Settings::default()
         },
+        Command::Baseline(baseline) => {
+            let file = match &baseline.action {
+                BaselineAction::Write(write) => &write.out,
+                BaselineAction::Update(update) => &update.baseline,
+            };
+            Settings { baseline: file.clone(), ..Settings::default() }
+        }
     };
     settings.color = cli.common.color;
     settings
@@ -234,6 +245,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         snapshots,
         snapshots_required,
         settle,
+        baseline,
+        require_core,
     } = run;
     Settings {
         reading: *reading,
@@ -249,6 +262,8 @@ fn run_settings(run: &RunArguments) -> Settings {
         snapshots: snapshots.clone(),
         snapshots_required: snapshots_required.then_some(true),
         settle: *settle,
+        baseline: baseline.clone(),
+        require_core: require_core.then_some(true),
         ..selection_settings(selection, target_settings(target))
     }
 }
@@ -358,6 +373,7 @@ fn arguments(flags: &Settings) -> Vec<String> {
                 .and_then(|how| how.to_possible_value())
                 .map(|how| how.get_name().to_owned()),
         ),
+        ("--baseline", path(&flags.baseline)),
     ];
     for (name, value) in options {
         words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
@@ -488,6 +504,8 @@ fn resolve(
         },
         settle: settings.settle,
         url: settings.url,
+        baseline: settings.baseline,
+        require_core: settings.require_core.unwrap_or(false),
     })
 }
 

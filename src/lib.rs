@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod hook;
@@ -22,6 +23,7 @@ pub mod oracle;
 pub mod outcome;
 pub mod plan;
 pub mod profile;
+pub mod readiness;
 pub mod report;
 pub mod requirement;
 pub mod run;

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -256,6 +257,10 @@ pub enum Verdict {
         /// Whose trouble it was.
         cause: ErrorCause,
     },
+    /// A requirement is broken as the baseline says it is, and in no other way ([`Outcome::baseline`] has the reason).
+    KnownFailure,
+    /// The baseline lists findings that are gone: all of them, or some ([`Outcome::baseline`] names them).
+    UnexpectedPass,
 }
 
 impl Verdict {
@@ -270,6 +275,8 @@ impl Verdict {
             Verdict::Skipped { .. } => "skipped",
             Verdict::Inconclusive { .. } => "inconclusive",
             Verdict::Errored { .. } => "errored",
+            Verdict::KnownFailure => "known-failure",
+            Verdict::UnexpectedPass => "unexpected-pass",
         }
     }
 
@@ -382,6 +389,42 @@ impl Finding {
     }
 }
 
+/// What a baseline says of a case that it lists, and how the case compares.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tolerance {
+    /// Why its failure is tolerated.
+    pub reason: String,
+    /// Where that is followed up: a link, a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<String>,
+    /// The last day, in UTC, on which it is tolerated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub until: Option<NaiveDate>,
+    /// Whether that day is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
+    /// The findings of this run that the baseline lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Fingerprint>,
+    /// The findings of this run that it does not list and that count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new: Vec<Fingerprint>,
+    /// What it lists and this run did not find, in its words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<String>,
+}
+
+impl Tolerance {
+    /// The reason with issue and date, in one line: `userName is compared by case (SCIM-12), until 2026-12-31`.
+    pub fn line(&self) -> String {
+        let issue = self.issue.as_ref().map(|issue| format!(" ({issue})")).unwrap_or_default();
+        let until = self.until.map(|until| format!(", until {until}")).unwrap_or_default();
+        format!("{}{issue}{until}", self.reason)
+    }
+}
+
 /// What one case (or one row, or one checkpoint of it) came to, with everything a report needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
@@ -417,6 +460,9 @@ pub struct Outcome {
     /// What is worth knowing about a pass: the alternative that matched, a resource left behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the baseline of the run says of the case, where it lists it and the case was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Tolerance>,
 }
 
 /// How many outcomes of each kind a run had.
@@ -438,6 +484,12 @@ pub struct Summary {
     pub inconclusive: u32,
     /// Could not be judged.
     pub errored: u32,
+    /// Broken as the baseline says.
+    #[serde(default)]
+    pub known_failures: u32,
+    /// Listed by the baseline as broken, and not, or not in all the ways that it lists.
+    #[serde(default)]
+    pub unexpected_passes: u32,
 }
 
 impl Summary {
@@ -454,6 +506,8 @@ impl Summary {
                 Verdict::Skipped { .. } => &mut summary.skipped,
                 Verdict::Inconclusive { .. } => &mut summary.inconclusive,
                 Verdict::Errored { .. } => &mut summary.errored,
+                Verdict::KnownFailure => &mut summary.known_failures,
+                Verdict::UnexpectedPass => &mut summary.unexpected_passes,
             } += 1;
         }
         summary
@@ -469,17 +523,25 @@ impl Summary {
             + self.skipped
             + self.inconclusive
             + self.errored
+            + self.known_failures
+            + self.unexpected_passes
     }
 
     /// How many of them ran to a verdict.
     pub fn judged(&self) -> u32 {
-        self.passed + self.noted + self.warned + self.failed + self.deviates
+        self.passed
+            + self.noted
+            + self.warned
+            + self.failed
+            + self.deviates
+            + self.known_failures
+            + self.unexpected_passes
     }
 
     /// The exit code of a run with this summary. Failures win over harness errors, since a report of
     /// failures is worth reading even where something else could not be judged.
     pub fn exit(&self, deny_warnings: bool) -> Exit {
-        if self.failed > 0 || (deny_warnings && self.warned > 0) {
+        if self.failed > 0 || self.unexpected_passes > 0 || (deny_warnings && self.warned > 0) {
             Exit::Failures
         } else if self.errored > 0 {
             Exit::Unreachable
@@ -496,7 +558,8 @@ impl Summary {
 pub enum Exit {
     /// 0: conformant, or partial.
     Conformant,
-    /// 1: failures (or warnings under `--deny warnings`).
+    /// 1: failures (or warnings under `--deny warnings`), unexpected passes of a baseline, or core features that were
+    /// not tested under `--require-core`.
     Failures,
     /// 2: usage, configuration or suite error.
     Usage,

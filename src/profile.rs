@@ -51,6 +51,8 @@ pub struct Profile {
     pub features: IndexMap<String, Feature>,
     /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
     pub forms: Vec<String>,
+    /// The client whose needs the features are, as people call it: `Okta`. Its profile ends with a readiness table.
+    pub client: Option<String>,
     matchers: Matchers,
     /// Where its file comes from.
     pub origin: Origin,
@@ -265,6 +267,8 @@ pub struct ProfileFile {
     /// The wire forms in which actions are done: `patch`, `put`. None means all that there are.
     #[serde(default)]
     pub forms: Vec<String>,
+    /// The client whose needs the features are: `Okta`. A run ends with the readiness table then.
+    pub client: Option<String>,
 }
 
 impl Profile {
@@ -283,6 +287,7 @@ impl Profile {
             skip,
             features,
             forms,
+            client,
             kind,
             server,
             page_size,
@@ -306,6 +311,7 @@ impl Profile {
             skip,
             features,
             forms,
+            client,
             matchers,
             origin: Origin::Embedded,
             kind: kind.unwrap_or(if server.is_some() { Kind::Server } else { Kind::Client }),

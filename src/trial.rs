@@ -38,8 +38,10 @@ pub fn trials(
 fn conclude(outcome: &Outcome, describe: &Describe, deny_warnings: bool) -> Result<Completion, Failed> {
     match &outcome.verdict {
         // In its printable form: what blocked a case may repeat what the service provider sent.
-        Verdict::Skipped { .. } => Ok(Completion::ignored_with(describe(outcome))),
-        Verdict::Failed | Verdict::Errored { .. } => Err(Failed::from(describe(outcome))),
+        Verdict::Skipped { .. } | Verdict::KnownFailure => Ok(Completion::ignored_with(describe(outcome))),
+        Verdict::Failed | Verdict::UnexpectedPass | Verdict::Errored { .. } => {
+            Err(Failed::from(describe(outcome)))
+        }
         Verdict::Warned if deny_warnings => Err(Failed::from(describe(outcome))),
         Verdict::Passed
         | Verdict::Noted

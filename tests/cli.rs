@@ -18,7 +18,9 @@ fn head(text: &str, lines: usize) -> String {
 #[test]
 fn every_command_has_a_short_and_a_long_help() {
     let bench = Bench::new();
-    for command in ["run", "list", "check", "probe", "serve", "profile", "schema", "clean", "snapshots"] {
+    for command in
+        ["run", "list", "check", "probe", "serve", "profile", "schema", "clean", "snapshots", "baseline"]
+    {
         let short = bench.run(&[command, "-h"]).exits(0);
         let long = bench.run(&[command, "--help"]).exits(0);
         assert!(short.stdout.contains(&format!("Usage: scimspec {command}")), "{}", short.stdout);

@@ -111,6 +111,7 @@ async fn amplitude_wants_addresses_and_each_once() {
         .await
         .refused(400, Some("invalidValue"));
     assert_eq!(bench.get("/Users").await.body["totalResults"], 0);
+    bench.find("meta.created gt \"2001-02-03T04:05:06Z\"").await.refused(400, Some("invalidFilter"));
     bench.invited("ann@example.com").await;
     bench.post("/Users", person("ANN@example.com")).await.refused(409, Some("uniqueness"));
     assert_eq!(bench.accept("ann@example.com").await.status, 200);

@@ -9,16 +9,18 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use binary::{Bench, Reference, TOKEN, VARIABLE, stable};
 use common::{Ran, Trial, everything, library};
 use scimspec::outcome::{Outcome, Verdict};
-use scimspec::server::{Fault, ServerOptions, Variant};
-use scimspec::snapshot::Snapshots;
+use scimspec::server::{Fault, RateLimit, ServerOptions, ServerProfile, Variant};
 use scimspec::snapshot::file::SnapshotFile;
 use scimspec::snapshot::store::{RFC, names};
+use scimspec::snapshot::{Snapshots, compare};
 
 /// The cases of the RFCs that compare a payload.
 fn cases() -> Vec<String> {
@@ -91,6 +93,58 @@ fn what_is_shipped_is_what_the_server_answers_whatever_the_seed() {
     let ran = run(Trial { snapshots: Some(&shipped), ..Trial::of(everything()) });
     assert_eq!(differing(&ran), BTreeMap::new());
     assert!(ran.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Passed), "{:#?}", verdicts(&ran));
+}
+
+/// The same for what Amplitude documents, on the server that behaves so. Its documents print bodies and no headers.
+#[test]
+fn what_amplitude_documents_is_what_its_double_answers_whatever_the_seed() {
+    let profile = library().profiles().get("amplitude").expect("the profile is shipped");
+    let files = library().suites().iter().filter(|file| file.path.starts_with("amplitude/"));
+    let cases: Vec<String> = files
+        .flat_map(|file| file.suite.cases.iter().map(move |case| (file, case)))
+        .filter(|(_, case)| !names(case).is_empty())
+        .map(|(file, case)| file.case_id(case))
+        .collect();
+    let double = || ServerOptions {
+        profile: Some(ServerProfile::from_name("amplitude").expect("the server has the profile")),
+        rate_limit: Some(RateLimit::new(NonZeroU32::MAX, Duration::from_secs(60), None).expect("a limit")),
+        ..ServerOptions::default()
+    };
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/amplitude");
+    for (mark, seed) in [("s0amplitu", 1), ("sx9k2m4q7", 987_654_321)] {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshots = Snapshots::folder(folder.path(), false).unwrap();
+        let trial = Trial { cases: cases.clone(), mark, seed, server: double(), ..Trial::of(profile) };
+        Trial { snapshots: Some(&snapshots), ..trial.clone() }.run().expect("the double can be probed");
+        let received = pending(folder.path());
+        let mut others = Vec::new();
+        assert!(received.len() >= 10, "{:#?}", received.keys());
+        for key in received.keys() {
+            let waiting = fs::read_to_string(folder.path().join(format!("{key}.snap.new"))).unwrap();
+            let mut file = SnapshotFile::parse(key, &waiting).unwrap();
+            file.payload = compare::without_headers(&file.payload);
+            let accepted = fs::read_to_string(repository.join(format!("{key}.snap"))).unwrap_or_default();
+            let same =
+                SnapshotFile::parse(key, &accepted).is_ok_and(|accepted| accepted.payload == file.payload);
+            if !same && std::env::var_os("UPDATE_PAYLOADS").is_some() {
+                fs::create_dir_all(&repository).unwrap();
+                fs::write(repository.join(format!("{key}.snap.new")), file.text()).unwrap();
+            }
+            if !same {
+                others.push(format!("{key}, run {mark}:\n{accepted}\n{}", file.payload));
+            }
+        }
+        assert!(others.is_empty(), "{}", others.join("\n"));
+        let shipped = Snapshots::shipped("amplitude", false).unwrap().expect("there are some");
+        assert_eq!(shipped.keys().collect::<Vec<_>>(), received.keys().collect::<Vec<_>>());
+        let ran =
+            Trial { snapshots: Some(&shipped), ..trial.clone() }.run().expect("the double can be probed");
+        assert_eq!(differing(&ran), BTreeMap::new());
+        let faults = vec![Fault::from_name("amplitude-placeholder-missing").unwrap()];
+        let ran =
+            Trial { snapshots: Some(&shipped), faults, ..trial }.run().expect("the double can be probed");
+        assert!(differing(&ran).contains_key("amplitude-invitations/nameless"), "{:#?}", differing(&ran));
+    }
 }
 
 fn verdicts(ran: &Ran) -> Vec<(&str, &Verdict)> {

@@ -1094,3 +1094,35 @@ async fn endpoints_of_discovery_are_known_to_the_guard() {
     let exchange: &Exchange = &sent.exchange;
     assert_eq!(exchange.request.endpoint, "/things/Devices");
 }
+
+/// Whom a group invites is a user that nobody asked for by a request of its own.
+#[tokio::test]
+async fn what_a_request_makes_on_the_side_is_ours() {
+    let directory = Arc::new(Directory::default());
+    let mail = format!("ann-{MARK}@example.com");
+    let (there, invited) = (Arc::clone(&directory), mail.clone());
+    let server = Hostile::scripted(move |request| {
+        if request.method == "POST" && request.path.ends_with("/Groups") {
+            if request.json()["displayName"] == "refused" {
+                return Act::json(400, &error(400, "no"));
+            }
+            there.plant("/Users", json!({"id": invited, "userName": invited}));
+        }
+        there.act(request)
+    });
+    let target = target(&server);
+    let plan = |name: &str, id: &str| RequestPlan {
+        creates: vec![("/Users".to_owned(), id.to_owned())],
+        ..create("/Groups", &json!({"displayName": name, "members": [{"value": id}]}))
+    };
+    target.send(plan("refused", &mail)).await.unwrap();
+    assert!(!target.owns("/Users", &mail), "nothing came of it");
+    target.send(plan(&format!("team {MARK}"), &mail)).await.unwrap();
+    assert!(target.owns("/Users", &mail) && target.owns("/Users", &mail.to_uppercase()));
+    let refusal = target.send(plan("team", "boss@example.com")).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::NotOurs { .. }), "{refusal}");
+    let clean_up = target.clean_up().await;
+    assert!(clean_up.is_complete(), "{:?}", clean_up.left);
+    assert!(clean_up.deleted.iter().any(|resource| resource.id == mail), "{:?}", clean_up.deleted);
+    assert_eq!(directory.rows(), Vec::<Value>::new());
+}

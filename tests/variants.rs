@@ -69,10 +69,7 @@ const VENDORS: &[(&str, &[&str])] = &[
         ],
     ),
     // It takes the id out of the answer to a create.
-    (
-        "create-without-body",
-        &["okta-create/new-user", "okta-groups/create@patch", "okta-groups/create@put"],
-    ),
+    ("create-without-body", &["okta-create/new-user", "okta-groups/create@patch", "okta-groups/create@put"]),
     // It sends empty lists: of groups with each user, of members with each group.
     (
         "empty-array-refused",

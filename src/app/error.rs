@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::BaselineError;
 use crate::config::{Config, ConfigError};
 use crate::outcome::Exit;
 use crate::profile::skeleton::SkeletonError;
@@ -117,6 +118,9 @@ pub enum AppError {
         "error: no folder is said to hold accepted payloads\n  = help: scimspec snapshots diff DIR, or snapshots = \"DIR\" in scimspec.toml\n"
     )]
     NoSnapshots,
+    /// The list of known failures.
+    #[error("{0}")]
+    Baseline(#[from] BaselineError),
     /// Printing, threads, signals.
     #[error("error: {0}\n")]
     Io(#[from] io::Error),
@@ -174,6 +178,7 @@ impl AppError {
             | AppError::Export(_)
             | AppError::Snapshots(_)
             | AppError::NoSnapshots
+            | AppError::Baseline(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
             AppError::Token { error, .. } => error.exit(),

@@ -3,6 +3,7 @@
 //! This is the edge: it starts the runtime, reads the environment through [`crate::config`], prints, and turns
 //! every result into an [`Exit`]. It decides nothing that a pure stage could decide.
 
+mod baseline;
 mod clean;
 mod error;
 mod files;
@@ -18,6 +19,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, Environment};
 use crate::outcome::Exit;
 
+pub use baseline::BaselineError;
 pub use error::AppError;
 
 /// Runs a command line. What went wrong is said on standard error, with what to do about it.
@@ -49,6 +51,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, AppError> {
         Command::Serve(arguments) => serve::serve(arguments),
         Command::Clean(_) => clean::clean(&config),
         Command::Snapshots(arguments) => snapshots::snapshots(&config, arguments),
+        Command::Baseline(arguments) => baseline::baseline(&config, &arguments.action),
     }
 }
 

@@ -14,19 +14,21 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{AppError, print, runtime};
+use crate::baseline::Judge;
 use crate::config::Config;
 use crate::outcome::{ErrorCause, Exit, Outcome, Verdict};
-use crate::plan::{Conditions, Plan, plan};
+use crate::plan::{Conditions, Phase, Plan, Selection, plan};
 use crate::profile::Profile;
+use crate::readiness::{LeftOut, readiness};
 use crate::report::failure;
 use crate::report::mask::Ours;
 use crate::report::model::{
-    CapabilityEvidence, CleanUpRecord, DeviationRecord, LeftBehind, RequirementText, Run, RunReport, SettledReads,
-    SettlingRecord, TargetIdentity,
+    BaselineRecord, CapabilityEvidence, CleanUpRecord, DeviationRecord, LeftBehind, RequirementText, Run,
+    RunReport, SettledReads, SettlingRecord, TargetIdentity,
 };
 use crate::report::{file, json, junit, terminal};
 use crate::requirement::Catalogue;
-use crate::run::board::Board;
+use crate::run::board::{Board, Revise};
 use crate::run::deviation::Came;
 use crate::run::patience::{Patience, ReadKind, Tally};
 use crate::run::{Shared, Templates};
@@ -58,6 +60,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     {
         return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
     }
+    let catalogue = Catalogue::embedded();
+    // Which cases there are does not depend on the target: what is wrong with the baseline is said before it is asked.
+    let unasked = Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only };
+    let whole = plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
+    let cases = whole.parts().map(|(_, part)| part.id.as_str()).collect();
+    let baseline = super::baseline::of_run(config, &profile.name, config.reading, &cases)?;
     for path in [&config.json, &config.junit].into_iter().flatten() {
         file::check(path)?;
     }
@@ -80,11 +88,11 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let mut probe = probe?;
     probe.capabilities.page_size.clone_from(&profile.page_size);
     probe.capabilities.hooks = config.hooks.names();
-    let catalogue = Catalogue::embedded();
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
     let mut plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     plan.leave_out(|job| settings.lacked_by(job.file, job.case));
+    let left_out = left_out(&whole, &plan);
     if plan.jobs.is_empty() {
         return Err(AppError::NothingSelected);
     }
@@ -99,7 +107,14 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
     shared.patience = config.settle.map(Patience::new);
-    let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan)?;
+    let revise = baseline.as_ref().map(|baseline| {
+        let rules = whole.parts().filter(|(job, _)| job.phase == Phase::Rules);
+        let rules = rules.map(|(_, part)| part.id.clone()).collect();
+        let today = started.date_naive();
+        let judge = Judge::new(baseline.clone(), today, config.deny_warnings, rules, !left_out.is_empty());
+        Box::new(move |outcome| judge.judge(outcome)) as Revise
+    });
+    let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan, revise)?;
     interrupts.abort();
 
     let exchanges = target.exchanges();
@@ -129,6 +144,11 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         interrupted: target.interrupted(),
         deviations: deviations(profile, &shared),
         settling: shared.patience.as_ref().map(settling),
+        readiness: readiness(&profile.features, &outcomes, &left_out, config.deny_warnings),
+        client: profile.client.clone(),
+        require_core: config.require_core,
+        narrowed: !left_out.is_empty(),
+        baseline: baseline.as_ref().map(|baseline| BaselineRecord::of(baseline, &outcomes)),
     }
     .report();
     publish(config, &report)?;
@@ -178,6 +198,16 @@ fn deviations(profile: &Profile, shared: &Shared<'_>) -> Vec<DeviationRecord> {
     shared.deviations().into_iter().filter_map(record).collect()
 }
 
+/// What a selection leaves out of the whole.
+fn left_out(whole: &Plan<'_>, selected: &Plan<'_>) -> Vec<LeftOut> {
+    let selected: BTreeSet<&str> = selected.parts().map(|(_, part)| part.id.as_str()).collect();
+    whole
+        .parts()
+        .filter(|(_, part)| !selected.contains(part.id.as_str()))
+        .map(|(job, part)| LeftOut { id: part.id.clone(), tags: job.tags() })
+        .collect()
+}
+
 /// The accepted payloads: the operator's, or those that belong to the target.
 fn snapshots(config: &Config, profile: &Profile) -> Result<Option<Snapshots>, AppError> {
     let read = match &config.snapshots {
@@ -187,7 +217,10 @@ fn snapshots(config: &Config, profile: &Profile) -> Result<Option<Snapshots>, Ap
             Snapshots::folder(folder, config.snapshots_required).map(Some)
         }
         // What the operator puts into each resource stands in no payload that is shipped.
-        None => Snapshots::shipped(&profile.name, config.url.is_none() && makes_usual_resources(config)),
+        None if makes_usual_resources(config) => {
+            Snapshots::shipped(&profile.name, config.url.is_none() && profile.server.is_none())
+        }
+        None => Ok(None),
     };
     read.map_err(|error| AppError::snapshots(error, config))
 }
@@ -222,8 +255,9 @@ fn execute(
     runtime: &Runtime,
     shared: &Shared<'_>,
     plan: &Plan<'_>,
+    revise: Option<Revise>,
 ) -> Result<(Vec<Outcome>, CleanUp), AppError> {
-    let board = Arc::new(Board::default());
+    let board = Arc::new(Board::revising(revise));
     let parts = plan.parts().map(|(_, part)| (part.id.clone(), part.level.to_string())).collect();
     let describe: trial::Describe = Arc::new(failure::message);
     let trials = trial::trials(parts, &board, &describe, config.deny_warnings);

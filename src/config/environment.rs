@@ -157,6 +157,8 @@ impl Environment {
             cert: self.text("CERT").map(PathBuf::from),
             key: self.text("KEY").map(PathBuf::from),
             settle: self.parsed("SETTLE", value::time)?,
+            baseline: self.text("BASELINE").map(PathBuf::from),
+            require_core: self.parsed("REQUIRE_CORE", value::switch)?,
             ..Settings::default()
         })
     }
@@ -210,7 +212,7 @@ impl Environment {
 }
 
 /// The settings that the environment can hold: all but the tables of the file, of which `[oauth]` can.
-pub(super) const SETTINGS: [&str; 42] = [
+pub(super) const SETTINGS: [&str; 44] = [
     "URL",
     "TOKEN_ENV",
     "TOKEN_FILE",
@@ -253,6 +255,8 @@ pub(super) const SETTINGS: [&str; 42] = [
     "CERT",
     "KEY",
     "SETTLE",
+    "BASELINE",
+    "REQUIRE_CORE",
 ];
 
 fn choice<T: ValueEnum>(text: &str) -> Result<T, String> {

@@ -1,5 +1,6 @@
 //! `scimspec.toml`: found, read, and where it is wrong, shown with the line and a caret.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -47,11 +48,23 @@ pub fn parse(text: &str, name: &str) -> Result<Settings, ConfigError> {
     toml::from_str(text).map_err(|error| ConfigError::File(Box::new(diagnostic(&error, text, name))))
 }
 
-fn diagnostic(error: &toml::de::Error, text: &str, name: &str) -> Diagnostic {
+/// What the parser says of a text, at its place.
+pub(crate) fn diagnostic(error: &toml::de::Error, text: &str, name: &str) -> Diagnostic {
     let (message, hint) = words(error.message());
-    let Some(span) = error.span() else {
-        return Diagnostic::about_file(name, message, hint.as_deref());
-    };
+    match error.span() {
+        Some(span) => located(text, name, span, message, hint),
+        None => Diagnostic::about_file(name, message, hint.as_deref()),
+    }
+}
+
+/// An error about a span of bytes in the text of a file.
+pub(crate) fn located(
+    text: &str,
+    name: &str,
+    span: Range<usize>,
+    message: String,
+    hint: Option<String>,
+) -> Diagnostic {
     let start = (0..=span.start.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();

@@ -107,6 +107,10 @@ pub struct Settings {
     #[schemars(schema_with = "attributes")]
     pub settings: toml::Table,
 
+    /// The file that lists the known failures; `scimspec baseline write` makes one.
+    pub baseline: Option<PathBuf>,
+    /// Fails where a feature that is core to the profile was not tested.
+    pub require_core: Option<bool>,
     /// The folder of accepted payloads that answers are compared with.
     pub snapshots: Option<PathBuf>,
     /// Fails where no payload is accepted yet, instead of a warning.
@@ -352,6 +356,8 @@ impl Settings {
             cert: self.cert.or(below.cert),
             key: self.key.or(if own_certificate { None } else { below.key }),
             settle: self.settle.or(below.settle),
+            baseline: self.baseline.or(below.baseline),
+            require_core: self.require_core.or(below.require_core),
         }
     }
 
@@ -362,7 +368,13 @@ impl Settings {
         });
         let single =
             [&mut self.token_file, &mut self.cacert, &mut self.junit, &mut self.json, &mut self.state];
-        let own = [&mut self.snapshots, &mut self.oauth.client_secret_file, &mut self.cert, &mut self.key];
+        let own = [
+            &mut self.snapshots,
+            &mut self.baseline,
+            &mut self.oauth.client_secret_file,
+            &mut self.cert,
+            &mut self.key,
+        ];
         let single = single.into_iter().chain(own).chain(second);
         for path in single.flatten().chain(self.suites.iter_mut()) {
             *path = folder.join(&*path);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
@@ -129,6 +130,14 @@ pub fn header(text: &str) -> Result<(String, String), String> {
         return Err("its value holds control characters".to_owned());
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A day, as ISO 8601 writes it.
+///
+/// # Errors
+/// What to write instead.
+pub fn date(text: &str) -> Result<NaiveDate, String> {
+    text.trim().parse().map_err(|_| "it is no date; write it like 2027-03-31".to_owned())
 }
 
 /// A number of cases at once: at least one.

@@ -198,12 +198,20 @@ cases:
 fn each_form_is_a_job_that_needs_what_the_form_needs() {
     let all = Selection::default();
     planned(FORMS, &EVERYTHING, &all, |plan| {
-        let expected = ["own/renamed@patch[a]", "own/renamed@patch[b]", "own/renamed@put[a]", "own/renamed@put[b]"];
+        let expected =
+            ["own/renamed@patch[a]", "own/renamed@patch[b]", "own/renamed@put[a]", "own/renamed@put[b]"];
         assert_eq!(ids(plan), expected);
         let first = &plan.jobs[0];
         assert_eq!(first.id(), "own/renames@patch[a]");
-        assert_eq!((first.phase, first.parts[0].path.as_str()), (Phase::Write, "actions.rename.forms.patch[0]"));
-        assert_eq!(first.pooled.keys().collect::<Vec<_>>(), ["bob"], "what the action writes to is not shared");
+        assert_eq!(
+            (first.phase, first.parts[0].path.as_str()),
+            (Phase::Write, "actions.rename.forms.patch[0]")
+        );
+        assert_eq!(
+            first.pooled.keys().collect::<Vec<_>>(),
+            ["bob"],
+            "what the action writes to is not shared"
+        );
         assert!(first.requires().any(|it| *it == Requires::Capability(Capability::Patch)));
     });
     planned(FORMS, &EVERYTHING, &select(&["own/renames@put"], &[]), |plan| {

@@ -3,7 +3,7 @@
 //! It always shows the requirement (id and sentence), the place in the suite, what was expected and what came,
 //! the exchange, and the command that runs just this again. Terminal and JUnit print the same block.
 
-use crate::outcome::{Finding, Outcome, Place, Severity, Verdict};
+use crate::outcome::{Finding, Outcome, Place, Severity, Tolerance, Verdict};
 use crate::target::exchange::ExchangeId;
 
 use super::curl;
@@ -27,12 +27,41 @@ pub fn message(outcome: &Outcome) -> String {
         Verdict::Inconclusive { why } => why.clone(),
         Verdict::Skipped { reason } => reason.to_string(),
         Verdict::Deviates { citation } => format!("as documented: {citation}"),
+        Verdict::KnownFailure => {
+            let reason = outcome.baseline.as_ref().map(Tolerance::line).unwrap_or_default();
+            format!("known failure: {reason}")
+        }
+        Verdict::UnexpectedPass => unexpected(outcome),
         Verdict::Passed | Verdict::Noted | Verdict::Warned | Verdict::Failed => {
-            outcome.findings.first().map_or_else(|| outcome.title.clone(), |finding| finding.message.clone())
+            let said = outcome.findings.first().map_or(&outcome.title, |finding| &finding.message);
+            match outcome
+                .baseline
+                .as_ref()
+                .and_then(|tolerance| tolerance.until.filter(|_| tolerance.expired))
+            {
+                Some(until) => format!("tolerated until {until} only: {said}"),
+                None => said.clone(),
+            }
         }
     };
     let line = text::one_line(&text::clip(&line, 400));
     if line.is_empty() { outcome.verdict.word().to_owned() } else { line }
+}
+
+/// What is gone of that which the baseline lists, and what to do about it.
+fn unexpected(outcome: &Outcome) -> String {
+    let take_out = "take it out of the baseline (scimspec baseline update)";
+    match outcome.baseline.as_ref() {
+        Some(tolerance) if !tolerance.known.is_empty() => {
+            let (gone, all) = (tolerance.gone.len(), tolerance.gone.len() + tolerance.known.len());
+            format!(
+                "{gone} of {} that the baseline lists {} gone: {take_out}",
+                text::count(all as u64, "finding"),
+                if gone == 1 { "is" } else { "are" }
+            )
+        }
+        _ => format!("holds, and is listed as failing: {take_out}"),
+    }
 }
 
 /// The whole block, with its heading, ending in a line feed.
@@ -77,7 +106,7 @@ pub fn rerun(report: &RunReport, outcome: &Outcome) -> String {
 impl Page {
     fn heading(&mut self, outcome: &Outcome) {
         let Look { width, .. } = self.look;
-        let word = outcome.verdict.word().to_uppercase();
+        let word = outcome.verdict.word().to_uppercase().replace('-', " ");
         let id = text::one_line(&outcome.id);
         // A warning may stand in a case about a MUST: its own requirement says how strongly that binds.
         let level = match outcome.verdict {
@@ -103,6 +132,10 @@ impl Page {
 
     fn body(&mut self, report: &RunReport, outcome: &Outcome) {
         self.findings(report, outcome);
+        if outcome.verdict == Verdict::UnexpectedPass {
+            // What went well needs no evidence and no advice.
+            return self.command("rerun", &rerun(report, outcome));
+        }
         let again = self.exchanges(report, outcome);
         // The server inside scimspec is gone when this is read.
         let again = if report.target.embedded { Vec::new() } else { again };
@@ -114,6 +147,14 @@ impl Page {
     }
 
     fn findings(&mut self, report: &RunReport, outcome: &Outcome) {
+        if let (Verdict::UnexpectedPass, Some(tolerance)) = (&outcome.verdict, &outcome.baseline) {
+            self.trouble(outcome);
+            self.labelled("baseline", &tolerance.line());
+            for gone in tolerance.gone.iter().take(FINDINGS) {
+                self.labelled("gone", gone);
+            }
+            return self.blank();
+        }
         let mut cited: Vec<&str> = Vec::new();
         let mut placed = None;
         for finding in outcome.findings.iter().take(FINDINGS) {
@@ -134,6 +175,9 @@ impl Page {
 
     /// What it means, how to mend it, and how to see it again.
     fn advice(&mut self, report: &RunReport, outcome: &Outcome) {
+        if let Some(tolerance) = outcome.baseline.as_ref().filter(|tolerance| tolerance.expired) {
+            self.labelled("baseline", &format!("its day is over: {}", tolerance.line()));
+        }
         for (label, advice) in [("consequence", &outcome.consequence), ("hint", &outcome.hint)] {
             if let Some(advice) = advice {
                 self.labelled(label, advice);
@@ -173,6 +217,14 @@ impl Page {
         let spec = if finding.requirements.is_empty() { &outcome.spec } else { &finding.requirements };
         self.requirements(report, spec, cited);
         self.place(finding.place.as_ref().or(Some(&outcome.place)), placed);
+        if let Some(tolerance) = &outcome.baseline {
+            let print = finding.fingerprint(&outcome.id);
+            if tolerance.new.contains(&print) {
+                self.labelled("baseline", "new: the baseline lists this case, and not this finding");
+            } else if tolerance.known.contains(&print) && !tolerance.new.is_empty() {
+                self.labelled("baseline", &format!("known: {}", tolerance.line()));
+            }
+        }
         self.value("expected", look::GOOD, &finding.expected);
         self.value("actual", look::BAD, &finding.actual);
         self.differences(&finding.differences);

@@ -14,6 +14,7 @@ use quick_junit::{NonSuccessKind, Property, Report, SerializeError, TestCase, Te
 use url::Url;
 
 use crate::outcome::{Outcome, Severity, Verdict};
+use crate::readiness::FeatureReadiness;
 
 use super::failure;
 use super::file::{self, WriteError};
@@ -72,6 +73,10 @@ fn test_suite(
     for (name, value) in run_properties(report) {
         tests.add_property(Property::new(name, line(&value)));
     }
+    for feature in &report.readiness {
+        let name = line(&format!("readiness.{}", feature.feature));
+        tests.add_property(Property::new(name, line(&readiness(feature))));
+    }
     tests.add_test_cases(outcomes.iter().map(|outcome| test_case(report, outcome)));
     tests
 }
@@ -106,6 +111,9 @@ fn run_properties(report: &RunReport) -> Vec<(&'static str, String)> {
             properties.push(("deviation-unused", deviation.about.clone()));
         }
     }
+    if let Some(baseline) = &report.baseline {
+        properties.push(("baseline", baseline.file.clone()));
+    }
     if let CredentialNames::Basic { user, .. } = &report.target.credentials {
         properties.push(("user", user.clone()));
     }
@@ -120,6 +128,15 @@ fn run_properties(report: &RunReport) -> Vec<(&'static str, String)> {
         properties.push(("insecure", "certificates were not checked".to_owned()));
     }
     properties
+}
+
+/// A feature in one line, with the cases that make it what it is: `not ready: 1 of 9 cases failed: okta-users/create`.
+fn readiness(feature: &FeatureReadiness) -> String {
+    let mut parts = vec![feature.readiness.words().to_owned()];
+    parts.extend(Some(feature.why.clone()).filter(|why| !why.is_empty()));
+    let telling = feature.telling();
+    parts.extend(Some(telling.join(", ")).filter(|_| !telling.is_empty()));
+    parts.join(": ")
 }
 
 fn test_case(report: &RunReport, outcome: &Outcome) -> TestCase {
@@ -140,8 +157,17 @@ fn test_case(report: &RunReport, outcome: &Outcome) -> TestCase {
             properties.push(("fingerprint", finding.fingerprint(&outcome.id).0));
         }
     }
+    if let Some(tolerance) = &outcome.baseline {
+        properties.push(("baseline.reason", tolerance.reason.clone()));
+        properties.extend(tolerance.issue.iter().map(|issue| ("baseline.issue", issue.clone())));
+        properties.extend(tolerance.until.iter().map(|until| ("baseline.until", until.to_string())));
+        properties.extend(tolerance.new.iter().map(|print| ("baseline.new", print.0.clone())));
+    }
     let mut output = None;
     let status = match &outcome.verdict {
+        Verdict::UnexpectedPass => {
+            non_success(NonSuccessKind::Failure, "unexpected-pass", &message, report, outcome)
+        }
         Verdict::Failed | Verdict::Warned if report.is_failure(outcome) => {
             output = Some(exchanges(report, outcome));
             non_success(NonSuccessKind::Failure, &outcome.level.to_string(), &message, report, outcome)
@@ -156,7 +182,7 @@ fn test_case(report: &RunReport, outcome: &Outcome) -> TestCase {
             skipped.set_message(line(&format!("inconclusive: {message}")));
             skipped
         }
-        Verdict::Skipped { .. } => {
+        Verdict::Skipped { .. } | Verdict::KnownFailure => {
             let mut skipped = TestCaseStatus::skipped();
             skipped.set_message(message);
             skipped
@@ -295,6 +321,32 @@ mod tests {
         let read = Report::deserialize_from_str(&xml).unwrap();
         assert_eq!((read.tests, read.failures, read.errors, read.skipped), (9, 3, 1, 3));
         insta::assert_snapshot!(xml);
+    }
+
+    #[test]
+    fn what_a_baseline_knows_is_skipped_and_what_it_lists_in_vain_fails() {
+        let xml =
+            render(&sample::report_of(&sample::held_to_a_baseline(), &sample::exchanges(), false)).unwrap();
+        check(&xml);
+        let read = Report::deserialize_from_str(&xml).unwrap();
+        assert_eq!((read.tests, read.failures, read.errors, read.skipped), (7, 4, 0, 2));
+        let known =
+            r#"<skipped message="known failure: mended with release 4.2 (SCIM-12), until 2026-11-20""#;
+        assert!(xml.contains(known), "{xml}");
+        assert!(xml.contains(r#"type="unexpected-pass""#));
+        assert!(xml.contains(r#"<property name="baseline.reason" value="mended with release 4.2"/>"#));
+        assert!(xml.contains("tolerated until 2026-11-20 only: a second user"), "{xml}");
+    }
+
+    #[test]
+    fn every_suite_says_what_the_features_came_to() {
+        let mut report = sample::report();
+        report.readiness = sample::features();
+        let xml = render(&report).unwrap();
+        check(&xml);
+        let said: Vec<&str> =
+            xml.lines().filter(|line| line.contains("\"readiness.")).take(5).map(str::trim).collect();
+        insta::assert_snapshot!(said.join("\n"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use clap::builder::styling::{AnsiColor, Color, Style};
 
 use crate::outcome::Verdict;
+use crate::readiness::Readiness;
 
 use super::text;
 
@@ -72,9 +73,19 @@ pub const COMMAND: Style = fg(AnsiColor::Cyan);
 pub fn of(verdict: &Verdict) -> Style {
     match verdict {
         Verdict::Passed | Verdict::Noted => GOOD,
-        Verdict::Warned | Verdict::Deviates { .. } => ODD,
-        Verdict::Failed => BAD,
+        Verdict::Warned | Verdict::Deviates { .. } | Verdict::KnownFailure => ODD,
+        Verdict::Failed | Verdict::UnexpectedPass => BAD,
         Verdict::Skipped { .. } => ASIDE,
         Verdict::Inconclusive { .. } | Verdict::Errored { .. } => TROUBLE,
+    }
+}
+
+/// The mark and the colour of a feature.
+pub fn of_readiness(readiness: Readiness) -> (&'static str, Style) {
+    match readiness {
+        Readiness::Ready => ("✓", GOOD),
+        Readiness::ReadyWithWarnings => ("!", ODD),
+        Readiness::NotReady => ("✗", BAD),
+        Readiness::NotTested => ("·", ASIDE),
     }
 }

@@ -16,6 +16,6 @@ pub mod mask;
 pub mod model;
 mod page;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod terminal;
 pub mod text;

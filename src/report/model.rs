@@ -13,7 +13,9 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::Baseline;
 use crate::outcome::{Exit, Finding, Level, Outcome, Place, Reading, Summary, Verdict};
+use crate::readiness::{FeatureReadiness, untested_core};
 use crate::suite::model::Auth;
 use crate::target::exchange::{Body, Exchange, ExchangeId};
 
@@ -70,6 +72,21 @@ pub struct RunReport {
     pub exchanges: Vec<ExchangeRecord>,
     /// The run in numbers.
     pub summary: RunSummary,
+    /// What the features of the profile come to, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readiness: Vec<FeatureReadiness>,
+    /// The client whose needs the profile holds, as people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Whether a core feature that was not tested counts as a failure (`--require-core`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_core: bool,
+    /// Whether `--case`, `--skip` or `--tag` left out a part of the profile.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub narrowed: bool,
+    /// The list of known failures that the run was held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineRecord>,
     /// What the profile documents otherwise than the RFCs of the cases and rules that ran, and what came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deviations: Vec<DeviationRecord>,
@@ -104,6 +121,36 @@ impl DeviationRecord {
     /// Whether no answer showed it, one way or the other.
     pub fn is_unused(&self) -> bool {
         self.documented == 0 && self.conformant == 0 && self.neither == 0
+    }
+}
+
+/// The list of known failures that a run was held to. What it says of a case stands in the case's outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineRecord {
+    /// The file, as the operator named it.
+    pub file: String,
+    /// How many cases it lists.
+    pub entries: u64,
+    /// The cases that it lists and this run did not judge, so that their entries were not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<String>,
+}
+
+impl BaselineRecord {
+    /// The record of a baseline whose outcomes were held to it.
+    pub fn of(baseline: &Baseline, outcomes: &[Outcome]) -> BaselineRecord {
+        let used: BTreeSet<&str> = outcomes
+            .iter()
+            .filter(|outcome| outcome.baseline.is_some())
+            .map(|outcome| outcome.id.as_str())
+            .collect();
+        let cases = baseline.entries.iter().map(|entry| &entry.case);
+        BaselineRecord {
+            file: baseline.file().to_owned(),
+            entries: baseline.entries.len() as u64,
+            not_judged: cases.filter(|case| !used.contains(case.as_str())).cloned().collect(),
+        }
     }
 }
 
@@ -527,6 +574,16 @@ pub struct Run<'a> {
     pub deviations: Vec<DeviationRecord>,
     /// How reads agreed with writes.
     pub settling: Option<SettlingRecord>,
+    /// What the features of the profile come to.
+    pub readiness: Vec<FeatureReadiness>,
+    /// The client whose needs the profile holds.
+    pub client: Option<String>,
+    /// Whether a core feature that was not tested counts as a failure.
+    pub require_core: bool,
+    /// Whether a part of the profile was left out.
+    pub narrowed: bool,
+    /// The list of known failures that it was held to.
+    pub baseline: Option<BaselineRecord>,
 }
 
 impl Run<'_> {
@@ -552,8 +609,9 @@ impl Run<'_> {
             .collect();
         let verdicts = Summary::of(&outcomes);
         let wall_ms = milliseconds(self.duration);
+        let lacks_core = self.require_core && untested_core(&self.readiness).next().is_some();
         let summary = RunSummary {
-            exit_code: exit(&verdicts, self.deny_warnings, self.interrupted).code(),
+            exit_code: exit(&verdicts, self.deny_warnings, self.interrupted, lacks_core).code(),
             requests: self.requests,
             requests_per_case: per_case(self.requests, &verdicts),
             wall_ms,
@@ -585,6 +643,11 @@ impl Run<'_> {
             exchanges,
             summary,
             deviations: self.deviations,
+            readiness: self.readiness,
+            client: self.client,
+            require_core: self.require_core,
+            narrowed: self.narrowed,
+            baseline: self.baseline,
         }
     }
 
@@ -603,6 +666,7 @@ impl Run<'_> {
                     Verdict::Warned
                         | Verdict::Failed
                         | Verdict::Deviates { .. }
+                        | Verdict::KnownFailure
                         | Verdict::Inconclusive { .. }
                         | Verdict::Errored { .. }
                 )
@@ -623,22 +687,34 @@ impl RunReport {
 
     /// The exit code of the run.
     pub fn exit(&self) -> Exit {
-        exit(&self.summary.verdicts, self.deny_warnings, self.summary.interrupted)
+        let lacks_core = self.require_core && self.is_partial();
+        exit(&self.summary.verdicts, self.deny_warnings, self.summary.interrupted, lacks_core)
     }
 
-    /// Whether an outcome counts as a failure in this run: it failed, or it warned under `--deny warnings`.
+    /// Whether a core feature of the profile was not tested, so that the run says nothing of the whole.
+    pub fn is_partial(&self) -> bool {
+        untested_core(&self.readiness).next().is_some()
+    }
+
+    /// Whether an outcome counts as a failure in this run: it failed, it is not as its baseline says, or it warned
+    /// under `--deny warnings`.
     pub fn is_failure(&self, outcome: &Outcome) -> bool {
         match outcome.verdict {
-            Verdict::Failed => true,
+            Verdict::Failed | Verdict::UnexpectedPass => true,
             Verdict::Warned => self.deny_warnings,
             _ => false,
         }
     }
 }
 
-/// The exit code of a run: a part that was interrupted is no verdict on the whole.
-fn exit(verdicts: &Summary, deny_warnings: bool, interrupted: bool) -> Exit {
-    if interrupted { Exit::Unreachable } else { verdicts.exit(deny_warnings) }
+/// The exit code of a run: a part that was interrupted is no verdict on the whole, and neither is one without the
+/// core, where the operator asked for it.
+fn exit(verdicts: &Summary, deny_warnings: bool, interrupted: bool, lacks_core: bool) -> Exit {
+    match verdicts.exit(deny_warnings) {
+        _ if interrupted => Exit::Unreachable,
+        Exit::Conformant if lacks_core => Exit::Failures,
+        exit => exit,
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

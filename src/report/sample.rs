@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::mask::Ours;
 use super::model::*;
 use crate::outcome::*;
+use crate::readiness::{Behind, FeatureReadiness, Readiness};
 use crate::suite::model::Auth;
 use crate::target::exchange::*;
 
@@ -120,6 +121,7 @@ pub(crate) fn outcome(id: &str, title: &str, verdict: Verdict, exchanges: &[u64]
         consequence: None,
         hint: None,
         notes: Vec::new(),
+        baseline: None,
     }
 }
 
@@ -382,6 +384,11 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
         interrupted: false,
         deviations: Vec::new(),
         settling: None,
+        readiness: Vec::new(),
+        client: None,
+        require_core: false,
+        narrowed: false,
+        baseline: None,
     }
     .report();
     // The snapshots stand whatever the version is.
@@ -392,4 +399,82 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
 /// The report of the whole sample.
 pub(crate) fn report() -> RunReport {
     report_of(&outcomes(), &exchanges(), false)
+}
+
+/// One outcome of each kind that a baseline makes: known, mended, half mended, broken in a new way, expired.
+pub(crate) fn held_to_a_baseline() -> Vec<Outcome> {
+    let tolerance = |reason: &str| Tolerance {
+        reason: reason.to_owned(),
+        issue: Some("SCIM-12".to_owned()),
+        until: Some(started().date_naive()),
+        ..Tolerance::default()
+    };
+    let known = |outcome: &Outcome, at: usize| vec![outcome.findings[at].fingerprint(&outcome.id)];
+    let as_known = |id: &str, verdict| {
+        let outcome = Outcome { id: id.to_owned(), verdict, ..status_failure() };
+        let known = known(&outcome, 0);
+        Outcome { baseline: Some(Tolerance { known, ..tolerance("mended with release 4.2") }), ..outcome }
+    };
+    let mended = Outcome {
+        baseline: Some(Tolerance {
+            gone: vec!["status: DELETE /Users/{id}, status 200 instead of status 204".to_owned()],
+            ..tolerance("mended with release 4.2")
+        }),
+        ..outcome("delete/mended", "a delete answers 204", Verdict::UnexpectedPass, &[1])
+    };
+    let mut half = as_known("create/half-mended", Verdict::UnexpectedPass);
+    half.baseline.as_mut().unwrap().gone = vec!["header: POST /Users, no header Location".to_owned()];
+    let mut new = list_failure();
+    let old = finding("status", "the list answers 203", "status 200", "status 203", 6);
+    new.findings.push(old);
+    let (is_new, is_known) = (known(&new, 0), known(&new, 1));
+    new.baseline = Some(Tolerance { new: is_new, known: is_known, ..tolerance("203 is the gateway's") });
+    let mut expired = as_known("create/expired", Verdict::Failed);
+    expired.baseline.as_mut().unwrap().expired = true;
+    vec![
+        outcome("create/minimal-user", "a user is created from userName alone", Verdict::Passed, &[1]),
+        as_known("create/known", Verdict::KnownFailure),
+        as_known("create/known-too", Verdict::KnownFailure),
+        mended,
+        half,
+        new,
+        expired,
+    ]
+}
+
+/// What the features of a client's profile came to, one of each kind.
+pub(crate) fn features() -> Vec<FeatureReadiness> {
+    let row = |feature: &str, title: &str, core, readiness, why: &str, cases| FeatureReadiness {
+        feature: feature.to_owned(),
+        title: title.to_owned(),
+        core,
+        readiness,
+        why: why.to_owned(),
+        cases,
+    };
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let failed = Behind {
+        failed: ids(&["create/duplicate-user-name", "query/by-user-name"]),
+        passed: ids(&["create/minimal-user"]),
+        ..Behind::default()
+    };
+    let warned = Behind { warned: ids(&["create/location"]), ..Behind::default() };
+    let passed = Behind { passed: ids(&["read/by-id"]), ..Behind::default() };
+    let errored = Behind { unjudged: ids(&["delete/then-read"]), ..Behind::default() };
+    let skipped =
+        Behind { skipped: ids(&["query/sort-by-user-name", "query/sort-descending"]), ..Behind::default() };
+    vec![
+        row("connect", "Test the credentials", true, Readiness::Ready, "", passed),
+        row("import", "Import people", true, Readiness::ReadyWithWarnings, "its only case warned", warned),
+        row("create", "Create people", true, Readiness::NotReady, "2 of 3 cases failed", failed),
+        row("delete", "Delete people", false, Readiness::NotTested, "errored (transport)", errored),
+        row(
+            "sort",
+            "Sort",
+            false,
+            Readiness::NotTested,
+            "needs sort: ServiceProviderConfig.sort.supported = false",
+            skipped,
+        ),
+    ]
 }

@@ -1,9 +1,11 @@
 //! What stands on the terminal after the trials' own lines: what went wrong, what was left out, the run in
 //! numbers.
 
+use clap::builder::styling::Style;
 use indexmap::IndexMap;
 
-use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Verdict};
+use crate::outcome::{ErrorCause, Exit, Outcome, Signature, SkipReason, Tolerance, Verdict};
+use crate::readiness::{Readiness, untested_core};
 
 use super::failure;
 use super::look::{self, GUTTER, Look};
@@ -25,7 +27,10 @@ pub fn render(report: &RunReport, look: Look) -> String {
     details(&mut out, report, look);
     deviating(&mut out, report, look);
     skipped(&mut out, report, look);
+    known(&mut out, report, look);
     summary(&mut out, report, look);
+    readiness(&mut out, report, look);
+    conclusion(&mut out, report, look);
     out
 }
 
@@ -73,7 +78,8 @@ fn unjudged(out: &mut String, report: &RunReport, look: Look) {
 /// A block for each failure. Where there are many, those that show the same as one before are told without their
 /// exchanges.
 fn failed(out: &mut String, report: &RunReport, look: Look) {
-    let failed: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| report.is_failure(outcome)).collect();
+    let failed = report.outcomes.iter().filter(|outcome| report.is_failure(outcome) && !holds(outcome));
+    let failed: Vec<&Outcome> = failed.collect();
     let mut shown: Vec<(Vec<&Signature>, &str)> = Vec::new();
     for outcome in &failed {
         out.push('\n');
@@ -170,6 +176,50 @@ fn skipped(out: &mut String, report: &RunReport, look: Look) {
     }
 }
 
+/// Whether a case holds that the baseline lists, and with all that it lists.
+fn holds(outcome: &Outcome) -> bool {
+    let half = outcome.baseline.as_ref().is_some_and(|tolerance| !tolerance.known.is_empty());
+    outcome.verdict == Verdict::UnexpectedPass && !half
+}
+
+/// The failures that the baseline knows, and those that it lists and that are none any more.
+fn known(out: &mut String, report: &RunReport, look: Look) {
+    let known = |outcome: &Outcome| outcome.verdict == Verdict::KnownFailure;
+    tolerated(out, report, look, "known failures", &known);
+    if tolerated(out, report, look, "unexpected passes", &holds) {
+        let command = "scimspec baseline update --from run.json";
+        let said = format!("after a run with --json run.json, '{command}' takes them out of the baseline");
+        labelled(out, "hint", &said, look);
+    }
+}
+
+/// The cases of one kind that the baseline lists, grouped by what it says of them. Whether there are any.
+fn tolerated(
+    out: &mut String,
+    report: &RunReport,
+    look: Look,
+    title: &str,
+    kind: &dyn Fn(&Outcome) -> bool,
+) -> bool {
+    let mut reasons: IndexMap<String, Vec<&str>> = IndexMap::new();
+    for outcome in report.outcomes.iter().filter(|outcome| kind(outcome)) {
+        let reason = outcome.baseline.as_ref().map(Tolerance::line).unwrap_or_default();
+        reasons.entry(reason).or_default().push(&outcome.id);
+    }
+    if reasons.is_empty() {
+        return false;
+    }
+    section(out, title, look);
+    for (reason, ids) in &reasons {
+        labelled(out, &format!("{} ×", ids.len()), reason, look);
+        let indent = " ".repeat(GUTTER);
+        for line in text::wrap(&text::one_line(&named(ids.iter().copied(), NAMED)), look.room()) {
+            out.push_str(&format!("{indent}{}\n", look.paint(look::FAINT, &line)));
+        }
+    }
+    true
+}
+
 /// What skipped cases are grouped by: the reason without what differs from case to case.
 fn group(reason: &SkipReason) -> String {
     match reason {
@@ -217,12 +267,24 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
         )),
     );
 
-    let rows: [(&str, u32, clap::builder::styling::Style); 8] = [
+    if let Some(baseline) = &report.baseline {
+        let listed = text::count(baseline.entries, "case");
+        let unused = match baseline.not_judged.len() {
+            0 => String::new(),
+            unused => format!(", {unused} of them not judged"),
+        };
+        row("baseline", &text::one_line(&format!("{}: {listed}{unused}", baseline.file)));
+    }
+
+    let counts = &report.summary.verdicts;
+    let rows: [(&str, u32, Style); 10] = [
         ("passed", counts.passed, look::of(&Verdict::Passed)),
         ("noted", counts.noted, look::of(&Verdict::Noted)),
         ("deviates", counts.deviates, look::ODD),
         ("warned", counts.warned, look::of(&Verdict::Warned)),
+        ("known", counts.known_failures, look::of(&Verdict::KnownFailure)),
         ("failed", counts.failed, look::of(&Verdict::Failed)),
+        ("unexpected", counts.unexpected_passes, look::of(&Verdict::UnexpectedPass)),
         ("errored", counts.errored, look::TROUBLE),
         ("inconclusive", counts.inconclusive, look::TROUBLE),
         ("skipped", counts.skipped, look::ASIDE),
@@ -253,7 +315,6 @@ fn summary(out: &mut String, report: &RunReport, look: Look) {
     settling(out, report, look);
     clean_up(out, report, look);
     advice(out, report, look);
-    conclusion(out, report, look);
 }
 
 /// What came of the profile's deviations, those by name that can be taken out of it.
@@ -362,9 +423,60 @@ fn clean_up(out: &mut String, report: &RunReport, look: Look) {
     out.push_str(&format!("{indent}{} tries again\n", look.paint(look::COMMAND, &again)));
 }
 
+/// The table of a client's profile: what of the client works. Failures are named, so that nobody has to look for them.
+fn readiness(out: &mut String, report: &RunReport, look: Look) {
+    const BESIDE: usize = 24;
+    let Some(client) = report.client.as_ref().filter(|_| !report.readiness.is_empty()) else { return };
+    section(out, &text::one_line(&format!("readiness for {client}")), look);
+    let titles: Vec<String> = report.readiness.iter().map(|row| text::one_line(&row.title)).collect();
+    let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
+    let title = widest(&mut titles.iter().map(|title| text::columns(title))).min(look.width / 2);
+    let word = widest(&mut report.readiness.iter().map(|row| row.readiness.words().len()));
+    let gutter = title + word + 8;
+    // In a narrow window the reason goes below.
+    let beside = gutter + BESIDE <= look.width;
+    let indent = " ".repeat(if beside { gutter } else { 6 });
+    let room = look.width.saturating_sub(indent.len()).max(BESIDE);
+    for (row, name) in report.readiness.iter().zip(&titles) {
+        let (mark, style) = look::of_readiness(row.readiness);
+        let mut notes: Vec<(Style, String)> = text::wrap(&text::one_line(&row.why), room)
+            .into_iter()
+            .map(|line| (Style::new(), line))
+            .collect();
+        let telling = named(row.telling().iter().map(String::as_str), NAMED);
+        notes.extend(text::wrap(&text::one_line(&telling), room).into_iter().map(|line| (look::FAINT, line)));
+        let mut notes = notes.into_iter().filter(|(_, line)| !line.is_empty());
+        let first = if beside { notes.next() } else { None };
+        let first = first.map(|(style, line)| look.paint(style, &line)).unwrap_or_default();
+        let name = text::clip_columns(name, title);
+        let line = format!(
+            "  {} {name}{}  {}{}  {first}",
+            look.paint(style.bold(), mark),
+            " ".repeat(title.saturating_sub(text::columns(&name))),
+            look.paint(style, row.readiness.words()),
+            " ".repeat(word - row.readiness.words().len()),
+        );
+        out.push_str(&format!("{}\n", line.trim_end()));
+        for (style, line) in notes {
+            out.push_str(&format!("{indent}{}\n", look.paint(style, &line)));
+        }
+    }
+}
+
 /// Whether the budget was spent before the case could run.
 fn left_out(outcome: &Outcome) -> bool {
     matches!(outcome.verdict, Verdict::Skipped { reason: SkipReason::BudgetSpent })
+}
+
+/// What a whole run comes to, in the words of its profile.
+fn verdict(report: &RunReport, good: bool) -> String {
+    let any = |readiness| report.readiness.iter().any(|feature| feature.readiness == readiness);
+    match &report.client {
+        Some(client) if good => format!("Ready for {client}"),
+        Some(client) if any(Readiness::NotReady) => format!("Not ready for {client}"),
+        _ if good => "Conformant".to_owned(),
+        _ => "Not conformant".to_owned(),
+    }
 }
 
 /// The last lines: what it comes to, and the failed cases by name.
@@ -391,6 +503,13 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
     if counts.warned > 0 && !report.deny_warnings {
         also.push(text::count(counts.warned, "warning"));
     }
+    let only_mended = counts.unexpected_passes as usize == failed.len();
+    match counts.known_failures {
+        0 => {}
+        _ if failed.is_empty() => {}
+        known if only_mended => also.push(format!("{known} failed as it says")),
+        known => also.push(format!("{known} more failed as the baseline says")),
+    }
     if counts.errored > 0 && !failed.is_empty() {
         also.push(format!("{} could not be judged", text::count(counts.errored, "case")));
     }
@@ -408,11 +527,47 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
                 text::count(unspent as u64, "case")
             ),
         ),
-        Exit::Conformant if counts.warned + counts.deviates == 0 => {
-            (look::GOOD, format!("Conformant: {judged} judged, and all hold."))
+        Exit::Conformant if report.is_partial() => {
+            let untested: Vec<&str> =
+                untested_core(&report.readiness).map(|feature| feature.title.as_str()).collect();
+            let none = match counts.known_failures {
+                0 => "none failed".to_owned(),
+                known => format!("{known} failed, as the baseline says"),
+            };
+            let against = if report.require_core { ", against --require-core" } else { "" };
+            let style = if report.require_core { look::BAD } else { look::ODD };
+            let untested = named(untested.into_iter(), 2 * NAMED);
+            let said =
+                format!("Partial{against}: {judged} judged, {none}{also}; core and not tested: {untested}.");
+            (style, text::one_line(&said))
         }
-        Exit::Conformant => (look::GOOD, format!("Conformant: {judged} judged, none failed{also}.")),
-        Exit::Failures => (look::BAD, format!("Not conformant: {} of {judged} failed{also}.", failed.len())),
+        Exit::Conformant if counts.known_failures > 0 => (
+            look::GOOD,
+            format!(
+                "No new failure: {judged} judged, and {} failed as the baseline says{also}.",
+                counts.known_failures
+            ),
+        ),
+        Exit::Conformant if counts.warned + counts.deviates == 0 => {
+            (look::GOOD, format!("{}: {judged} judged, and all hold.", verdict(report, true)))
+        }
+        Exit::Conformant => {
+            (look::GOOD, format!("{}: {judged} judged, none failed{also}.", verdict(report, true)))
+        }
+        Exit::Failures if only_mended && !failed.is_empty() => (
+            look::BAD,
+            match failed.len() {
+                1 => format!(
+                    "Not as the baseline says: of {judged} judged, 1 holds that it lists as failing{also}."
+                ),
+                more => format!(
+                    "Not as the baseline says: of {judged} judged, {more} hold that it lists as failing{also}."
+                ),
+            },
+        ),
+        Exit::Failures => {
+            (look::BAD, format!("{}: {} of {judged} failed{also}.", verdict(report, false), failed.len()))
+        }
         Exit::Unreachable | Exit::Usage => (
             look::TROUBLE,
             format!(
@@ -433,6 +588,7 @@ fn conclusion(out: &mut String, report: &RunReport, look: Look) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::BaselineRecord;
     use crate::report::sample;
 
     fn plain(width: usize) -> Look {
@@ -446,6 +602,66 @@ mod tests {
     #[test]
     fn a_run_with_one_of_each() {
         insta::assert_snapshot!(render(&sample::report(), plain(100)));
+    }
+
+    /// From its heading on.
+    fn end(report: &RunReport, width: usize, heading: &str) -> String {
+        let shown = render(report, plain(width));
+        let at = shown.find(heading).unwrap_or_else(|| panic!("no {heading} in {shown}"));
+        shown[at..].to_owned()
+    }
+
+    #[test]
+    fn a_client_gets_its_readiness_table() {
+        let mut report = sample::report();
+        report.client = Some("Okta".to_owned());
+        report.readiness = sample::features();
+        insta::assert_snapshot!("readiness", end(&report, 100, "── readiness"));
+        insta::assert_snapshot!("readiness_narrow", end(&report, 60, "── readiness"));
+        let table = end(&report, 60, "── readiness");
+        let longest = table.lines().take_while(|line| !line.is_empty()).map(text::columns).max();
+        assert!(longest <= Some(60), "{longest:?}");
+    }
+
+    #[test]
+    fn a_run_held_to_a_baseline() {
+        let outcomes = sample::held_to_a_baseline();
+        let mut report = sample::report_of(&outcomes, &sample::exchanges(), false);
+        report.baseline = Some(BaselineRecord {
+            file: "scimspec-baseline.toml".to_owned(),
+            entries: 7,
+            not_judged: vec!["bulk/too-many".to_owned()],
+        });
+        assert_eq!(report.exit(), Exit::Failures);
+        insta::assert_snapshot!("baseline", render(&report, plain(100)));
+        let last = |outcomes: &[Outcome]| of(outcomes, plain(120)).lines().last().unwrap().to_owned();
+        assert_eq!(
+            last(&outcomes[..3]),
+            "No new failure: 3 cases judged, and 2 failed as the baseline says."
+        );
+        let mended = "Not as the baseline says: of 4 cases judged, 1 holds that it lists as failing; 2 failed as it says.";
+        assert_eq!(last(&outcomes[..4]), mended);
+    }
+
+    #[test]
+    fn a_run_without_its_core_is_partial_and_never_more() {
+        let passed = sample::outcomes().remove(0);
+        let mut report = sample::report_of(&[passed], &sample::exchanges(), false);
+        report.readiness = sample::features();
+        report.readiness[2].readiness = crate::readiness::Readiness::NotTested;
+        assert_eq!(report.exit(), Exit::Conformant);
+        let shown = render(&report, plain(100));
+        let last = "\nPartial: 1 case judged, none failed; core and not tested: Create people.\n";
+        assert!(shown.ends_with(last), "{shown}");
+        report.require_core = true;
+        assert_eq!(report.exit(), Exit::Failures);
+        let shown = render(&report, plain(100));
+        assert!(shown.contains("\nPartial, against --require-core: 1 case judged"), "{shown}");
+        report.readiness[2].readiness = crate::readiness::Readiness::Ready;
+        report.client = Some("Okta".to_owned());
+        assert_eq!(report.exit(), Exit::Conformant);
+        let shown = render(&report, plain(100));
+        assert!(shown.ends_with("\nReady for Okta: 1 case judged, and all hold.\n"), "{shown}");
     }
 
     #[test]

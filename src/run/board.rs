@@ -8,11 +8,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::outcome::Outcome;
 
+/// What is made of an outcome before anybody sees it.
+pub type Revise = Box<dyn Fn(Outcome) -> Outcome + Send + Sync>;
+
 /// The outcomes of a run, by id, as they come.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Board {
     state: Mutex<State>,
     changed: Condvar,
+    revise: Option<Revise>,
 }
 
 #[derive(Debug, Default)]
@@ -22,8 +26,17 @@ struct State {
 }
 
 impl Board {
+    /// A board that shows outcomes as they are after a revision.
+    pub fn revising(revise: Option<Revise>) -> Board {
+        Board { revise, ..Board::default() }
+    }
+
     /// Posts an outcome and wakes whoever waits for it.
     pub fn post(&self, outcome: Outcome) {
+        let outcome = match &self.revise {
+            Some(revise) => revise(outcome),
+            None => outcome,
+        };
         self.lock().outcomes.insert(outcome.id.clone(), outcome);
         self.changed.notify_all();
     }

@@ -61,7 +61,7 @@ impl CaseRun<'_> {
         let volley = self.volley(&plan, burst).await;
         let asked = volley.refusal.as_deref().and_then(asked_for);
         self.asked_to_wait = asked;
-        let honoured = self.shared.target.limits().retry_after.max(window);
+        let honoured = self.honoured();
         self.shared
             .target
             .pause(asked.filter(|asked| *asked <= honoured).map_or(window, |it| it.max(window)));
@@ -230,7 +230,13 @@ impl CaseRun<'_> {
         finding
     }
 
-    /// Waits as a step says.
+    /// The longest wait that a refusal may ask for.
+    fn honoured(&self) -> Duration {
+        let target = self.shared.target;
+        target.limits().retry_after.max(target.window())
+    }
+
+    /// Waits as a step says, and no longer than the operator lets a service provider ask for.
     pub(super) async fn wait(&mut self, wait: &Wait) -> Flow {
         let wanted = match (wait.retry_after, wait.time) {
             (true, _) => self
@@ -239,7 +245,8 @@ impl CaseRun<'_> {
                 .max(self.shared.target.closed_for()),
             (false, time) => time.unwrap_or_default(),
         };
-        let time = wait.at_most.map_or(wanted, |most| wanted.min(most));
+        let bounded = if wait.retry_after { wanted.min(self.honoured()) } else { wanted };
+        let time = wait.at_most.map_or(bounded, |most| bounded.min(most));
         if time < wanted {
             let note = format!("waited {} s, though {} s were asked for", time.as_secs(), wanted.as_secs());
             self.part().notes.push(note);

@@ -410,5 +410,6 @@ pub fn outcome(job: &Job<'_>, part: &Part, verdict: Verdict) -> Outcome {
         consequence: part.consequence.clone(),
         hint: job.case.hint.clone(),
         notes: Vec::new(),
+        baseline: None,
     }
 }

@@ -84,9 +84,7 @@ impl CaseRun<'_> {
                 return;
             }
             Some(Ownership::Owned { id, .. }) => Some(id.as_str()),
-            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => {
-                shown.as_deref()
-            }
+            Some(Ownership::Unproven { .. } | Ownership::WithoutId) | None => shown.as_deref(),
         };
         let Some(name) = &step.id else { return };
         if let Some(id) = id {

@@ -265,7 +265,7 @@ fn record_of<'a>(row: &Value, store: &'a Store) -> Option<&'a Record> {
 }
 
 /// Whether a filter speaks of an attribute or sub-attribute of this name.
-fn mentions(filter: &Filter, name: &str) -> bool {
+pub(super) fn mentions(filter: &Filter, name: &str) -> bool {
     let names = |path: &AttributePath| {
         path.name.eq_ignore_ascii_case(name)
             || path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name))

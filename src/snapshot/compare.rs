@@ -12,6 +12,15 @@ pub fn same(accepted: &str, received: &str) -> bool {
     accepted.trim_end() == received.trim_end()
 }
 
+/// A payload without its headers: status line and body.
+pub fn without_headers(payload: &str) -> String {
+    let status = payload.lines().next().unwrap_or_default();
+    match payload.split_once("\n\n") {
+        Some((_, body)) => format!("{status}\n\n{body}"),
+        None => format!("{status}\n"),
+    }
+}
+
 /// The lines that differ, as a unified diff without file names: `-` accepted, `+` received.
 pub fn diff(accepted: &str, received: &str) -> String {
     let (accepted, received) = (format!("{}\n", accepted.trim_end()), format!("{}\n", received.trim_end()));
@@ -49,6 +58,12 @@ mod tests {
         assert!(diff.starts_with("@@ -1,7 +1,7 @@\n HTTP 200 OK\n"), "{diff}");
         assert!(diff.contains("-  \"active\": true,\n+  \"active\": \"true\",\n"), "{diff}");
         assert!(!diff.contains("\"d\""), "{diff}");
+    }
+
+    #[test]
+    fn headers_can_be_left_out() {
+        assert_eq!(without_headers("HTTP 200 OK\nETag: x\n\n{\n\n}\n"), "HTTP 200 OK\n\n{\n\n}\n");
+        assert_eq!(without_headers("HTTP 204 No Content\nETag: x\n"), "HTTP 204 No Content\n");
     }
 
     #[test]

@@ -292,12 +292,31 @@ impl Redaction {
                 let mut named: Vec<(&String, &Value)> = members.iter().collect();
                 named.sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
                 let redact = |(name, member): (&String, &Value)| {
-                    (name.clone(), self.member(members, name, member, place, sorted))
+                    let member = self.without_groups_of_others(name, member)?;
+                    Some((name.clone(), self.member(members, name, &member, place, sorted)))
                 };
-                Value::Object(named.into_iter().map(redact).collect())
+                Value::Object(named.into_iter().filter_map(redact).collect())
             }
             other => other.clone(),
         }
+    }
+
+    /// The groups of a user without those that other cases of this run have put it into: which cases run is no part of
+    /// a payload. Nothing where no others are left.
+    fn without_groups_of_others<'v>(&self, name: &str, member: &'v Value) -> Option<Cow<'v, Value>> {
+        let Some(groups) = member.as_array().filter(|_| name.eq_ignore_ascii_case("groups")) else {
+            return Some(Cow::Borrowed(member));
+        };
+        let of_others = |group: &Value| {
+            let id = group.get("value").and_then(Value::as_str);
+            id.is_some_and(|id| self.names.id_named(id).is_none())
+                && carries_mark(&group.to_string(), &self.names.mark)
+        };
+        if !groups.iter().any(of_others) {
+            return Some(Cow::Borrowed(member));
+        }
+        let own: Vec<Value> = groups.iter().filter(|group| !of_others(group)).cloned().collect();
+        (!own.is_empty()).then_some(Cow::Owned(Value::Array(own)))
     }
 
     fn member(
@@ -323,8 +342,11 @@ impl Redaction {
                 Value::from(self.location(url))
             }
             ("$ref", Value::String(url)) => Value::from(self.location(url)),
-            ("value", Value::String(id)) if self.names.id_named(id).is_some() || refers(of, place.parent) => {
-                Value::from(self.id(id))
+            ("value", Value::String(id)) if refers(of, place.parent) => Value::from(self.id(id)),
+            // An address may be an id; what it is called as a text says more of it.
+            ("value", Value::String(id)) if self.names.id_named(id).is_some() => {
+                let text = self.text(id);
+                Value::from(if text == *id { self.id(id) } else { text })
             }
             ("value", Value::Number(id)) if refers(of, place.parent) => {
                 Value::from(self.numeric(&id.to_string()))
@@ -344,7 +366,10 @@ impl Redaction {
             Some(name) => name.to_owned(),
             // What was reduced to its structure stays so.
             None if id.is_empty() || id == crate::report::mask::PLACEHOLDER => id.to_owned(),
-            None => "[id]".to_owned(),
+            None => {
+                let text = self.text(id);
+                if text == id { "[id]".to_owned() } else { text }
+            }
         }
     }
 

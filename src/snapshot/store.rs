@@ -3,6 +3,7 @@
 //! A folder belongs to one target: it holds what its operator looked at and accepted. Nothing accepted is ever deleted
 //! or changed by a run; a run only writes and takes back what is pending.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read};
@@ -39,8 +40,9 @@ pub struct Snapshots {
 
 #[derive(Debug)]
 enum Place {
-    /// Inside scimspec: what is not there is not judged.
-    Shipped(String),
+    /// Inside scimspec: what is not there is not judged. Documents of vendors print bodies and no headers, so that
+    /// headers are judged on the reference server only.
+    Shipped { set: String, headers: bool },
     /// A folder: what is not there is written, to be accepted.
     Folder { folder: PathBuf, required: bool },
 }
@@ -100,15 +102,15 @@ pub enum StoreError {
 
 impl Snapshots {
     /// The payloads inside scimspec that a run is compared with: those of a profile of the same name, which is a server's;
-    /// and on the server inside scimspec, those of the RFCs. None where there are none.
+    /// and on the reference server inside scimspec, those of the RFCs. None where there are none.
     ///
     /// # Errors
     /// A file that is damaged; a test holds that there is none.
-    pub fn shipped(profile: &str, embedded_server: bool) -> Result<Option<Snapshots>, StoreError> {
+    pub fn shipped(profile: &str, reference_server: bool) -> Result<Option<Snapshots>, StoreError> {
         let own = Some(profile).filter(|name| *name != RFC);
         let set = own
             .and_then(|name| EMBEDDED.get_dir(name))
-            .or_else(|| if embedded_server { EMBEDDED.get_dir(RFC) } else { None });
+            .or_else(|| if reference_server { EMBEDDED.get_dir(RFC) } else { None });
         let Some(set) = set else { return Ok(None) };
         let mut accepted = BTreeMap::new();
         for file in set.files() {
@@ -117,7 +119,8 @@ impl Snapshots {
             let name = format!("snapshots/{path}");
             accepted.insert(key, parse(&name, &String::from_utf8_lossy(file.contents()))?);
         }
-        let place = Place::Shipped(format!("snapshots/{}", set.path().display()));
+        let headers = set.path() == Path::new(RFC);
+        let place = Place::Shipped { set: format!("snapshots/{}", set.path().display()), headers };
         Ok(Some(Snapshots { accepted, place }))
     }
 
@@ -142,12 +145,16 @@ impl Snapshots {
     pub fn compare(&self, key: &str, received: &SnapshotFile) -> Result<Compared, StoreError> {
         let accepted = self.accepted.get(key);
         let file = |ending: &str| match &self.place {
-            Place::Shipped(set) => PathBuf::from(format!("{set}/{key}{ending}")),
+            Place::Shipped { set, .. } => PathBuf::from(format!("{set}/{key}{ending}")),
             Place::Folder { folder, .. } => folder.join(format!("{key}{ending}")),
         };
         let pending = file(PENDING);
+        let payload = match self.place {
+            Place::Shipped { headers: false, .. } => Cow::Owned(compare::without_headers(&received.payload)),
+            _ => Cow::Borrowed(received.payload.as_str()),
+        };
         if let Some(accepted) = accepted
-            && compare::same(&accepted.payload, &received.payload)
+            && compare::same(&accepted.payload, &payload)
         {
             if let Place::Folder { .. } = self.place {
                 take_back(&pending)?;
@@ -155,8 +162,8 @@ impl Snapshots {
             return Ok(Compared::Same);
         }
         let is_kept = match &self.place {
-            Place::Shipped(_) if accepted.is_none() => return Ok(Compared::NotJudged),
-            Place::Shipped(_) => false,
+            Place::Shipped { .. } if accepted.is_none() => return Ok(Compared::NotJudged),
+            Place::Shipped { .. } => false,
             Place::Folder { .. } => {
                 replace(&pending, received.text().as_bytes())?;
                 true
@@ -167,12 +174,12 @@ impl Snapshots {
                 name: key.to_owned(),
                 file: file(ACCEPTED).display().to_string(),
                 pending: is_kept.then(|| pending.display().to_string()),
-                diff: compare::diff(&accepted.payload, &received.payload),
+                diff: compare::diff(&accepted.payload, &payload),
                 accepted: accepted.payload.clone(),
-                received: received.payload.clone(),
+                received: payload.into_owned(),
             })),
             (None, Place::Folder { required, .. }) => Compared::Missing { pending, required: *required },
-            (None, Place::Shipped(_)) => Compared::NotJudged,
+            (None, Place::Shipped { .. }) => Compared::NotJudged,
         })
     }
 

@@ -41,8 +41,11 @@ pub fn library() -> &'static Library {
 /// vendor's server hold of that server only.
 pub fn everything() -> &'static Profile {
     static EVERYTHING: LazyLock<Profile> = LazyLock::new(|| {
-        Profile::read("everything.yaml", "profile: everything\ntitle: Every case\nsuites: ['rfc*/**', 'rules/**', 'okta/**']\n")
-            .expect("the profile is sound")
+        Profile::read(
+            "everything.yaml",
+            "profile: everything\ntitle: Every case\nsuites: ['rfc*/**', 'rules/**', 'okta/**']\n",
+        )
+        .expect("the profile is sound")
     });
     &EVERYTHING
 }

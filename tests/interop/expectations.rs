@@ -243,6 +243,7 @@ mod tests {
             consequence: None,
             hint: None,
             notes: Vec::new(),
+            baseline: None,
         }
     }
 

@@ -46,10 +46,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.5.2.3-02"],
         &[Written(|change| {
             let has_id = |value: &Value| value.get("id").is_some();
-            let repeats = change
-                .operations
-                .iter()
-                .any(|it| it.path.is_none() && it.value.as_ref().is_some_and(has_id));
+            let repeats =
+                change.operations.iter().any(|it| it.path.is_none() && it.value.as_ref().is_some_and(has_id));
             if change.kind == Kind::Group && repeats {
                 refused(change, ScimError::mutability("id is readOnly"));
             }
@@ -68,7 +66,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     && it.path.as_ref().is_some_and(|path| path.attribute.name == "members")
                     && is_empty(it.value.as_ref())
             });
-            let had = change.before.and_then(|before| before.get("members")).is_some_and(|it| !is_unassigned(it));
+            let had =
+                change.before.and_then(|before| before.get("members")).is_some_and(|it| !is_unassigned(it));
             let by_put = change.method == Method::PUT && is_empty(change.sent.get("members"));
             if change.kind == Kind::Group && had && (by_patch || by_put) {
                 refused(change, ScimError::invalid_value("members is empty"));

@@ -45,15 +45,17 @@ use serde_json::{Map, Value, json};
 
 use super::super::behaviour::{Behaviour, UserIds};
 use super::super::endpoint::{Endpoint, Kind};
-use super::super::fault::{Change, PatchOperations, Seen};
+use super::super::fault::{Change, ParsedFilter, PatchOperations, Seen};
 use super::super::message::{Answer, Request};
 use super::super::profile::ProfileEntry;
 use super::super::rate::RateLimit;
+use super::super::read::mentions;
 use super::super::rewrite::{body_of, each_meta, each_resource, each_time, object};
 use super::super::store::Store;
 use super::super::write::is_email;
 use super::Rewrite;
 use crate::scim::error::ScimError;
+use crate::scim::filter::Filter;
 use crate::scim::names;
 use crate::scim::resource::{elements, is_unassigned, member, member_name};
 use crate::scim::schema::SchemaSet;
@@ -67,6 +69,7 @@ pub(super) const PROFILE: ProfileEntry = ProfileEntry {
     settle,
     rewrites: &[
         Rewrite::Request(read_page_size),
+        Rewrite::Filter(refuse_times),
         Rewrite::Operations(leave_out_groups),
         Rewrite::Change(keep_what_is_supported),
         Rewrite::Change(number_groups),
@@ -131,6 +134,16 @@ fn read_page_size(request: &mut Request) {
         if name == "itemsPerPage" {
             "count".clone_into(name);
         }
+    }
+}
+
+/// Users are shown without times, so that nobody can look for them by these (AMP-10, AMP-34).
+fn refuse_times(filter: &mut ParsedFilter<'_>) {
+    let is_about_meta = |parsed: &Filter| mentions(parsed, "meta");
+    if filter.definition.schema.id == names::USER
+        && filter.parsed.as_ref().is_ok_and(|parsed| parsed.as_ref().is_some_and(is_about_meta))
+    {
+        filter.parsed = Err(ScimError::invalid_filter("meta of a user has nothing to filter by"));
     }
 }
 
@@ -404,4 +417,46 @@ fn display(store: &Store, id: &str) -> Option<String> {
     let user = store.get(id).filter(|record| record.kind == Kind::User)?;
     let name = user.attributes.get("name")?.as_object()?;
     Some(format!("{} {}", text(name, "givenName"), text(name, "familyName")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn an_id_is_the_address_or_is_not_there() {
+        for (sent, is_taken) in [
+            (json!({}), true),
+            (json!({ "id": null }), true),
+            (json!({ "ID": "Ann@example.com" }), true),
+            (json!({ "id": "bob@example.com" }), false),
+            (json!({ "id": "ann" }), false),
+            (json!({ "id": 7 }), false),
+        ] {
+            assert_eq!(check_id(&sent, "ann@example.com").is_ok(), is_taken, "{sent}");
+        }
+    }
+
+    #[test]
+    fn the_primary_address_counts_or_the_only_one() {
+        let emails = |value: Value| counting(Some(&value)).map(str::to_owned);
+        assert_eq!(emails(json!([{ "value": "a@b.c" }])).as_deref(), Some("a@b.c"));
+        let two = json!([{ "value": "a@b.c" }, { "value": "d@e.f", "primary": true }]);
+        assert_eq!(emails(two).as_deref(), Some("d@e.f"));
+        assert_eq!(emails(json!([{ "value": "a@b.c" }, { "value": "d@e.f" }])), None);
+        assert_eq!(counting(None), None);
+    }
+
+    #[test]
+    fn whoever_signs_up_gets_the_names_that_are_missing() {
+        let given = object(json!({ "givenName": "Ann" }));
+        let mut attributes = user("ann@example.com", Some(&given), true);
+        assert_eq!(attributes["name"], json!({ "givenName": "Ann", "familyName": NO_FAMILY_NAME }));
+        sign_up(&mut attributes);
+        assert_eq!(attributes["name"], json!({ "givenName": "Ann", "familyName": "example.com" }));
+    }
 }

@@ -104,6 +104,20 @@ fn strangers_leave_one_word_behind() {
 }
 
 #[test]
+fn groups_of_other_cases_are_none_of_this_one() {
+    let other = json!({"value": "x9", "display": "Group s0proof00zzzzzzzz"});
+    let own = json!({"value": "9b2c4d1e-0000-4000-8000-00000000beef", "display": "Group s0proof00yyyyyyyy"});
+    let theirs = json!({"value": "x1", "display": "Everyone"});
+    let shown = body(json!({"id": "42", "groups": [other, own, theirs]}));
+    assert_eq!(
+        shown["groups"],
+        json!([{"display": "Everyone", "value": "[id]"}, {"display": "Group [fresh]", "value": "[team.id]"}])
+    );
+    assert_eq!(body(json!({"id": "42", "groups": [other]})).get("groups"), None);
+    assert_eq!(body(json!({"id": "42", "groups": []}))["groups"], json!([]));
+}
+
+#[test]
 fn discovery_keeps_its_ids() {
     let asked = Asked { endpoint: "/Schemas/{id}", status: 200, sorted: false, filtered: false };
     let schema = json!({"id": "urn:ietf:params:scim:schemas:core:2.0:User", "name": "User",

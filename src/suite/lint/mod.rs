@@ -60,6 +60,10 @@ pub fn lint(library: &Library, known: Known<'_>) -> Vec<Diagnostic> {
 fn same_snapshots(library: &Library, diagnostics: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<(&str, &str), Place> = BTreeMap::new();
     for file in library.suites() {
+        for path in snapshots_of_actions(file) {
+            let hint = Some("compare the payload in the case: several cases may do one action".to_owned());
+            Report { text: file.text(), diagnostics }.key_error(&path, "an action has no snapshot", hint);
+        }
         for (name, path) in snapshots(file) {
             match seen.entry((&file.suite.suite, name)) {
                 Entry::Vacant(free) => {
@@ -73,6 +77,21 @@ fn same_snapshots(library: &Library, diagnostics: &mut Vec<Diagnostic>) {
             }
         }
     }
+}
+
+fn snapshots_of_actions(file: &SuiteFile) -> Vec<String> {
+    let mut all = Vec::new();
+    for (name, action) in &file.suite.actions {
+        let own = action.steps.iter().enumerate().map(|(at, step)| (step, format!("steps[{at}]")));
+        let forms = action.forms.iter().flat_map(|(form, steps)| {
+            steps.iter().enumerate().map(move |(at, step)| (step, format!("forms.{form}[{at}]")))
+        });
+        let asking = own
+            .chain(forms)
+            .filter(|(step, _)| step.expect.as_ref().is_some_and(|expect| expect.snapshot.is_some()));
+        all.extend(asking.map(|(_, path)| format!("actions.{name}.{path}.expect.snapshot")));
+    }
+    all
 }
 
 fn snapshots(file: &SuiteFile) -> Vec<(&str, String)> {
