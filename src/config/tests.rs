@@ -90,7 +90,7 @@ fn every_setting_of_the_environment_is_one_of_the_file() {
     for name in environment::SETTINGS.iter().filter(|name| **name != "YES") {
         assert!(keys.contains(&(*name).to_owned()), "{name} is no key of scimspec.toml");
     }
-    let tables = ["SECOND", "TEMPLATE", "NEW", "LIMITS", "HOOKS", "OAUTH"];
+    let tables = ["SECOND", "TEMPLATE", "NEW", "LIMITS", "HOOKS", "SETTINGS", "OAUTH"];
     for key in keys.iter().filter(|key| !tables.contains(&key.as_str())) {
         assert!(environment::SETTINGS.contains(&key.as_str()), "{key} cannot be set in the environment");
     }

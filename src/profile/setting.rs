@@ -21,6 +21,7 @@ pub struct Setting {
     /// What it is, in plain words: `where the hire date stands`.
     pub title: String,
     /// The value where the operator says nothing; with `confirm`, what is likely.
+    #[serde(default)]
     #[schemars(schema_with = "any_value")]
     pub default: Option<Value>,
     /// Whether the operator has to say it even where there is a default.

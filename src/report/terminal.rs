@@ -330,15 +330,15 @@ fn deviations(row: &mut dyn FnMut(&str, &str), report: &RunReport) {
     }
     let all = text::count(report.deviations.len() as u64, "deviation");
     row("", "");
-    row("profile", &format!("{all} documented, {documented} met"));
+    row("documented", &format!("{all} from the RFCs, {documented} met"));
     for deviation in idle {
         let (word, why) = if deviation.is_obsolete() {
             ("obsolete", "the answers are as the RFC has them")
         } else {
             ("not used", "no answer came to it")
         };
-        let said = format!("{word}: {} ({why}), {}", deviation.about, deviation.place);
-        row("", &text::one_line(&said));
+        row(word, &text::one_line(&deviation.about));
+        row("", &text::one_line(&format!("{why}: {}", deviation.place)));
     }
 }
 

@@ -137,6 +137,7 @@ impl<'a> Trial<'a> {
             },
             read_only: self.read_only,
             requests: self.requests,
+            page_size_parameter: self.profile.page_size_parameter().to_owned(),
             rate: self.rate,
             ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
         })

@@ -79,7 +79,10 @@ fn selection(report: &mut Report<'_>, library: &Library, profile: &Profile) {
                 let hint = "add its suite file to `suites`".to_owned();
                 (format!("no suite of this profile has a case `{glob}`"), Some(hint))
             } else {
-                (format!("there is no case `{glob}`"), suggestion(glob, all.iter().map(String::as_str)))
+                let suites: BTreeSet<String> =
+                    library.suites().iter().map(|file| format!("{}/*", file.suite.suite)).collect();
+                let known = all.iter().chain(&suites).map(String::as_str);
+                (format!("there is no case `{glob}`"), suggestion(glob, known))
             };
             report.error(&format!("{key}[{index}]"), message, hint);
         }
