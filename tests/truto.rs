@@ -60,7 +60,8 @@ fn every_statement_of_the_page_has_a_case_or_a_reason() {
 #[test]
 fn it_works_with_the_reference_server() {
     // The pace is what makes the pauses around the search for a limit short.
-    let report = run(&Reference::good(), HOOKS, 0, &["--allow", "disruptive", "--rate", "500/s"]);
+    let report =
+        run(&Reference::good(), HOOKS, 0, &["--allow", "disruptive", "--allow", "slow", "--rate", "500/s"]);
     assert!(ids(&report, skipped).is_empty(), "{:?}", ids(&report, skipped));
     let others = ids(&report, |verdict| *verdict != Verdict::Passed);
     assert!(others.is_empty(), "{others:?}");
@@ -70,7 +71,8 @@ fn it_works_with_the_reference_server() {
 fn it_goes_on_after_the_limit() {
     let limit = RateLimit::new(NonZeroU32::new(40).unwrap(), Duration::from_secs(2), None).unwrap();
     let server = Reference::start(ServerOptions { rate_limit: Some(limit), ..ServerOptions::default() });
-    let only = ["--allow", "disruptive", "--rate", "15/s", "--case", "truto-directory/back-off"];
+    let only =
+        ["--allow", "disruptive", "--allow", "slow", "--rate", "15/s", "--case", "truto-directory/back-off"];
     let report = run(&server, "", 0, &only);
     let passed = ids(&report, |verdict| *verdict == Verdict::Passed);
     assert_eq!(passed, BTreeSet::from(["truto-directory/back-off"]));

@@ -17,6 +17,8 @@ ROOT_URLCONF = "host.urls"
 LOGGING_CONFIG = None
 
 AUTH_USER_MODEL = "host.User"
+# The passwords of these tests are worth no second of hashing.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {
     "default": {
