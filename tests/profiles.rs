@@ -63,8 +63,8 @@ fn an_answer_as_documented_deviates_and_the_case_goes_on() {
     assert_eq!(deleted.findings[0].severity, Severity::Note);
     assert_eq!(deleted.findings[0].signature.actual, "status 200");
     // The read after the DELETE was made and judged.
-    let of_case = ran.exchanges.iter().filter(|exchange| exchange.origin == "delete/user");
-    let last = of_case.last().expect("an exchange");
+    let mut of_case = ran.exchanges.iter().filter(|exchange| exchange.origin == "delete/user");
+    let last = of_case.next_back().expect("an exchange");
     assert_eq!((last.request.method.as_str(), last.status()), ("GET", Some(404)));
 
     let rule = outcome(&ran, "rules/location-on-create");

@@ -88,9 +88,9 @@ fn links_of_the_readme_lead_somewhere() {
 /// What the text and its tables name has to exist, also where no block executes it.
 #[test]
 fn options_of_the_readme_are_options_of_the_program() {
-    let option = Regex::new(r"`[^`]*`").expect("the pattern is valid");
+    let option = Regex::new(r"`[^`\n]*`").expect("the pattern is valid");
     let named = Regex::new(r"--[a-z][a-z-]+").expect("the pattern is valid");
-    let help: String = ["run", "serve", "list", "snapshots"]
+    let help: String = ["run", "serve", "list", "snapshots", "profile", "baseline"]
         .iter()
         .map(|command| {
             let output = Command::new(env!("CARGO_BIN_EXE_scimspec")).args([command, "--help"]).output();

@@ -70,7 +70,8 @@ pub fn check(config: &Config, arguments: &CheckArguments) -> Result<Exit, AppErr
     let files = library.suites().iter().filter(|file| paths.is_empty() || file.origin != Origin::Embedded);
     let (files, cases) =
         files.fold((0, 0), |(files, cases), file| (files + 1, cases + file.suite.cases.len()));
-    let profiles = library.profiles().values().filter(|profile| profile.origin != Origin::Embedded).count();
+    let counted = |profile: &&Profile| paths.is_empty() || profile.origin != Origin::Embedded;
+    let profiles = library.profiles().values().filter(counted).count();
     let profiles = match profiles {
         0 => String::new(),
         1 => ", 1 profile".to_owned(),

@@ -119,7 +119,7 @@ impl SuiteFile {
     }
 
     /// A case as it runs: itself, or with the steps of its actions in place, once for each wire form, which comes first.
-    pub fn forms_of<'f>(&'f self, index: usize) -> Vec<(Option<&'f str>, &'f Case)> {
+    pub fn forms_of(&self, index: usize) -> Vec<(Option<&str>, &Case)> {
         match self.expansion.cases.get(&index) {
             Some(formed) => formed.iter().map(|it| (it.form.as_deref(), &it.case)).collect(),
             None => self.suite.cases.get(index).map(|case| (None, case)).into_iter().collect(),
