@@ -58,7 +58,7 @@ fn run(double: &Reference, config: &str, code: i32) -> RunReport {
     serde_json::from_value(bench.json("run.json")).unwrap()
 }
 
-fn ids<'r>(report: &'r RunReport, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&'r str> {
+fn ids(report: &RunReport, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&str> {
     report.outcomes.iter().filter(|outcome| is(&outcome.verdict)).map(|outcome| outcome.id.as_str()).collect()
 }
 

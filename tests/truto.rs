@@ -30,7 +30,7 @@ fn run(server: &Reference, config: &str, code: i32, more: &[&str]) -> RunReport 
 }
 
 /// The cases of the suite with that verdict.
-fn ids<'r>(report: &'r RunReport, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&'r str> {
+fn ids(report: &RunReport, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&str> {
     let own = report.outcomes.iter().filter(|outcome| outcome.id.starts_with("truto-"));
     own.filter(|outcome| is(&outcome.verdict)).map(|outcome| outcome.id.as_str()).collect()
 }

@@ -160,7 +160,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "A create whose password has no capital letter is refused with 400.",
         "Okta, which sends a placeholder of small letters and digits",
-        &[],
+        &["OKTA-OIN-18"],
         &[Written(|change| {
             let password = change.sent.get("password").and_then(Value::as_str);
             if change.before.is_none() && password.is_some_and(|it| !it.contains(char::is_uppercase)) {
