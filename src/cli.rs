@@ -403,7 +403,7 @@ pub struct OAuthArguments {
         hide_possible_values = true
     )]
     pub client_auth: Option<ClientAuth>,
-    /// Adds a parameter to the request for a token, such as audience=https://api.example.com; can be repeated
+    /// Adds a parameter to the request for a token, such as audience=example; can be repeated
     #[arg(long = "oauth-parameter", value_name = "NAME=VALUE", help_heading = "OAuth 2", value_parser = value::parameter)]
     pub parameters: Vec<(String, String)>,
 }

@@ -456,7 +456,8 @@ fn run(bench: &Bench, words: &[&str]) -> Ran {
 
 #[test]
 fn trouble_with_the_token_endpoint_is_one_clear_message() {
-    let scenes: [(&str, fn() -> Hostile); 6] = [
+    type Scene = (&'static str, fn() -> Hostile);
+    let scenes: [Scene; 6] = [
         ("refuses", || {
             Hostile::scripted(|_| {
                 Act::json(401, &json!({"error": "invalid_client", "error_description": "No such client"}))

@@ -2,7 +2,7 @@
 //! accepted.
 //!
 //! [`redact`] takes out what no two runs have in common, by its path and by the names that a case has for it;
-//! [`payload`] lays the rest out in one order; [`compare`] says what differs; [`file`](mod@file) reads and writes insta's
+//! [`payload`](mod@payload) lays the rest out in one order; [`compare`] says what differs; [`file`](mod@file) reads and writes insta's
 //! format; [`store`] knows where accepted payloads are, and what is pending. None of them knows how a request was
 //! made, or what a difference does to a verdict.
 

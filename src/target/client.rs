@@ -150,7 +150,7 @@ impl Target {
     }
 
     /// From now on the operator's credentials are these, everywhere, clean-up included; those before stay at hand as
-    /// [`Auth::Old`](crate::suite::model::Auth::Old). Both are masked.
+    /// [`Auth::Old`]. Both are masked.
     ///
     /// # Errors
     /// When the secret cannot be sent.

@@ -1,5 +1,5 @@
 //! Credentials, and the wrong ones that a test sends on purpose. This module refuses to know where credentials come
-//! from (`config`) and what they open; [`masks`](super::masks) keeps them out of every exchange.
+//! from (`config`) and what they open; `masks` keeps them out of every exchange.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
