@@ -167,7 +167,8 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
     ),
     rewriting(
         "unassigned-as-empty",
-        &["AMB-17"],
+        // Whoever shows empty arrays takes them back.
+        &["AMB-17", "AMB-108"],
         "Whole resources show lists without a value as [].",
         "RFC 7643 section 2.5: an empty array and absent are the same",
         &[At(|seen, answer| {
