@@ -103,6 +103,12 @@ pub fn rerun(report: &RunReport, outcome: &Outcome) -> String {
     words.join(" ")
 }
 
+/// Whether a finding is about a payload that was accepted, or was not yet: the case's requirements, consequence and hint
+/// are about something else.
+fn is_of_a_payload(finding: &Finding) -> bool {
+    finding.check == "snapshot"
+}
+
 impl Page {
     fn heading(&mut self, outcome: &Outcome) {
         let Look { width, .. } = self.look;
@@ -178,8 +184,9 @@ impl Page {
         if let Some(tolerance) = outcome.baseline.as_ref().filter(|tolerance| tolerance.expired) {
             self.labelled("baseline", &format!("its day is over: {}", tolerance.line()));
         }
+        let only_payloads = !outcome.findings.is_empty() && outcome.findings.iter().all(is_of_a_payload);
         for (label, advice) in [("consequence", &outcome.consequence), ("hint", &outcome.hint)] {
-            if let Some(advice) = advice {
+            if let Some(advice) = advice.as_ref().filter(|_| !only_payloads) {
                 self.labelled(label, advice);
             }
         }
@@ -214,8 +221,10 @@ impl Page {
             Severity::Note => ("·", look::FAINT),
         };
         self.marked(mark, style, &finding.message);
-        let spec = if finding.requirements.is_empty() { &outcome.spec } else { &finding.requirements };
-        self.requirements(report, spec, cited);
+        if !is_of_a_payload(finding) {
+            let spec = if finding.requirements.is_empty() { &outcome.spec } else { &finding.requirements };
+            self.requirements(report, spec, cited);
+        }
         self.place(finding.place.as_ref().or(Some(&outcome.place)), placed);
         if let Some(tolerance) = &outcome.baseline {
             let print = finding.fingerprint(&outcome.id);
