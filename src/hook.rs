@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
+use crate::target::exchange::humane;
+
 /// How long a hook may take where nothing is said.
 pub const WITHIN: Duration = Duration::from_secs(30);
 /// The most bytes that a hook may print on standard output.
@@ -97,7 +99,7 @@ pub enum HookError {
         source: std::io::Error,
     },
     /// It did not end in time, and was ended.
-    #[error("the hook '{name}' did not end within {}, and was stopped{}", words(*.limit), quoted(.complaint))]
+    #[error("the hook '{name}' did not end within {}, and was stopped{}", humane(*.limit), quoted(.complaint))]
     TimedOut {
         /// The name.
         name: String,
@@ -137,14 +139,6 @@ pub enum HookError {
         /// The end of standard error.
         complaint: String,
     },
-}
-
-fn words(limit: Duration) -> String {
-    if limit.as_millis().is_multiple_of(1000) {
-        format!("{} s", limit.as_secs())
-    } else {
-        format!("{} ms", limit.as_millis())
-    }
 }
 
 fn quoted(complaint: &str) -> String {

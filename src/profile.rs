@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use globset::{GlobBuilder, GlobMatcher};
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::outcome::Place;
 use crate::suite::diagnostic::{Diagnostic, Severity};
 use crate::suite::load::{Library, Origin, SuiteFile};
-use crate::suite::model::{Case, parse_duration};
+use crate::suite::model::{Case, duration, duration_schema};
 use crate::suite::nearest::suggestion;
 use crate::suite::place::Places;
 use crate::suite::text::Text;
@@ -138,18 +138,6 @@ fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::E
     let text = String::deserialize(deserializer)?;
     let expected = "a rate such as 100/min, 5/s or 1000/h";
     text.parse().map(Some).map_err(|_| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let expected = "a duration such as 600ms, 5s or 2m";
-    parse_duration(&text)
-        .map(Some)
-        .ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
-}
-
-fn duration_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m)$"})
 }
 
 /// One line of the readiness table.

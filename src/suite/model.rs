@@ -1225,11 +1225,11 @@ fn required_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Durat
     })
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     required_duration(deserializer).map(Some)
 }
 
-fn duration_schema(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn duration_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m)$"})
 }
 

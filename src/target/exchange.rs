@@ -310,7 +310,8 @@ impl TransportFailure {
     }
 }
 
-fn humane(limit: Duration) -> String {
+/// A limit of time for people: `30 s`, `500 ms`.
+pub(crate) fn humane(limit: Duration) -> String {
     if limit.as_millis().is_multiple_of(1000) {
         format!("{} s", limit.as_secs())
     } else {
