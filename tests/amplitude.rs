@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use common::{Ran, Trial, library};
+use common::{Trial, library};
 use scimspec::outcome::{Outcome, Verdict};
 use scimspec::profile::Profile;
 use scimspec::requirement::Catalogue;
@@ -196,7 +196,7 @@ fn what_is_documented_holds_below_the_limit() {
     let wrong: Vec<&Outcome> = ran.outcomes.iter().filter(fine).collect();
     assert!(wrong.is_empty(), "{}", told(&wrong));
     assert!(ran.clean_up.is_complete() && ran.clean_up.disowned.is_empty(), "{:?}", ran.clean_up);
-    let skipped: BTreeMap<String, String> = skips(&ran);
+    let skipped: BTreeMap<String, String> = ran.skips();
     let expected: BTreeMap<String, String> =
         SKIPPED.iter().map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect();
     assert_eq!(skipped, expected);
@@ -226,16 +226,6 @@ fn nobody_is_left_behind() {
     let ran = Trial { cases, ..unlimited() }.run().expect("the double can be probed");
     assert!(ran.clean_up.is_complete() && ran.clean_up.disowned.is_empty(), "{:?}", ran.clean_up);
     assert_eq!(ran.remaining, Ok(Vec::new()), "whom a group invited is gone, too");
-}
-
-fn skips(ran: &Ran) -> BTreeMap<String, String> {
-    ran.outcomes
-        .iter()
-        .filter_map(|outcome| match &outcome.verdict {
-            Verdict::Skipped { reason } => Some((outcome.id.clone(), reason.to_string())),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The outcome of a case on a double with that fault.

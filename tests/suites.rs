@@ -102,7 +102,8 @@ fn a_read_only_run_only_reads() {
     assert!(writes.is_empty(), "{writes:#?}");
     let judged = ran.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed).count();
     assert!(judged >= 60, "only {judged} cases were judged");
-    let reasons: Vec<_> = skips(&ran)
+    let reasons: Vec<_> = ran
+        .skips()
         .into_iter()
         .filter(|(_, reason)| {
             reason != "writes, and the run is --read-only" && !reason.starts_with("saw no ")
@@ -171,7 +172,7 @@ fn unasked_reads_are_the_first_to_be_left_out() {
         exchanges.iter().filter(|exchange| exchange.reason.is_some()).count()
     };
     assert!(sent <= whole - 10, "{sent} of {whole} requests, {} unasked", unasked(&ran.exchanges));
-    let skipped = skips(&ran);
+    let skipped = ran.skips();
     assert!(!skipped.values().any(|why| why.contains("--requests")), "{skipped:#?}");
 }
 
@@ -197,15 +198,5 @@ fn assert_conformant(ran: &Ran) {
 fn assert_skipped(ran: &Ran, expected: &[(&str, &str)]) {
     let expected: BTreeMap<String, String> =
         expected.iter().map(|(id, why)| ((*id).to_owned(), (*why).to_owned())).collect();
-    assert_eq!(skips(ran), expected);
-}
-
-fn skips(ran: &Ran) -> BTreeMap<String, String> {
-    ran.outcomes
-        .iter()
-        .filter_map(|outcome| match &outcome.verdict {
-            Verdict::Skipped { reason } => Some((outcome.id.clone(), reason.to_string())),
-            _ => None,
-        })
-        .collect()
+    assert_eq!(ran.skips(), expected);
 }

@@ -19,7 +19,7 @@ use crate::outcome::{ErrorCause, Finding, SkipReason, Verdict};
 use crate::scim::names::ERROR;
 use crate::suite::model::{Burst, Expect, Payload, Step, Tally, Wait};
 use crate::target::RequestPlan;
-use crate::target::exchange::{Exchange, TransportFailure};
+use crate::target::exchange::Exchange;
 use crate::target::pace::retry_after;
 
 /// Requests under way at once: enough that a slow answer does not keep the limit out of reach.
@@ -103,11 +103,7 @@ impl CaseRun<'_> {
                         volley.answers.push(sent.exchange);
                     }
                     Err(failure) => {
-                        let trouble = match self.shared.not_sent(failure) {
-                            Some(reason) => Verdict::Skipped { reason },
-                            None => errored(&sent.exchange, failure),
-                        };
-                        volley.trouble.get_or_insert(trouble);
+                        volley.trouble.get_or_insert(self.shared.unanswered(&sent.exchange, failure));
                     }
                 },
             }
@@ -287,12 +283,6 @@ fn is_kind(tally: &Tally, exchange: &Exchange) -> bool {
 fn asked_for(exchange: &Exchange) -> Option<Duration> {
     let header = exchange.response()?.header("Retry-After")?;
     retry_after(header, SystemTime::now())
-}
-
-fn errored(exchange: &Exchange, failure: &TransportFailure) -> Verdict {
-    let request = &exchange.request;
-    let detail = format!("{} {}: {failure}", request.method, request.path);
-    Verdict::Errored { cause: ErrorCause::Transport { detail } }
 }
 
 /// What a tally demands, where the count does not keep it.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Shared;
 use super::case::CaseRun;
 use super::request::Prepared;
+use super::settle::part_of;
 use crate::judge::rules::Document;
 use crate::judge::{self, Context, Judgement, Ours};
 use crate::outcome::{Finding, Level, Outcome, Severity, Verdict};
@@ -72,8 +73,7 @@ fn level(catalogue: &Catalogue, deviation: &Deviation) -> Level {
 
 /// Where a part of what is documented stands in the profile.
 fn path(index: usize, below: &str) -> String {
-    let separator = if below.is_empty() || below.starts_with('[') { "" } else { "." };
-    format!("deviations[{index}].instead{separator}{below}")
+    part_of(&format!("deviations[{index}].instead"), below)
 }
 
 impl Shared<'_> {

@@ -228,6 +228,17 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// What a request of a step comes to that got no answer.
+    fn unanswered(&self, exchange: &Exchange, failure: &TransportFailure) -> Verdict {
+        match self.not_sent(failure) {
+            Some(reason) => Verdict::Skipped { reason },
+            None => {
+                let detail = format!("{} {}: {failure}", exchange.request.method, exchange.request.path);
+                Verdict::Errored { cause: ErrorCause::Transport { detail } }
+            }
+        }
+    }
+
     fn mute(&self, rules: &[String], exchange: ExchangeId) {
         let mut mutes = self.mutes.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in rules {

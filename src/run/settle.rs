@@ -13,6 +13,12 @@ use crate::suite::model::{Capture, Expect, Step};
 use crate::target::exchange::Exchange;
 use crate::target::{Created as Ownership, Sent, identifier};
 
+/// The path of a part of what stands at another path: `cases[0].steps[1].expect` and `checks[2]`.
+pub(super) fn part_of(path: &str, below: &str) -> String {
+    let separator = if below.is_empty() || below.starts_with('[') { "" } else { "." };
+    format!("{path}{separator}{below}")
+}
+
 impl CaseRun<'_> {
     /// Takes note of a judged exchange: findings, captures, handles.
     pub(super) fn settle(
@@ -166,10 +172,7 @@ impl CaseRun<'_> {
             .level
             .or_else(|| if step.spec.is_empty() { None } else { self.cited(&step.spec) })
             .unwrap_or(part.level);
-        let at = |below: &str| -> Place {
-            let separator = if below.is_empty() || below.starts_with('[') { "" } else { "." };
-            self.job.file.place(&format!("{place}{separator}{below}"))
-        };
+        let at = |below: &str| -> Place { self.job.file.place(&part_of(place, below)) };
         self.judge_in(expect, exchange, prepared, place, (level, spec), &at)
     }
 

@@ -299,13 +299,7 @@ impl CaseRun<'_> {
                     Err(Verdict::Errored { cause: ErrorCause::Transport { detail } })
                 }
             },
-            Err(failure) => Err(match self.shared.not_sent(failure) {
-                Some(reason) => Verdict::Skipped { reason },
-                None => {
-                    let detail = format!("{} {}: {failure}", request.method, request.path);
-                    Verdict::Errored { cause: ErrorCause::Transport { detail } }
-                }
-            }),
+            Err(failure) => Err(self.shared.unanswered(&sent.exchange, failure)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use scimspec::hook::{Hook, HookCommand, Hooks};
-use scimspec::outcome::{Outcome, Reading};
+use scimspec::outcome::{Outcome, Reading, Verdict};
 use scimspec::plan::{Conditions, Selection, plan};
 use scimspec::profile::Profile;
 use scimspec::requirement::Catalogue;
@@ -211,6 +211,19 @@ pub struct Ran {
     pub remaining: Result<Vec<Value>, String>,
     /// What came of the profile's deviations, by their position.
     pub deviations: BTreeMap<usize, Came>,
+}
+
+impl Ran {
+    /// The cases that were skipped, each with the reason.
+    pub fn skips(&self) -> BTreeMap<String, String> {
+        self.outcomes
+            .iter()
+            .filter_map(|outcome| match &outcome.verdict {
+                Verdict::Skipped { reason } => Some((outcome.id.clone(), reason.to_string())),
+                _ => None,
+            })
+            .collect()
+    }
 }
 
 /// What an endpoint lists.

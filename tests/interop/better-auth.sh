@@ -7,28 +7,14 @@
 #
 # It listens on the loopback address only, and writes nothing outside .interop. Needs Node.js and npm.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-home=$(cd "$here/../.." && pwd)/.interop
+source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 host=$home/better-auth
 
-install() {
-  mkdir -p "$home"
-  # One installer at a time: several tests may ask at once.
-  exec 9>"$home/better-auth.lock"
-  flock 9
-  # The stamp is written last, so a half-made folder is made anew.
-  if cmp --silent "$here/better-auth/package-lock.json" "$host/installed.json" &&
-    cmp --silent "$here/better-auth/server.mjs" "$host/server.mjs"; then return; fi
-  rm -rf "$host"
-  mkdir -p "$host"
-  cp "$here/better-auth/package.json" "$here/better-auth/package-lock.json" "$here/better-auth/server.mjs" "$host/"
-  # The plugin asks for versions of its siblings that the core does not bring: the lock file has those of the core.
-  npm ci --prefix "$host" --legacy-peer-deps --ignore-scripts --no-audit --no-fund --silent --fetch-retries 3
-  cp "$here/better-auth/package-lock.json" "$host/installed.json"
-}
-
 case ${1:-} in
-  install) install ;;
+  install)
+    # The plugin asks for versions of its siblings that the core does not bring: the lock file has those of the core.
+    install_node better-auth package-lock.json ci --legacy-peer-deps --ignore-scripts
+    ;;
   serve)
     port=${2:?port} token=${3:?token}
     cd "$host"

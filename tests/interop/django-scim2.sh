@@ -7,27 +7,11 @@
 # It listens on the loopback address only, keeps its store in memory, and writes nothing outside .interop. The project
 # that hosts it stands in django-scim2/ beside this file.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-home=$(cd "$here/../.." && pwd)/.interop
+source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 venv=$home/django-scim2
-requirements=$here/django-scim2.requirements.txt
-
-install() {
-  mkdir -p "$home"
-  # One installer at a time: several tests may ask at once.
-  exec 9>"$home/django-scim2.lock"
-  flock 9
-  # The stamp is written last, so a half-made environment is made anew.
-  if cmp --silent "$requirements" "$venv/installed.txt"; then return; fi
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --retries 3 --timeout 30 \
-    --requirement "$requirements"
-  cp "$requirements" "$venv/installed.txt"
-}
 
 case ${1:-} in
-  install) install ;;
+  install) install_python django-scim2 ;;
   serve)
     export PORT=${2:?port} TOKEN=${3:?token} PYTHONDONTWRITEBYTECODE=1
     exec "$venv/bin/python" "$here/django-scim2/serve.py"

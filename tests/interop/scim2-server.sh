@@ -6,27 +6,11 @@
 #
 # It listens on the loopback address only, and writes nothing outside .interop.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-home=$(cd "$here/../.." && pwd)/.interop
+source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 venv=$home/scim2-server
-requirements=$here/scim2-server.requirements.txt
-
-install() {
-  mkdir -p "$home"
-  # One installer at a time: several tests may ask at once.
-  exec 9>"$home/scim2-server.lock"
-  flock 9
-  # The stamp is written last, so a half-made environment is made anew.
-  if cmp --silent "$requirements" "$venv/installed.txt"; then return; fi
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --retries 3 --timeout 30 \
-    --requirement "$requirements"
-  cp "$requirements" "$venv/installed.txt"
-}
 
 case ${1:-} in
-  install) install ;;
+  install) install_python scim2-server ;;
   serve)
     port=${2:?port} token=${3:?token}
     exec "$venv/bin/scim2-server" --hostname 127.0.0.1 --port "$port" --bearer-token "$token"

@@ -6,27 +6,11 @@
 #
 # It listens on the loopback address only, and writes nothing outside .interop. Needs Node.js and npm.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-home=$(cd "$here/../.." && pwd)/.interop
+source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 host=$home/scimmy
 
-install() {
-  mkdir -p "$home"
-  # One installer at a time: several tests may ask at once.
-  exec 9>"$home/scimmy.lock"
-  flock 9
-  # The stamp is written last, so a half-made folder is made anew.
-  if cmp --silent "$here/scimmy/package.json" "$host/installed.json" &&
-    cmp --silent "$here/scimmy/server.mjs" "$host/server.mjs"; then return; fi
-  rm -rf "$host"
-  mkdir -p "$host"
-  cp "$here/scimmy/package.json" "$here/scimmy/server.mjs" "$host/"
-  npm install --prefix "$host" --no-audit --no-fund --silent --fetch-retries 3
-  cp "$here/scimmy/package.json" "$host/installed.json"
-}
-
 case ${1:-} in
-  install) install ;;
+  install) install_node scimmy package.json install ;;
   serve)
     port=${2:?port} token=${3:?token}
     cd "$host"
