@@ -43,6 +43,38 @@ pub struct Requirement {
     pub ambiguity: Vec<String>,
     /// The ids of the RFC errata that touch it.
     pub errata: Vec<String>,
+    /// Why no case tests it, where none does.
+    pub untested: Option<Untested>,
+    /// Why a case that cites it covers it though no fault of the embedded server shows so, where that is right.
+    pub unproven: Option<String>,
+}
+
+/// Why no case tests a requirement.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Untested {
+    /// The kind of reason.
+    pub because: Because,
+    /// The reason, in one sentence.
+    pub why: String,
+}
+
+/// Kinds of reasons why no case tests a requirement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Because {
+    /// Nothing that crosses the wire shows whether it is kept.
+    Unobservable,
+    /// The operator would have to do something outside of SCIM first.
+    NeedsHook,
+    /// It takes credentials of a second tenant, or of another client.
+    NeedsSecondTenant,
+    /// Trying it could disturb the service provider.
+    Disruptive,
+    /// It permits, or defines a word; no answer could break it.
+    NothingToBreak,
+    /// It binds the makers of something else: clients, other documents, registries.
+    NotTheServer,
 }
 
 impl Requirement {
@@ -263,6 +295,8 @@ struct RequirementEntry {
     ambiguity: Vec<String>,
     #[serde(default)]
     errata: Vec<String>,
+    untested: Option<Untested>,
+    unproven: Option<String>,
 }
 
 impl Document {
@@ -319,6 +353,8 @@ impl Document {
                 feature: entry.feature,
                 ambiguity: entry.ambiguity,
                 errata: entry.errata,
+                untested: entry.untested,
+                unproven: entry.unproven,
             });
         }
         for mut source in sources {
