@@ -21,11 +21,12 @@ mod seed;
 mod settle;
 mod snapshot;
 mod step;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
@@ -52,7 +53,9 @@ use board::Board;
 use given::Pool;
 use names::{CaseNames, Created};
 use patience::Patience;
+use case::Ran;
 use seed::Seeds;
+use together::Waiting;
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -95,6 +98,8 @@ pub struct Shared<'a> {
     /// About how many requests the cases that have not ended will make.
     ahead: AtomicU64,
     trouble: Mutex<Trouble>,
+    /// How often a write of each kind was read back, where reads may be made together.
+    together: OnceLock<Mutex<BTreeMap<String, usize>>>,
     /// The profile, where it says more than which cases there are: deviations, the size of pages.
     pub profile: Option<&'a Profile>,
     /// What `${setting.NAME}` stands for.
@@ -177,6 +182,7 @@ impl<'a> Shared<'a> {
             mutes: Mutex::default(),
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
+            together: OnceLock::new(),
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
@@ -359,12 +365,42 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     if let Some(bulk) = BulkUse::of(&shared.probe.capabilities).filter(|_| writing >= WORTH) {
         shared.target.use_bulk(bulk);
     }
+    // A test that looks at judgements wants to see each read; and reads that are to settle do not wait for others.
+    if writing >= WORTH && shared.observer.is_none() && shared.patience.is_none() {
+        shared.together.get_or_init(Mutex::default);
+    }
     let pool = Pool::create(shared).await;
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive, Phase::Renewing, Phase::Bursting] {
         let at_once = if phase >= Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
         let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
-        stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, &seeds, board, job)).await;
+        let (pool, seeds) = (&pool, &seeds);
+        let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
+        let held = &waiting;
+        stream::iter(jobs)
+            .for_each_concurrent(at_once, |job| async move {
+                let begun = async { Some(case::begin(shared, pool, seeds, job).await) };
+                match one(shared, board, job, begun).await {
+                    Some(Ran::Waits(waits)) => {
+                        held.lock().unwrap_or_else(PoisonError::into_inner).push(*waits);
+                    }
+                    Some(Ran::Ended(outcomes)) => end(shared, board, job, outcomes).await,
+                    None => end(shared, board, job, Vec::new()).await,
+                }
+            })
+            .await;
+        let waiting: Vec<Waiting<'_>> = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let seen = &together::judge_rows(shared, &waiting).await;
+        stream::iter(waiting.into_iter().enumerate())
+            .for_each_concurrent(at_once, |(index, mut waits)| async move {
+                let job = waits.case.job;
+                let lists = seen.get(&index);
+                lists.into_iter().for_each(|lists| waits.case.seen_in(lists));
+                let ended = async { Some(case::resume(waits, pool, seeds, lists.is_some()).await) };
+                let outcomes = one(shared, board, job, ended).await.unwrap_or_default();
+                end(shared, board, job, outcomes).await;
+            })
+            .await;
     }
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
@@ -384,17 +420,25 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     clean_up
 }
 
-/// Runs one job; a panic in it is a defect of ours, and no reason to lose the others.
-async fn one(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, board: &Board, job: &Job<'_>) {
+/// Runs a part of one job; a panic in it is a defect of ours, and no reason to lose the others. Where nothing comes of
+/// it, its outcomes are posted.
+async fn one<T>(
+    shared: &Shared<'_>,
+    board: &Board,
+    job: &Job<'_>,
+    part: impl Future<Output = Option<T>>,
+) -> Option<T> {
     if shared.target.interrupted() {
-        return post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
+        post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
+        return None;
     }
     if let Some(why) = shared.gone() {
         let detail = format!("the target stopped serving ({why}); the rest was not tried");
-        return post_all(board, job, &Verdict::Errored { cause: ErrorCause::Transport { detail } });
+        post_all(board, job, &Verdict::Errored { cause: ErrorCause::Transport { detail } });
+        return None;
     }
-    match AssertUnwindSafe(case::surely(shared, pool, seeds, job)).catch_unwind().await {
-        Ok(outcomes) => outcomes.into_iter().for_each(|outcome| board.post(outcome)),
+    match AssertUnwindSafe(part).catch_unwind().await {
+        Ok(result) => result,
         Err(panic) => {
             let detail = panic
                 .downcast_ref::<String>()
@@ -402,8 +446,14 @@ async fn one(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, board: &Board, job
                 .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
                 .unwrap_or_else(|| "a panic without a message".to_owned());
             post_all(board, job, &Verdict::Errored { cause: ErrorCause::Harness { detail } });
+            None
         }
     }
+}
+
+/// Posts what came of a job, and lets go of what it made.
+async fn end(shared: &Shared<'_>, board: &Board, job: &Job<'_>, outcomes: Vec<Outcome>) {
+    outcomes.into_iter().for_each(|outcome| board.post(outcome));
     shared.ahead.fetch_sub(job.requests(), Ordering::Relaxed);
     shared.target.clean_up_after(&job.id()).await;
 }

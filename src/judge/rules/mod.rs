@@ -255,6 +255,14 @@ pub static RULES: &[Rule] = &[
     written::DELETED_IS_GONE,
 ];
 
+/// The rules that hold a read against the write before it.
+pub const OF_WRITES: [&Rule; 4] = [
+    &written::WRITTEN_IS_READ,
+    &written::REFUSED_CHANGES_NOTHING,
+    &written::WRITE_ANSWER_IS_READ,
+    &written::CREATED_STAYS,
+];
+
 /// The rule of that name.
 pub fn by_name(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)
