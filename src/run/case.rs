@@ -128,6 +128,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) wrote: Option<Instant>,
     /// The first exchange that may be this case's.
     pub(super) began: ExchangeId,
+    /// The paths that it has asked for already.
+    pub(super) asked: BTreeSet<String>,
 }
 
 impl<'r> CaseRun<'r> {
@@ -152,6 +154,7 @@ impl<'r> CaseRun<'r> {
             asked_to_wait: None,
             wrote: seeds.of(&job.id()).and(seeds.when()).or(pool.made()),
             began: shared.target.next_exchange(),
+            asked: BTreeSet::new(),
         }
     }
 

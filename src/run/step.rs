@@ -15,7 +15,7 @@ use super::together::unchanged;
 use super::{Shared, busy};
 use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
-use crate::plan::{is_write, stands_on, ways};
+use crate::plan::{Phase, is_write, stands_on, ways};
 use crate::suite::model::{
     Action, Auth, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern,
     StatusSet, Step,
@@ -277,7 +277,11 @@ impl CaseRun<'_> {
         self.read_before(&plan).await;
         let was_ours =
             resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
-        let sent = self.shared.send(plan.clone()).await.map_err(|refusal| Verdict::Errored {
+        let sent = match self.job.phase {
+            Phase::ReadOnly => self.shared.send_once(plan.clone(), &mut self.asked).await,
+            _ => self.shared.send(plan.clone()).await,
+        };
+        let sent = sent.map_err(|refusal| Verdict::Errored {
             cause: ErrorCause::Guard { detail: refusal.to_string() },
         })?;
         self.note_exchange(&plan, &sent, was_ours);

@@ -30,7 +30,7 @@ const MOST_OPERATIONS: usize = 100;
 /// The most bytes of a job, likewise.
 const MOST_BYTES: usize = 256 * 1024;
 /// Rows asked for at once where new resources are looked at together, and how often at most.
-const ROWS: usize = 100;
+const ROWS: usize = 200;
 const PAGES: usize = 20;
 
 /// Why lists of new resources are read: what they show counts as a read of each row.
@@ -317,6 +317,10 @@ impl Target {
                 if let Some(id) = identifier(row).filter(|id| ids.contains(&id.as_str())) {
                     found.insert(id, (Arc::clone(&sent.exchange), row.clone()));
                 }
+            }
+            // A service provider that does not filter shows strangers, and maybe no end of them.
+            if rows.iter().any(|row| !self.state().register.marks(row)) {
+                break;
             }
             shown += rows.len();
             let total = body.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
