@@ -132,9 +132,8 @@ impl Choice<'_> {
                     let is_rule = case.starts_with("rules/");
                     (!sight.is_about_it(), rank(&sight.verdict), is_rule, case.len(), *case)
                 });
-                let again = sights
-                    .iter()
-                    .find_map(|(case, sight)| Some((*case, sees_again(entry, case, sight)?)));
+                let again =
+                    sights.iter().find_map(|(case, sight)| Some((*case, sees_again(entry, case, sight)?)));
                 let Some((case, again)) = again else { return (killers, proven) };
                 killers.record(case, &again);
                 proven.extend(again.proves().map(str::to_owned));
@@ -150,9 +149,9 @@ impl Choice<'_> {
                     proven.extend(again.proves().map(str::to_owned));
                     return (killers, proven);
                 }
-                let failing = sights.iter().find_map(|(case, sight)| {
-                    Some((*case, *sight, fails_strictly(entry, case, sight)?))
-                });
+                let failing = sights
+                    .iter()
+                    .find_map(|(case, sight)| Some((*case, *sight, fails_strictly(entry, case, sight)?)));
                 if let Some((case, sight, again)) = failing {
                     killers.record(case, sight);
                     killers.record_strict(case, &again);

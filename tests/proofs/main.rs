@@ -246,7 +246,10 @@ fn every_fault_is_caught() {
         let binds = !entry.requirements.is_empty() && excuses::excuse(entry.name).is_none();
         match excuses::elsewhere(entry.name) {
             Some(_) if is_about_it => {
-                wrong.push(format!("{}: a case that is about it catches it, and it needs no reason", entry.name));
+                wrong.push(format!(
+                    "{}: a case that is about it catches it, and it needs no reason",
+                    entry.name
+                ));
             }
             None if binds && !is_about_it => wrong.push(format!(
                 "{}: no case that catches it cites {}",
