@@ -17,13 +17,34 @@ use crate::plan::{Job, mentions};
 use crate::suite::model::Step;
 use crate::target::exchange::{Exchange, ExchangeId};
 
-/// Runs one job and gives an outcome for each of its parts.
+/// Runs one job and gives an outcome for each of its parts. A job whose parallel requests met trouble that says nothing
+/// of the service provider is done once more, with fresh values.
 pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome> {
+    let (outcomes, lost) = attempt(shared, pool, job, 0).await;
+    match lost {
+        None => outcomes,
+        Some(why) => {
+            let (mut outcomes, _) = attempt(shared, pool, job, 1).await;
+            for outcome in &mut outcomes {
+                outcome.notes.push(format!("done once more, since of requests sent at once {why}"));
+            }
+            outcomes
+        }
+    }
+}
+
+/// One attempt, and the trouble that parallel requests met in it.
+async fn attempt(
+    shared: &Shared<'_>,
+    pool: &Pool,
+    job: &Job<'_>,
+    attempt: u32,
+) -> (Vec<Outcome>, Option<String>) {
     let mut case = CaseRun {
         shared,
         job,
         origin: job.id(),
-        names: shared.names(job),
+        names: shared.names(job, attempt),
         parts: job.parts.iter().map(|_| PartRun::default()).collect(),
         current: 0,
         last: None,
@@ -32,6 +53,7 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         asked_to_wait: None,
         wrote: pool.made(),
         began: shared.target.next_exchange(),
+        lost: None,
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
@@ -39,7 +61,8 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
         Err(verdict) => case.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone())),
     }
     case.read_back().await;
-    case.finish()
+    let lost = case.lost.take();
+    (case.finish(), lost)
 }
 
 /// What one part has come to so far.
@@ -89,6 +112,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) wrote: Option<Instant>,
     /// The first exchange that may be this case's.
     pub(super) began: ExchangeId,
+    /// Why nothing can be said of requests that were sent at once.
+    pub(super) lost: Option<String>,
 }
 
 impl CaseRun<'_> {

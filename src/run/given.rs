@@ -166,7 +166,7 @@ impl Pool {
             pool.populations.insert(name.to_owned(), made);
         }
         for job in shared.plan.running() {
-            let mut names = shared.names(job);
+            let mut names = shared.names(job, 0);
             // The case itself will take the first words of its own generator.
             names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
             for (name, given) in &job.case.given {

@@ -13,6 +13,7 @@ mod hook;
 pub mod names;
 mod pages;
 mod paginate;
+mod parallel;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -20,6 +21,7 @@ mod rule;
 mod settle;
 mod snapshot;
 mod step;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -307,9 +309,11 @@ impl<'a> Shared<'a> {
         })
     }
 
-    /// The names of a job before anything is created: the run's mark, its row, its fresh values.
-    fn names(&self, job: &Job<'_>) -> CaseNames {
-        let mut names = CaseNames::new(self.generator.for_trial(&job.id()));
+    /// The names of a job before anything is created: the run's mark, its row, its fresh values. Those of another
+    /// attempt are others.
+    fn names(&self, job: &Job<'_>, attempt: u32) -> CaseNames {
+        let trial = if attempt == 0 { job.id() } else { format!("{} again", job.id()) };
+        let mut names = CaseNames::new(self.generator.for_trial(&trial));
         names.value("setting", Value::Object(self.settings.clone()));
         if let Some(row) = job.row {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
