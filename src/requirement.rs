@@ -473,7 +473,10 @@ mod tests {
     fn every_section_has_a_name_and_every_document_a_title() {
         let catalogue = Catalogue::embedded();
         for Requirement { id, document, section, .. } in catalogue.requirements() {
-            assert!(catalogue.section_title(document, section).is_some(), "{id}: no comment names its section");
+            assert!(
+                catalogue.section_title(document, section).is_some(),
+                "{id}: no comment names its section"
+            );
         }
         assert_eq!(catalogue.section_title("RFC7644", "1.2"), Some("Notational Conventions"));
         for document in catalogue.documents() {

@@ -36,8 +36,7 @@ pub fn coverage(config: &Config, arguments: &CoverageArguments) -> Result<Exit, 
 }
 
 fn known_document(catalogue: &Catalogue, asked: &str) -> Result<(), AppError> {
-    let with_requirements =
-        || catalogue.documents().filter(|document| document.starts_with("RFC"));
+    let with_requirements = || catalogue.documents().filter(|document| document.starts_with("RFC"));
     if with_requirements().any(|document| document.eq_ignore_ascii_case(asked)) {
         return Ok(());
     }

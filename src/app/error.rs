@@ -123,7 +123,9 @@ pub enum AppError {
     #[error("{0}")]
     Baseline(#[from] BaselineError),
     /// An id that nothing has.
-    #[error("error: {0}\n  = help: 'scimspec list' shows the cases, 'scimspec coverage' the requirements,\n          'scimspec serve --list-faults' the faults, 'scimspec profile list' the profiles\n")]
+    #[error(
+        "error: {0}\n  = help: 'scimspec list' shows the cases, 'scimspec coverage' the requirements,\n          'scimspec serve --list-faults' the faults, 'scimspec profile list' the profiles\n"
+    )]
     Unknown(#[from] UnknownId),
     /// A document that the catalogue does not have.
     #[error("error: the catalogue has no document `{document}`; {hint}\n")]
@@ -134,7 +136,9 @@ pub enum AppError {
         hint: String,
     },
     /// No requirement was selected.
-    #[error("error: no requirement matches\n  = help: 'scimspec coverage' shows the documents and sections that there are\n")]
+    #[error(
+        "error: no requirement matches\n  = help: 'scimspec coverage' shows the documents and sections that there are\n"
+    )]
     NoRequirement,
     /// Printing, threads, signals.
     #[error("error: {0}\n")]

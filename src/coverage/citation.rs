@@ -96,9 +96,10 @@ fn of_step<'s>(step: &'s Step, ids: &mut BTreeSet<&'s str>) {
 /// What an expectation cites, in all its blocks. Their nesting is that of a file that was read, which is bounded.
 fn of_expect<'s>(expect: &'s Expect, ids: &mut BTreeSet<&'s str>) {
     ids.extend(expect.spec.iter().chain(&expect.amb).map(String::as_str));
-    let of_never = expect.never.iter().flat_map(|never| {
-        never.spec.iter().chain(never.checks.iter().flat_map(|check| &check.spec))
-    });
+    let of_never = expect
+        .never
+        .iter()
+        .flat_map(|never| never.spec.iter().chain(never.checks.iter().flat_map(|check| &check.spec)));
     ids.extend(of_never.map(String::as_str));
     let checks = expect.checks.iter().chain(expect.any.iter().flat_map(|alternative| &alternative.checks));
     ids.extend(checks.flat_map(|check| &check.spec).map(String::as_str));
@@ -128,10 +129,15 @@ mod tests {
             });
             for line in lines {
                 let cited = id.find_iter(line).map(|found| found.as_str());
-                missed.extend(cited.filter(|id| !found.contains(id)).map(|id| format!("{}: {id}", file.file)));
+                missed
+                    .extend(cited.filter(|id| !found.contains(id)).map(|id| format!("{}: {id}", file.file)));
             }
         }
-        assert!(missed.is_empty(), "a place that cites is not looked at by this module:\n{}", missed.join("\n"));
+        assert!(
+            missed.is_empty(),
+            "a place that cites is not looked at by this module:\n{}",
+            missed.join("\n")
+        );
     }
 
     #[test]

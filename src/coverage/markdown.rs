@@ -130,7 +130,9 @@ fn whole(page: &mut String, document: &DocumentCoverage, report: &Report) {
             section.link,
             section.title
         );
-        page.push_str("| requirement | level | | what is asked | how it is tested |\n|---|---|---|---|---|\n");
+        page.push_str(
+            "| requirement | level | | what is asked | how it is tested |\n|---|---|---|---|---|\n",
+        );
         own().for_each(|one| row(page, one));
     }
 }
@@ -178,9 +180,12 @@ mod tests {
     #[test]
     fn docs_coverage_md_is_what_the_command_prints() {
         let citations = Citations::of(&Library::embedded().unwrap());
-        let whole =
-            report(Catalogue::embedded(), &citations, Proofs::embedded(), &Selection::default());
-        crate::committed::hold_page("docs/coverage.md", &render(&whole), "scimspec coverage --format markdown");
+        let whole = report(Catalogue::embedded(), &citations, Proofs::embedded(), &Selection::default());
+        crate::committed::hold_page(
+            "docs/coverage.md",
+            &render(&whole),
+            "scimspec coverage --format markdown",
+        );
     }
 
     #[test]

@@ -185,13 +185,17 @@ impl DocumentCoverage {
         self.id.replacen("RFC", "RFC ", 1)
     }
 
-    /// The title without what all documents of SCIM have before it.
-    pub fn short_title(&self) -> &str {
-        let tail = self.title.split_once(": ").map_or(self.title.as_str(), |(_, tail)| tail);
-        if self.title.starts_with("System for Cross-domain Identity Management") {
-            tail.strip_prefix("System for Cross-domain Identity Management ").unwrap_or(tail)
-        } else {
-            &self.title
+    /// The title without what all documents of SCIM say: `Protocol`.
+    pub fn short_title(&self) -> String {
+        let whole = "System for Cross-domain Identity Management";
+        match self.title.split_once(": ") {
+            Some((before, after)) if before == whole => after.to_owned(),
+            _ => {
+                let named = format!("{whole} (SCIM)");
+                // As its authors spelt it in one title.
+                let other = named.replacen("System for", "System of", 1);
+                self.title.replacen(&named, "SCIM", 1).replacen(&other, "SCIM", 1)
+            }
         }
     }
 }
@@ -256,11 +260,7 @@ fn aims(documents: &[DocumentCoverage]) -> Vec<Reached> {
 }
 
 /// The counts of a document; `None` where nothing of it is selected.
-fn document(
-    catalogue: &Catalogue,
-    code: &str,
-    all: &[(&Requirement, State)],
-) -> Option<DocumentCoverage> {
+fn document(catalogue: &Catalogue, code: &str, all: &[(&Requirement, State)]) -> Option<DocumentCoverage> {
     let own: Vec<(&Requirement, State)> =
         all.iter().copied().filter(|(one, _)| one.document == code).collect();
     if own.is_empty() {

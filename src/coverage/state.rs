@@ -31,14 +31,8 @@ pub enum State {
 
 impl State {
     /// All of them, best first.
-    pub const ALL: [State; 6] = [
-        State::Proven,
-        State::Exempt,
-        State::Cited,
-        State::Untested,
-        State::BeyondTests,
-        State::Missing,
-    ];
+    pub const ALL: [State; 6] =
+        [State::Proven, State::Exempt, State::Cited, State::Untested, State::BeyondTests, State::Missing];
 
     /// What it is called.
     pub fn words(self) -> &'static str {

@@ -129,7 +129,8 @@ fn sections(out: &mut String, report: &Report, look: Look) {
                 .map(|level| cell(&of_level(&one.counts, *level), look))
                 .collect();
             let title = text::clip_columns(&one.title, 48);
-            let _ = writeln!(out, "  {:<12}{title:<48}{cells}", one.section);
+            let line = format!("  {:<12}{title:<48}{cells}", one.section);
+            let _ = writeln!(out, "{}", line.trim_end());
         }
     }
 }

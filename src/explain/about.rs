@@ -26,16 +26,24 @@ pub fn find<'s>(id: &str, sources: Sources<'s>) -> Option<(&'s SuiteFile, usize,
     })
 }
 
-/// What is asked, each with its sentence and its link.
+/// What is asked, each with its sentence, and with its link where the next one stands elsewhere.
 pub fn requirements<'i>(ids: impl IntoIterator<Item = &'i str>, sources: Sources<'_>) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let mut asked: Vec<(Line, Option<String>)> = Vec::new();
     for id in ids {
         if let Some(one) = sources.catalogue.get(id) {
-            lines.push(Line::Named(one.id.clone(), format!("{}: {}", one.keyword, one.sentence)));
-            lines.push(Line::Aside(one.link()));
+            let said = format!("{}: {}", one.keyword, one.sentence);
+            asked.push((Line::Named(one.id.clone(), said), Some(one.link())));
         } else if let Some(one) = sources.catalogue.source(id) {
-            lines.push(Line::Named(one.id.clone(), format!("{}: {}", one.title, one.sentence)));
-            lines.extend(one.link.clone().map(Line::Aside));
+            let said = format!("{}: {}", one.title, one.sentence);
+            asked.push((Line::Named(one.id.clone(), said), one.link.clone()));
+        }
+    }
+    let mut lines = Vec::new();
+    let mut rest = asked.into_iter().peekable();
+    while let Some((line, link)) = rest.next() {
+        lines.push(line);
+        if rest.peek().is_none_or(|(_, next)| *next != link) {
+            lines.extend(link.map(Line::Aside));
         }
     }
     lines
@@ -76,8 +84,7 @@ pub fn clients(ids: &BTreeSet<&str>, sources: Sources<'_>) -> Vec<Line> {
         let Some(client) = &profile.client else { continue };
         for (name, feature) in &profile.features {
             let decides = |(file, case): (&SuiteFile, &Case)| {
-                let tagged =
-                    |tag: &String| case.tags.contains(tag) || file.suite.tags.contains(tag);
+                let tagged = |tag: &String| case.tags.contains(tag) || file.suite.tags.contains(tag);
                 ids.contains(file.case_id(case).as_str()) && feature.tags.iter().any(tagged)
             };
             if profile.cases(sources.library).any(decides) {
@@ -90,6 +97,22 @@ pub fn clients(ids: &BTreeSet<&str>, sources: Sources<'_>) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// The clients whose profile takes a case in that no feature hangs on: a rule that they trip over.
+pub fn takers(file: &SuiteFile, case: &Case, sources: Sources<'_>) -> Vec<Line> {
+    let profiles = sources.library.profiles().values();
+    profiles
+        .filter(|profile| profile.includes(file, case))
+        .filter(|profile| {
+            let tagged = |tag: &String| case.tags.contains(tag) || file.suite.tags.contains(tag);
+            !profile.features.values().any(|feature| feature.tags.iter().any(tagged))
+        })
+        .filter_map(|profile| {
+            let client = profile.client.clone()?;
+            Some(Line::Named(client, format!("needs it (profile {})", profile.name)))
+        })
+        .collect()
 }
 
 /// What vendors document otherwise about a case or rule.

@@ -120,7 +120,8 @@ impl Line {
             Line::Named(name, said) => {
                 // The name is painted after the text was wrapped, so that colours take no columns.
                 let name = text::one_line(name);
-                let mut lines = text::wrap(&format!("{name}  {}", visible(said)), look.room());
+                // A column is kept for the second blank behind the name.
+                let mut lines = text::wrap(&format!("{name} {}", visible(said)), look.room() - 1);
                 if let Some(first) = lines.first_mut() {
                     let rest = first.strip_prefix(&name).map(str::trim_start).map(str::to_owned);
                     if let Some(rest) = rest {
@@ -155,7 +156,10 @@ mod tests {
     #[test]
     fn colours_take_no_columns_and_long_texts_are_wrapped() {
         let mut card = Card::new("fault", "f", None, "word ".repeat(40));
-        card.lines("hurts", [Line::Named("name".into(), "word ".repeat(60)), Line::Aside("word ".repeat(30))]);
+        card.lines(
+            "hurts",
+            [Line::Named("name".into(), "word ".repeat(60)), Line::Aside("word ".repeat(30))],
+        );
         let plain = card.render(Look { width: 100, colour: false });
         assert!(plain.lines().all(|line| text::columns(line) <= 100), "{plain}");
         let painted = card.render(Look { width: 100, colour: true });

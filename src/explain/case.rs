@@ -51,7 +51,8 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
     let cited = cited(&own, row.map(|row| row.id.as_str()), checkpoint, sources);
     card.lines("asks", about::requirements(cited.iter().copied(), sources));
     card.text("disputed", joined(cited.iter().copied().filter(|id| id.starts_with("AMB-"))).as_deref());
-    let needs = file.suite.requires.iter().chain(&case.requires).chain(row.iter().flat_map(|row| &row.requires));
+    let needs =
+        file.suite.requires.iter().chain(&case.requires).chain(row.iter().flat_map(|row| &row.requires));
     card.text("needs", joined(unique(needs.map(Requires::to_string)).iter().map(String::as_str)).as_deref());
     if row.is_none() {
         card.text("rows", joined(case.rows.iter().map(|row| row.id.as_str())).as_deref());
@@ -63,18 +64,22 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
 
     let ids = BTreeSet::from([own.as_str()]);
     card.lines("decides on", about::clients(&ids, sources));
-    card.lines("trips", trips(&own, &cited, sources));
+    let takers = about::takers(file, case, sources).into_iter();
+    card.lines("trips", takers.chain(trips(&own, &cited, sources)));
     card.lines("vendors", about::deviations(&own, sources));
     let faults = sources.proofs.faults_of(bare(id));
     card.some("has caught", about::faults(faults), FAULTS);
     let place = file.place(&format!("cases[{index}].id"));
     card.text("stands in", Some(&format!("{}:{}", place.file, place.line)));
     let profile = about::profile_of(file, case, sources);
-    card.lines("run", [match case.rule {
-        // A rule alone would have nothing to look at.
-        Some(_) => about::run(profile, "--case", &[id, "create/*"]),
-        None => about::run(profile, "--case", &[id]),
-    }]);
+    card.lines(
+        "run",
+        [match case.rule {
+            // A rule alone would have nothing to look at.
+            Some(_) => about::run(profile, "--case", &[id, "create/*"]),
+            None => about::run(profile, "--case", &[id]),
+        }],
+    );
     Some(card)
 }
 
@@ -92,7 +97,8 @@ fn cited<'s>(
     }
     let ids = sources.citations.ids().filter(|id| {
         sources.citations.of_id(id).iter().any(|citation| {
-            citation.case == case && (row.is_none() || citation.row.is_none() || citation.row.as_deref() == row)
+            citation.case == case
+                && (row.is_none() || citation.row.is_none() || citation.row.as_deref() == row)
         })
     });
     ids.collect()
@@ -192,10 +198,9 @@ fn request(step: &Step, case: &Case, sources: Sources<'_>) -> Option<Line> {
             (format!("GET {}{mark}{}", query.endpoint, parameters.join("&")), String::new())
         }
         Action::Read(name) => (read(name), String::new()),
-        Action::Unchanged(names) => (
-            names.iter().map(|name| read(name)).collect::<Vec<_>>().join(", "),
-            "as before".to_owned(),
-        ),
+        Action::Unchanged(names) => {
+            (names.iter().map(|name| read(name)).collect::<Vec<_>>().join(", "), "as before".to_owned())
+        }
         Action::Paginate(paginate) => (
             format!("GET {}?startIndex=…&count={}", paginate.endpoint, paginate.size),
             format!("up to {} pages and one beyond the end", paginate.most_pages()),
@@ -212,7 +217,8 @@ fn request(step: &Step, case: &Case, sources: Sources<'_>) -> Option<Line> {
 /// The endpoint of a resource of a case: where a step makes it, or where a fixture belongs.
 fn endpoint<'c>(case: &'c Case, name: &str, sources: Sources<'c>) -> Option<&'c str> {
     let steps = case.setup.iter().chain(&case.steps).filter(|step| step.id.as_deref() == Some(name));
-    let sent = steps.filter_map(|step| step.send.as_deref()?.split_once(' ')).find(|(method, _)| *method == "POST");
+    let sent =
+        steps.filter_map(|step| step.send.as_deref()?.split_once(' ')).find(|(method, _)| *method == "POST");
     if let Some((_, path)) = sent {
         return Some(path);
     }

@@ -22,9 +22,13 @@ pub fn profile(id: &str, sources: Sources<'_>) -> Option<Card> {
     );
     card.lines(
         "deviates",
-        profile.deviations.iter().map(|one| Line::Named(one.label(), format!("{} ({})", one.why, one.cite.join(", ")))),
+        profile
+            .deviations
+            .iter()
+            .map(|one| Line::Named(one.label(), format!("{} ({})", one.why, one.cite.join(", ")))),
     );
-    let server = profile.server.as_ref().map(|name| Line::Command(format!("scimspec serve --profile {name}")));
+    let server =
+        profile.server.as_ref().map(|name| Line::Command(format!("scimspec serve --profile {name}")));
     card.lines("run", [about::run(Some(profile), "--case", &[])].into_iter().chain(server));
     Some(card)
 }
@@ -45,7 +49,8 @@ pub fn features(id: &str, sources: Sources<'_>) -> Vec<Card> {
 
 fn feature(name: &str, feature: &Feature, profile: &Profile, sources: Sources<'_>) -> Card {
     let mut card = Card::new("feature", format!("{}.{name}", profile.name), None, &feature.title);
-    let core = format!("yes: without it {} is not served", profile.client.as_deref().unwrap_or(&profile.name));
+    let core =
+        format!("yes: without it {} is not served", profile.client.as_deref().unwrap_or(&profile.name));
     card.text("core", feature.core.then_some(core.as_str()));
     let decide: Vec<(_, _)> = profile
         .cases(sources.library)
@@ -53,10 +58,8 @@ fn feature(name: &str, feature: &Feature, profile: &Profile, sources: Sources<'_
             feature.tags.iter().any(|tag| case.tags.contains(tag) || file.suite.tags.contains(tag))
         })
         .collect();
-    let cases: Vec<Line> = decide
-        .iter()
-        .map(|(file, case)| Line::Named(file.case_id(case), case.title.clone()))
-        .collect();
+    let cases: Vec<Line> =
+        decide.iter().map(|(file, case)| Line::Named(file.case_id(case), case.title.clone())).collect();
     let mut consequences: Vec<&str> = Vec::new();
     for (file, case) in &decide {
         let said = case.consequence.as_deref().or(file.suite.consequence.as_deref());

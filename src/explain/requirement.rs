@@ -24,17 +24,23 @@ pub fn requirement(id: &str, sources: Sources<'_>) -> Option<Card> {
     let title = sources.catalogue.section_title(&one.document, &one.section).unwrap_or_default();
     let section = format!("{} section {} {title}", one.document.replacen("RFC", "RFC ", 1), one.section);
     card.lines("stands in", [Line::Said(section), Line::Aside(one.link())]);
-    card.text("binds", match one.actor {
-        Actor::Server => None,
-        Actor::Client => Some("the client: no test of a server can tell"),
-        Actor::Both => Some("the service provider and the client"),
-    });
-    card.text("seen", match one.observable {
-        Observable::Fully => None,
-        Observable::Partly => Some("only in part, or with an operator's help"),
-        Observable::Not => Some("not at all by a client"),
-    });
-    let citations = sources.citations.of_id(&one.id);
+    card.text(
+        "binds",
+        match one.actor {
+            Actor::Server => None,
+            Actor::Client => Some("the client: no test of a server can tell"),
+            Actor::Both => Some("the service provider and the client"),
+        },
+    );
+    card.text(
+        "seen",
+        match one.observable {
+            Observable::Fully => None,
+            Observable::Partly => Some("only in part, or with an operator's help"),
+            Observable::Not => Some("not at all by a client"),
+        },
+    );
+    let citations = &standards_first(sources.citations.of_id(&one.id), sources);
     voices(&mut card, citations, sources);
     tested(&mut card, citations, sources);
     if one.actor != Actor::Client {
@@ -59,7 +65,10 @@ pub fn source(id: &str, sources: Sources<'_>) -> Option<Card> {
     let one = sources.catalogue.source(&id.to_uppercase())?;
     let mut card = Card::new("source", &one.id, Some(one.level), &one.title);
     card.text("documented", Some(&one.sentence));
-    card.lines("stands in", [Some(Line::Said(one.document.clone())), one.link.clone().map(Line::Aside)].into_iter().flatten());
+    card.lines(
+        "stands in",
+        [Some(Line::Said(one.document.clone())), one.link.clone().map(Line::Aside)].into_iter().flatten(),
+    );
     let citations = sources.citations.of_id(&one.id);
     voices(&mut card, citations, sources);
     tested(&mut card, citations, sources);
@@ -75,9 +84,8 @@ pub fn source(id: &str, sources: Sources<'_>) -> Option<Card> {
 /// The dispute of that id, as `AMB-98` or `AMB-098`.
 pub fn dispute(id: &str, sources: Sources<'_>) -> Option<Card> {
     let number: u32 = id.to_uppercase().strip_prefix("AMB-")?.parse().ok()?;
-    let is_it = |other: &str| {
-        other.strip_prefix("AMB-").and_then(|rest| rest.parse::<u32>().ok()) == Some(number)
-    };
+    let is_it =
+        |other: &str| other.strip_prefix("AMB-").and_then(|rest| rest.parse::<u32>().ok()) == Some(number);
     let about: Vec<&str> = sources
         .catalogue
         .requirements()
@@ -93,21 +101,37 @@ pub fn dispute(id: &str, sources: Sources<'_>) -> Option<Card> {
     let sides: Vec<Line> = variants::catalogue()
         .iter()
         .filter(|entry| entry.disputes.iter().any(|id| is_it(id)))
-        .map(|entry| Line::Named(entry.name.to_owned(), format!("{} {}", entry.client_sees, entry.allowed_by)))
+        .map(|entry| {
+            Line::Named(entry.name.to_owned(), format!("{} ({})", entry.client_sees, entry.allowed_by))
+        })
         .collect();
     if about.is_empty() && citing.is_empty() && sides.is_empty() {
         return None;
     }
-    let mut card = Card::new("dispute", format!("AMB-{number}"), None, "Careful readers of the RFCs disagree here.");
+    let mut card =
+        Card::new("dispute", format!("AMB-{number}"), None, "Careful readers of the RFCs disagree here.");
     card.lines("about", about::requirements(about, sources));
     card.some("decided in", about::cases(citing.iter().map(String::as_str), sources), CASES);
     card.lines("also legal", sides);
-    card.text("readings", Some("--reading lenient accepts what a careful reader can defend, --reading strict the letter"));
+    card.text(
+        "readings",
+        Some("--reading lenient accepts what a careful reader can defend, --reading strict the letter"),
+    );
     Some(card)
 }
 
 fn dispute_line(id: &str) -> Line {
     Line::Named(id.to_owned(), format!("scimspec explain {id}"))
+}
+
+/// The cases that run anyway before those of vendors and clients.
+fn standards_first(citations: &[Citation], sources: Sources<'_>) -> Vec<Citation> {
+    let mut citations = citations.to_vec();
+    citations.sort_by_key(|citation| {
+        let found = find(&citation.case, sources);
+        found.is_none_or(|(file, _, case)| about::profile_of(file, case, sources).is_some())
+    });
+    citations
 }
 
 /// What the cases about it say of why it matters, what a client does, and how to mend it: those that cite it and
@@ -117,7 +141,10 @@ fn voices(card: &mut Card, citations: &[Citation], sources: Sources<'_>) {
         .iter()
         .filter_map(|citation| find(&citation.case, sources).map(|(file, _, case)| (file, case)))
         .collect();
-    found.sort_by_key(|(_, case)| if case.spec.is_empty() { usize::MAX } else { case.spec.len() });
+    found.sort_by_key(|(file, case)| {
+        let vendors = about::profile_of(file, case, sources).is_some();
+        (vendors, if case.spec.is_empty() { usize::MAX } else { case.spec.len() })
+    });
     let mut say = |label, what: &dyn Fn(usize) -> Option<String>| {
         let mut texts: Vec<String> = Vec::new();
         for text in (0..found.len()).filter_map(what) {
