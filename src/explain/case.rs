@@ -209,6 +209,10 @@ fn request(step: &Step, case: &Case, sources: Sources<'_>) -> Option<Line> {
         Action::Burst(burst) => {
             (burst.send.clone(), format!("up to {} times, as fast as it is answered", burst.at_most))
         }
+        Action::Parallel(parallel) => {
+            let lines: Vec<String> = parallel.steps().into_iter().filter_map(|step| step.send).collect();
+            (lines.join(", "), format!("at least {} at once", parallel.at_least()))
+        }
         Action::Wait(_) | Action::Do(_) => return None,
     };
     Some(Line::Named(line, said))
