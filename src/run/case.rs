@@ -51,18 +51,19 @@ pub(super) async fn resume(waiting: Waiting<'_>, pool: &Pool, seeds: &Seeds, see
     sure(case, pool, seeds).await
 }
 
-/// The outcomes of a case. On resources made together with others only a clean end counts: else the job runs once
-/// more, on its own.
+/// The outcomes of a case. It runs once more, with fresh values and on resources of its own, where requests sent at once
+/// met trouble that says nothing of the service provider, and where it stood on resources made together with others and
+/// did not end clean.
 async fn sure(mut case: CaseRun<'_>, pool: &Pool, seeds: &Seeds) -> Vec<Outcome> {
     case.read_back().await;
-    let (shared, job) = (case.shared, case.job);
+    let (shared, job, lost) = (case.shared, case.job, case.lost.take());
     let outcomes = case.finish();
     let is_clean = |outcome: &Outcome| {
         use Verdict::{Deviates, Noted, Passed, Skipped};
         matches!(outcome.verdict, Passed | Noted | Deviates { .. } | Skipped { .. })
     };
     let may_blame = seeds.of(&job.id()).is_some() && !outcomes.iter().all(is_clean);
-    if !may_blame || shared.target.interrupted() || shared.gone().is_some() {
+    if !(may_blame || lost.is_some()) || shared.target.interrupted() || shared.gone().is_some() {
         return outcomes;
     }
     let alone = Seeds::default();
@@ -70,6 +71,12 @@ async fn sure(mut case: CaseRun<'_>, pool: &Pool, seeds: &Seeds) -> Vec<Outcome>
     case.go(pool, &alone, false).await;
     case.read_back().await;
     let mut again = case.finish();
+    if let Some(why) = lost {
+        for outcome in &mut again {
+            outcome.notes.push(format!("done once more, since of requests sent at once {why}"));
+        }
+        return again;
+    }
     for (outcome, before) in again.iter_mut().zip(&outcomes) {
         if is_clean(outcome) && !is_clean(before) {
             outcome.notes.push(format!(
@@ -130,6 +137,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) began: ExchangeId,
     /// The paths that it has asked for already.
     pub(super) asked: BTreeSet<String>,
+    /// Why nothing can be said of requests that were sent at once.
+    pub(super) lost: Option<String>,
 }
 
 impl<'r> CaseRun<'r> {
@@ -155,6 +164,7 @@ impl<'r> CaseRun<'r> {
             wrote: seeds.of(&job.id()).and(seeds.when()).or(pool.made()),
             began: shared.target.next_exchange(),
             asked: BTreeSet::new(),
+            lost: None,
         }
     }
 

@@ -13,6 +13,7 @@ mod hook;
 pub mod names;
 mod pages;
 mod paginate;
+mod parallel;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -21,6 +22,7 @@ mod seed;
 mod settle;
 mod snapshot;
 mod step;
+mod tally;
 mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,8 +45,8 @@ use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
 use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Requires};
-use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::batch::WORTH;
+use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::{self, Probe};
 use crate::target::{BulkUse, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
@@ -398,7 +400,8 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             post_all(board, job, &Verdict::Skipped { reason: reason.clone() });
         }
     }
-    let writing = shared.plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)).count();
+    let writing =
+        shared.plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)).count();
     if let Some(bulk) = BulkUse::of(&shared.probe.capabilities).filter(|_| writing >= WORTH) {
         shared.target.use_bulk(bulk);
     }
