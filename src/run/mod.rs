@@ -37,7 +37,7 @@ use crate::hook::Hooks;
 use crate::judge::rules::{Definitions, Pairs};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
-use crate::plan::{Disposition, Job, Part, Phase, Plan};
+use crate::plan::{Disposition, Job, Part, Phase, Plan, Together};
 use crate::profile::{COUNT, Profile};
 use crate::requirement::Catalogue;
 use crate::scim::names as urns;
@@ -45,11 +45,11 @@ use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
 use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Requires};
-use crate::target::batch::WORTH;
+use crate::target::batch::{ROWS, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::{self, Probe};
-use crate::target::{BulkUse, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
+use crate::target::{BulkUse, Capabilities, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
 use given::Pool;
@@ -391,6 +391,17 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
         }
     }
     values
+}
+
+/// What a run makes together on a target with these capabilities, for an estimate.
+pub fn together(capabilities: &Capabilities, settles: bool) -> Together {
+    Together {
+        bulk: BulkUse::of(capabilities).map(|bulk| bulk.batch()),
+        reads: !settles,
+        worth: WORTH,
+        by_themselves: together::BY_THEMSELVES,
+        rows: ROWS,
+    }
 }
 
 /// Runs a plan. Every part gets an outcome on the board, whatever happens; the board is closed at the end.

@@ -26,7 +26,7 @@ use crate::target::exchange::{Body, Exchange, ExchangeId, Request, Response};
 use crate::target::{resource_at, resource_path};
 
 /// So many reads after writes of one kind are made by themselves before rows stand for others.
-const BY_THEMSELVES: usize = 2;
+pub(super) const BY_THEMSELVES: usize = 2;
 
 /// Who asks for lists of what was written.
 const ORIGIN: &str = "read-back";
