@@ -69,7 +69,7 @@ impl Estimate {
         } else {
             Together { bulk: None, reads: false, ..together }
         };
-        let mut run = Run { library, claims, together, ..Run::new(library, claims) };
+        let mut run = Run { together, ..Run::new(library, claims) };
         run.shared(plan);
         run.seeds(plan);
         for job in plan.running() {
@@ -214,8 +214,7 @@ impl<'p> Run<'p> {
         for wave in 0..=wanted.iter().map(|(.., depth)| *depth).max().unwrap_or_default() {
             let mut scouts: BTreeMap<&'static str, usize> = BTreeMap::new();
             let mut others: BTreeMap<&'static str, usize> = BTreeMap::new();
-            for (.., given, depth) in wanted.iter().filter(|(.., depth)| *depth == wave) {
-                debug_assert_eq!(*depth, wave);
+            for (.., given, _) in wanted.iter().filter(|(.., depth)| *depth == wave) {
                 let members: BTreeSet<&String> = given.set.keys().collect();
                 let form = format!("{:?} {members:?} {:?} {:?}", given.fixture, given.without, given.inline);
                 let is_scout = given.times.is_none_or(|times| times == 1) && forms.insert(form);
@@ -240,7 +239,7 @@ impl<'p> Run<'p> {
     }
 
     fn job(&mut self, job: &Job<'_>) {
-        let mut case = CaseRun { job, images: BTreeSet::new(), read: BTreeSet::new(), ..CaseRun::new(job) };
+        let mut case = CaseRun::new(job);
         let seeds = self.seeds.remove(&job.id()).unwrap_or_default();
         for (name, given) in &job.case.given {
             if seeds.contains(name) {
@@ -288,7 +287,7 @@ impl<'p> Run<'p> {
             let names = match step.action() {
                 Ok(Action::Read(name)) => vec![name.to_owned()],
                 Ok(Action::Unchanged(all)) => all.to_vec(),
-                Ok(Action::Send { line, payload: Payload::None }) => plain_read(line).into_iter().collect(),
+                Ok(Action::Send { line, payload: Payload::None }) => plain_read(line).map(|name| case.resource(name)).into_iter().collect(),
                 _ => Vec::new(),
             };
             let expect = expectation(case.job, step);
@@ -400,9 +399,9 @@ impl<'p> Run<'p> {
     fn send(&mut self, case: &mut CaseRun<'_>, step: &Step, line: &str, payload: &Payload<'_>) {
         let (method, path) = line.split_once(' ').unwrap_or((line, ""));
         let is_good = step.auth.or(case.job.file.suite.defaults.auth).unwrap_or(Auth::Good) == Auth::Good;
-        let target = references(path).next().map(|it| it.name).filter(|name| case.ours.contains(name));
+        let target = references(path).next().map(|it| case.resource(it.name)).filter(|name| case.ours.contains(name));
         if !is_write(step) {
-            let plain = plain_read(line).filter(|name| case.ours.contains(name));
+            let plain = plain_read(line).map(|name| case.resource(name)).filter(|name| case.ours.contains(name));
             if let Some(name) = plain.filter(|_| is_good && step.headers.is_empty()) {
                 return self.read(case, Some(&name));
             }
@@ -432,6 +431,8 @@ impl<'p> Run<'p> {
                 self.estimate.read_backs += posts;
                 self.alive += posts;
                 case.images.clear();
+                let made = step.capture.iter().filter(|(_, capture)| capture.resource);
+                case.ours.extend(made.map(|(name, _)| name.clone()));
             }
             return;
         }
@@ -441,6 +442,11 @@ impl<'p> Run<'p> {
                 let endpoint = if endpoint == "/Groups" { "/Groups" } else { "/Users" };
                 self.created(endpoint, 1);
                 case.ours.insert(made.clone());
+                for (name, capture) in &step.capture {
+                    if capture.path.as_deref() == Some("$.id") {
+                        case.ids.insert(name.clone(), made.clone());
+                    }
+                }
                 case.due = Some(made);
             }
             (_, Some(name)) => {
@@ -490,6 +496,8 @@ struct CaseRun<'j> {
     kind: Option<String>,
     /// The plain reads of the case.
     asked: BTreeSet<String>,
+    /// Names for ids, with the resource that each is of.
+    ids: BTreeMap<String, String>,
 }
 
 impl<'j> CaseRun<'j> {
@@ -502,7 +510,13 @@ impl<'j> CaseRun<'j> {
             due: None,
             kind: None,
             asked: BTreeSet::new(),
+            ids: BTreeMap::new(),
         }
+    }
+
+    /// The name of the resource that a name stands for, or whose id it is.
+    fn resource(&self, name: String) -> String {
+        self.ids.get(&name).cloned().unwrap_or(name)
     }
 
     /// Whether a step that waits for one of these alternatives runs, where the first of all is what comes.

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::case::CaseRun;
+use super::read_back::asks_for_more;
 use super::request::{self, Prepared};
 use super::step::CaseSources;
 use crate::judge::History;
@@ -52,7 +53,7 @@ impl<'r> CaseRun<'r> {
         let defaults = &self.job.file.suite.defaults;
         let is_plain = self.job.parts.len() == 1
             && defaults.auth.is_none_or(|auth| auth == Auth::Good)
-            && defaults.headers.is_empty()
+            && !defaults.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()))
             && defaults.eventually.is_none();
         if !is_plain {
             return None;
