@@ -279,7 +279,9 @@ fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
 /// Whether a case leaves a trace on the target: it needs resources, or sends what is no read.
 fn writes(case: &Case) -> bool {
     has_patch_vectors(case)
-        || !case.given.is_empty() || case.population.is_some() || all_steps(case).any(is_write)
+        || !case.given.is_empty()
+        || case.population.is_some()
+        || all_steps(case).any(is_write)
 }
 
 fn phase(case: &Case) -> Phase {
@@ -291,7 +293,10 @@ fn phase(case: &Case) -> Phase {
         Phase::Renewing
     } else if case.exclusive {
         Phase::Exclusive
-    } else if has_patch_vectors(case) || all_steps(case).any(is_write) || pooled(case).len() < case.given.len() {
+    } else if has_patch_vectors(case)
+        || all_steps(case).any(is_write)
+        || pooled(case).len() < case.given.len()
+    {
         Phase::Write
     } else {
         Phase::ReadOnly

@@ -20,16 +20,14 @@ use crate::target::exchange::{Exchange, ExchangeId};
 
 /// Runs one job and gives an outcome for each of its parts. On resources made together with others only a clean end
 /// counts: else the job runs once more, on its own.
-pub(super) async fn surely(
-    shared: &Shared<'_>,
-    pool: &Pool,
-    seeds: &Seeds,
-    job: &Job<'_>,
-) -> Vec<Outcome> {
+pub(super) async fn surely(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job: &Job<'_>) -> Vec<Outcome> {
     let id = job.id();
     let outcomes = run(shared, pool, seeds, job, &id).await;
     let is_clean = |outcome: &Outcome| {
-        matches!(outcome.verdict, Verdict::Passed | Verdict::Noted | Verdict::Deviates { .. } | Verdict::Skipped { .. })
+        matches!(
+            outcome.verdict,
+            Verdict::Passed | Verdict::Noted | Verdict::Deviates { .. } | Verdict::Skipped { .. }
+        )
     };
     let may_blame = seeds.of(&id).is_some() && !outcomes.iter().all(is_clean);
     if !may_blame || shared.target.interrupted() || shared.gone().is_some() {
@@ -48,13 +46,7 @@ pub(super) async fn surely(
 }
 
 /// Runs one job and gives an outcome for each of its parts. `trial` is what its fresh values depend on.
-async fn run(
-    shared: &Shared<'_>,
-    pool: &Pool,
-    seeds: &Seeds,
-    job: &Job<'_>,
-    trial: &str,
-) -> Vec<Outcome> {
+async fn run(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job: &Job<'_>, trial: &str) -> Vec<Outcome> {
     let mut case = CaseRun {
         shared,
         job,

@@ -42,8 +42,8 @@ use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
 use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
-use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::batch::WORTH;
+use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::Probe;
 use crate::target::{BulkUse, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
@@ -355,7 +355,8 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             post_all(board, job, &Verdict::Skipped { reason: reason.clone() });
         }
     }
-    let writing = shared.plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)).count();
+    let writing =
+        shared.plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)).count();
     if let Some(bulk) = BulkUse::of(&shared.probe.capabilities).filter(|_| writing >= WORTH) {
         shared.target.use_bulk(bulk);
     }

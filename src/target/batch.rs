@@ -56,12 +56,14 @@ impl BulkUse {
             return None;
         }
         let limit = |said: Option<u64>, most: usize| {
-            said.filter(|said| *said > 0).and_then(|said| usize::try_from(said).ok()).unwrap_or(most).min(most)
+            said.filter(|said| *said > 0)
+                .and_then(|said| usize::try_from(said).ok())
+                .unwrap_or(most)
+                .min(most)
         };
         let max_operations = limit(capabilities.max_operations, MOST_OPERATIONS);
         let max_bytes = limit(capabilities.max_payload_size, MOST_BYTES);
-        let usage =
-            BulkUse { max_operations, max_bytes, failed: false, proven: false, deleted: Vec::new() };
+        let usage = BulkUse { max_operations, max_bytes, failed: false, proven: false, deleted: Vec::new() };
         (max_operations >= WORTH).then_some(usage)
     }
 
@@ -167,7 +169,8 @@ impl Target {
             let Some(bulk) = self.bulk() else { break };
             let mut operations = Vec::new();
             let mut room = bulk.max_bytes.saturating_sub(ENVELOPE);
-            for (index, (endpoint, resource)) in resources[at..].iter().take(bulk.max_operations).enumerate() {
+            for (index, (endpoint, resource)) in resources[at..].iter().take(bulk.max_operations).enumerate()
+            {
                 let operation = json!({
                     "method": "POST", "path": endpoint, "bulkId": format!("given{}", at + index + 1), "data": resource,
                 });
@@ -212,7 +215,8 @@ impl Target {
         let is_whole = intents.len() == resources.len();
         if !succeeded || !is_whole {
             self.fail_bulk();
-            let is_refused = exchange.status().is_some_and(|status| (400..500).contains(&status) || status == 501);
+            let is_refused =
+                exchange.status().is_some_and(|status| (400..500).contains(&status) || status == 501);
             let not_sent = exchange.answer.as_ref().is_err_and(never_left);
             for intent in intents.iter().filter(|intent| is_refused || not_sent || intent.value.is_none()) {
                 self.close_intent(intent);
@@ -246,12 +250,7 @@ impl Target {
 
     /// Looks whether what a job claims to have made is there, and ours: together where lists show it, each by itself
     /// where they do not.
-    async fn prove(
-        &self,
-        claimed: Vec<Claimed<'_>>,
-        moment: Moment,
-        origin: &str,
-    ) -> Vec<(usize, Grown)> {
+    async fn prove(&self, claimed: Vec<Claimed<'_>>, moment: Moment, origin: &str) -> Vec<(usize, Grown)> {
         let mut by_endpoint: BTreeMap<&str, Vec<Claimed<'_>>> = BTreeMap::new();
         for claim in claimed {
             by_endpoint.entry(claim.endpoint).or_default().push(claim);
@@ -340,8 +339,10 @@ fn bulk_job(operations: &[Value], origin: &str) -> RequestPlan {
 
 /// The result of each operation, by its bulkId, or by its place where the results name none.
 fn results(exchange: &Exchange, operations: &[Value]) -> Vec<Option<BulkResult>> {
-    let answered = exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default().operations;
-    let in_order = answered.len() == operations.len() && answered.iter().all(|result| result.bulk_id.is_none());
+    let answered =
+        exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default().operations;
+    let in_order =
+        answered.len() == operations.len() && answered.iter().all(|result| result.bulk_id.is_none());
     operations
         .iter()
         .enumerate()
