@@ -123,6 +123,10 @@ impl Job<'_> {
                 Ok(Action::Send { line, .. }) if line.starts_with("POST ") => 2,
                 Ok(Action::Hook(_) | Action::Wait(_)) => 0,
                 Ok(Action::Burst(burst)) => burst.at_most as usize,
+                Ok(Action::Parallel(parallel)) => {
+                    let given = parallel.over.as_ref().and_then(|over| self.case.given.get(over)?.times);
+                    given.map_or_else(|| parallel.at_least(), |times| times as usize)
+                }
                 _ => 1,
             };
         }

@@ -18,11 +18,13 @@ use crate::plan::{Job, mentions};
 use crate::suite::model::Step;
 use crate::target::exchange::{Exchange, ExchangeId};
 
-/// Runs one job and gives an outcome for each of its parts. On resources made together with others only a clean end
-/// counts: else the job runs once more, on its own.
+/// Runs one job and gives an outcome for each of its parts.
+///
+/// It runs once more, with fresh values and on resources of its own, where requests sent at once met trouble that says
+/// nothing of the service provider, and where it stood on resources made together with others and did not end clean.
 pub(super) async fn surely(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job: &Job<'_>) -> Vec<Outcome> {
     let id = job.id();
-    let outcomes = run(shared, pool, seeds, job, &id).await;
+    let (outcomes, lost) = attempt(shared, pool, seeds, job, &id).await;
     let is_clean = |outcome: &Outcome| {
         matches!(
             outcome.verdict,
@@ -30,10 +32,16 @@ pub(super) async fn surely(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job:
         )
     };
     let may_blame = seeds.of(&id).is_some() && !outcomes.iter().all(is_clean);
-    if !may_blame || shared.target.interrupted() || shared.gone().is_some() {
+    if !(may_blame || lost.is_some()) || shared.target.interrupted() || shared.gone().is_some() {
         return outcomes;
     }
-    let mut again = run(shared, pool, &Seeds::default(), job, &format!("{id} again")).await;
+    let (mut again, _) = attempt(shared, pool, &Seeds::default(), job, &format!("{id} again")).await;
+    if let Some(why) = lost {
+        for outcome in &mut again {
+            outcome.notes.push(format!("done once more, since of requests sent at once {why}"));
+        }
+        return again;
+    }
     for (outcome, before) in again.iter_mut().zip(&outcomes) {
         if is_clean(outcome) && !is_clean(before) {
             outcome.notes.push(format!(
@@ -45,8 +53,14 @@ pub(super) async fn surely(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job:
     again
 }
 
-/// Runs one job and gives an outcome for each of its parts. `trial` is what its fresh values depend on.
-async fn run(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job: &Job<'_>, trial: &str) -> Vec<Outcome> {
+/// One attempt, and the trouble that parallel requests met in it. `trial` is what its fresh values depend on.
+async fn attempt(
+    shared: &Shared<'_>,
+    pool: &Pool,
+    seeds: &Seeds,
+    job: &Job<'_>,
+    trial: &str,
+) -> (Vec<Outcome>, Option<String>) {
     let mut case = CaseRun {
         shared,
         job,
@@ -60,6 +74,7 @@ async fn run(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job: &Job<'_>, tri
         asked_to_wait: None,
         wrote: seeds.of(&job.id()).and(seeds.when()).or(pool.made()),
         began: shared.target.next_exchange(),
+        lost: None,
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool, seeds).await {
@@ -67,7 +82,8 @@ async fn run(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, job: &Job<'_>, tri
         Err(verdict) => case.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone())),
     }
     case.read_back().await;
-    case.finish()
+    let lost = case.lost.take();
+    (case.finish(), lost)
 }
 
 /// What one part has come to so far.
@@ -117,6 +133,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) wrote: Option<Instant>,
     /// The first exchange that may be this case's.
     pub(super) began: ExchangeId,
+    /// Why nothing can be said of requests that were sent at once.
+    pub(super) lost: Option<String>,
 }
 
 impl CaseRun<'_> {

@@ -13,6 +13,7 @@ mod hook;
 pub mod names;
 mod pages;
 mod paginate;
+mod parallel;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -21,6 +22,7 @@ mod seed;
 mod settle;
 mod snapshot;
 mod step;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;

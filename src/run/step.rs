@@ -91,6 +91,7 @@ impl CaseRun<'_> {
             Action::Hook(name) => self.hook(step, name, path).await,
             Action::Burst(burst) => self.burst(step, burst, &asked, &place).await,
             Action::Wait(wait) => self.wait(wait).await,
+            Action::Parallel(parallel) => self.parallel(step, parallel, &asked, &place).await,
         }
     }
 

@@ -41,6 +41,8 @@ pub enum Seam {
     Rows,
     /// The answer: status, headers, body, and when it is sent.
     Answer,
+    /// What one request sees of another that is under way at the same time.
+    Overlap,
 }
 
 impl fmt::Display for Seam {
@@ -53,6 +55,7 @@ impl fmt::Display for Seam {
             Self::Resource => "resource",
             Self::Rows => "rows",
             Self::Answer => "answer",
+            Self::Overlap => "overlap",
         })
     }
 }
@@ -197,6 +200,8 @@ pub(crate) enum Rewrite {
     Rows(fn(&mut Rows<'_>)),
     Conflicts(fn(&mut Conflicts<'_>)),
     Answer(fn(&mut Seen<'_>, &mut Answer)),
+    /// Which requests may overlap: two for which it says the same see the store as the first of them found it.
+    Overlap(fn(&Request) -> Option<String>),
     /// What a family does, to this attribute.
     Of(&'static CoreAttribute, AttributeRewrite),
 }
@@ -233,6 +238,7 @@ impl Rewrite {
             Self::Change(_) => Seam::Resource,
             Self::Rows(_) | Self::Conflicts(_) => Seam::Rows,
             Self::Answer(_) => Seam::Answer,
+            Self::Overlap(_) => Seam::Overlap,
             Self::Of(_, rewrite) => rewrite.seam(),
         }
     }
@@ -395,6 +401,14 @@ impl Planted {
     seam!(change, Change, Change<'_>, of attributes);
     seam!(rows, Rows, Rows<'_>, of attributes);
     seam!(conflicts, Conflicts, Conflicts<'_>);
+
+    /// What a request has in common with those that it may overlap with, if with any.
+    pub(crate) fn overlap(&self, request: &Request) -> Option<String> {
+        self.rewrites.iter().find_map(|rewrite| match rewrite {
+            Rewrite::Overlap(key) => key(request),
+            _ => None,
+        })
+    }
 
     pub(crate) fn answer(&self, seen: &mut Seen<'_>, answer: &mut Answer) {
         for rewrite in &self.rewrites {

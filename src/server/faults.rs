@@ -10,6 +10,7 @@ mod filters;
 mod http;
 mod lists;
 mod patches;
+mod protocol;
 mod provisioning;
 mod rare;
 mod representation;
@@ -38,6 +39,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         tenants::FAULTS,
         provisioning::FAULTS,
         rare::FAULTS,
+        protocol::FAULTS,
         &attributes::faults(),
     ]
     .concat()
