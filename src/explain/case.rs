@@ -250,6 +250,15 @@ fn request(step: &Step, case: &Case, sources: Sources<'_>) -> Option<Line> {
         Action::Burst(burst) => {
             (burst.send.clone(), format!("up to {} times, as fast as it is answered", burst.at_most))
         }
+        Action::Parallel(parallel) => {
+            let sent: Vec<String> = parallel.steps().into_iter().filter_map(|step| step.send).collect();
+            let said = match (&parallel.over, parallel.times) {
+                (Some(over), _) => format!("for each of {over}, at once"),
+                (None, Some(times)) => format!("{times} times at once"),
+                (None, None) => "at once".to_owned(),
+            };
+            (sent.join(", "), said)
+        }
         Action::Wait(_) | Action::Do(_) => return None,
     };
     Some(Line::Named(line, said))
