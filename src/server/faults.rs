@@ -3,6 +3,7 @@
 
 mod attributes;
 mod bulk;
+mod changes;
 mod cursors;
 mod discovery;
 mod errors;
@@ -38,6 +39,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         tenants::FAULTS,
         provisioning::FAULTS,
         rare::FAULTS,
+        changes::FAULTS,
         &attributes::faults(),
     ]
     .concat()
