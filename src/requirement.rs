@@ -235,7 +235,11 @@ impl Catalogue {
             let steps = case.steps.iter().flat_map(|step| {
                 step.spec.iter().chain(&step.source).chain(step.expect.iter().flat_map(|expect| &expect.spec))
             });
-            steps.chain(case.rows.iter().flat_map(|row| &row.spec)).map(String::as_str)
+            let vectors = case.vectors.iter().flat_map(|vectors| &vectors.trials);
+            steps
+                .chain(case.rows.iter().flat_map(|row| &row.spec))
+                .chain(vectors.flat_map(|vector| &vector.spec))
+                .map(String::as_str)
         };
         case.level
             .or(suite.level)
