@@ -17,6 +17,7 @@ pub mod patience;
 mod read_back;
 pub mod request;
 mod rule;
+mod seed;
 mod settle;
 mod snapshot;
 mod step;
@@ -42,14 +43,16 @@ use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
 use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
+use crate::target::batch::WORTH;
 use crate::target::needs;
 use crate::target::probe::Probe;
-use crate::target::{CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
+use crate::target::{BulkUse, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
 use given::Pool;
 use names::{CaseNames, Created};
 use patience::Patience;
+use seed::Seeds;
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -308,8 +311,10 @@ impl<'a> Shared<'a> {
     }
 
     /// The names of a job before anything is created: the run's mark, its row, its fresh values.
-    fn names(&self, job: &Job<'_>) -> CaseNames {
-        let mut names = CaseNames::new(self.generator.for_trial(&job.id()));
+    ///
+    /// `trial` is what its fresh values depend on: the job's id, unless the case is made again.
+    fn names(&self, job: &Job<'_>, trial: &str) -> CaseNames {
+        let mut names = CaseNames::new(self.generator.for_trial(trial));
         names.value("setting", Value::Object(self.settings.clone()));
         if let Some(row) = job.row {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
@@ -350,11 +355,16 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             post_all(board, job, &Verdict::Skipped { reason: reason.clone() });
         }
     }
+    let writing = shared.plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)).count();
+    if let Some(bulk) = BulkUse::of(&shared.probe.capabilities).filter(|_| writing >= WORTH) {
+        shared.target.use_bulk(bulk);
+    }
     let pool = Pool::create(shared).await;
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive, Phase::Renewing, Phase::Bursting] {
         let at_once = if phase >= Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
-        stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, board, job)).await;
+        let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
+        stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, &seeds, board, job)).await;
     }
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
@@ -375,7 +385,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
 }
 
 /// Runs one job; a panic in it is a defect of ours, and no reason to lose the others.
-async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
+async fn one(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, board: &Board, job: &Job<'_>) {
     if shared.target.interrupted() {
         return post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
     }
@@ -383,7 +393,7 @@ async fn one(shared: &Shared<'_>, pool: &Pool, board: &Board, job: &Job<'_>) {
         let detail = format!("the target stopped serving ({why}); the rest was not tried");
         return post_all(board, job, &Verdict::Errored { cause: ErrorCause::Transport { detail } });
     }
-    match AssertUnwindSafe(case::run(shared, pool, job)).catch_unwind().await {
+    match AssertUnwindSafe(case::surely(shared, pool, seeds, job)).catch_unwind().await {
         Ok(outcomes) => outcomes.into_iter().for_each(|outcome| board.post(outcome)),
         Err(panic) => {
             let detail = panic

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::case::CaseRun;
 use super::patience::ReadKind;
+use super::seed::Seed;
 use super::step::resource_of;
 use crate::suite::model::Auth;
 use crate::target::exchange::Exchange;
@@ -42,6 +43,15 @@ impl ReadBack {
     /// The resource as it is now, where a read has shown it and nothing was written since.
     pub(super) fn image(&self, endpoint: &str, id: &str) -> Option<&Value> {
         self.images.get(&(endpoint.to_owned(), id.to_owned()))
+    }
+
+    /// Takes over what was seen of resources before the case.
+    pub(super) fn shown(&mut self, seeds: &[Seed]) {
+        for Seed { created, state } in seeds {
+            if let (Some(id), Some(state)) = (&created.handle.id, state) {
+                self.images.insert((created.endpoint.clone(), id.clone()), state.clone());
+            }
+        }
     }
 
     /// Something else may have changed them.
