@@ -52,10 +52,10 @@ use crate::target::probe::{self, Probe};
 use crate::target::{BulkUse, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
+use case::Ran;
 use given::Pool;
 use names::{CaseNames, Created};
 use patience::Patience;
-use case::Ran;
 use seed::Seeds;
 use together::Waiting;
 

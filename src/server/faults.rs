@@ -3,6 +3,7 @@
 
 mod attributes;
 mod bulk;
+mod changes;
 mod cursors;
 mod discovery;
 mod errors;
@@ -39,6 +40,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         tenants::FAULTS,
         provisioning::FAULTS,
         rare::FAULTS,
+        changes::FAULTS,
         protocol::FAULTS,
         &attributes::faults(),
     ]
