@@ -13,6 +13,7 @@ mod patches;
 mod provisioning;
 mod rare;
 mod representation;
+mod schemas;
 mod tenants;
 mod writes;
 
@@ -38,13 +39,14 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         tenants::FAULTS,
         provisioning::FAULTS,
         rare::FAULTS,
+        schemas::FAULTS,
         &attributes::faults(),
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, and the families over the attributes of the core
+/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, schemas, and the families over the attributes of the core
 /// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE

@@ -12,10 +12,12 @@
 //! | `filter` | ListResponses against the filter that was asked for |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
+//! | `definitions` | those schemas against the ones that RFC 7643 prints |
 //! | `written` | reads against the writes before them |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
+mod definitions;
 mod error;
 mod filter;
 mod http;
@@ -135,6 +137,19 @@ impl Definitions {
         self.resources.iter().find(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment))
     }
 
+    /// Whether a segment of a path is the endpoint of a resource type, or of discovery.
+    fn is_endpoint(&self, segment: &str) -> bool {
+        let is_discovery = matches!(segment, "ServiceProviderConfig" | "ResourceTypes" | "Schemas");
+        is_discovery
+            || (!segment.is_empty()
+                && self.resources.iter().any(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment)))
+    }
+
+    /// The resource type of that name.
+    fn by_name(&self, name: &str) -> Option<&ResourceDefinition> {
+        self.resources.iter().find(|it| it.name == name)
+    }
+
     /// What a resource says it is.
     fn by_itself(&self, resource: &Value) -> Option<&ResourceDefinition> {
         let named = get(resource, "meta").and_then(|meta| get(meta, "resourceType")).and_then(Value::as_str);
@@ -248,6 +263,10 @@ pub static RULES: &[Rule] = &[
     schema::NEVER_RETURNED,
     schema::REQUIRED_PRESENT,
     schema::ATTRIBUTES_DECLARED,
+    schema::RETURNED_ON_REQUEST,
+    schema::VALUES_DIFFER,
+    definitions::CORE_DEFINITIONS,
+    definitions::RESOURCE_TYPES_DEFINED,
     written::WRITTEN_IS_READ,
     written::REFUSED_CHANGES_NOTHING,
     written::WRITE_ANSWER_IS_READ,
@@ -351,7 +370,7 @@ fn add(
 #[derive(Default)]
 struct Fault {
     severity: Option<Severity>,
-    requirements: &'static [&'static str],
+    requirements: Vec<&'static str>,
     message: String,
     expected: String,
     actual: String,
@@ -376,7 +395,13 @@ impl Fault {
 
     /// The requirements that it breaks, where they are fewer than the rule cites.
     fn breaks(mut self, requirements: &'static [&'static str]) -> Fault {
-        self.requirements = requirements;
+        self.requirements = requirements.to_vec();
+        self
+    }
+
+    /// More requirements that it breaks.
+    fn breaks_too(mut self, requirements: &'static [&'static str]) -> Fault {
+        self.requirements.extend(requirements);
         self
     }
 
