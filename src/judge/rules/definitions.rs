@@ -280,25 +280,32 @@ fn resource_types_defined(exchange: &Exchange, context: &View<'_>) -> RuleVerdic
     let mut is_eligible = false;
     let mut faults = Vec::new();
     for found in found(exchange, context) {
-        let text = |name: &str| get(found.resource, name).and_then(Value::as_str).filter(|it| !it.is_empty());
-        let Some(name) = text("name") else { continue };
-        let Some(definition) = context.definitions.by_name(name) else { continue };
-        is_eligible = true;
+        let text = |holder: &Value, name: &str| {
+            get(holder, name).and_then(Value::as_str).filter(|it| !it.is_empty()).map(str::to_owned)
+        };
+        let name = text(found.resource, "name").unwrap_or_default();
         let unknown = |urn: &str, what: &str| {
+            let message =
+                format!("the resource type {} names {what} {}", words::quote(&name), words::quote(urn));
             Fault::new(
-                format!("the resource type {} names {what} {}, which /Schemas does not have", words::quote(name), words::quote(urn)),
+                format!("{message}, which /Schemas does not have"),
                 "the id of a schema of /Schemas",
                 words::quote(urn),
             )
             .class(format!("{what} in /Schemas"), "not there")
         };
-        if definition.schema.attributes.is_empty() {
-            let fault = unknown(&definition.schema.id, "the schema").breaks(&["RFC7643-6-07"]);
-            let is_new = !is_core(&definition.schema.id);
-            faults.push(if is_new { fault.breaks_too(&["RFC7643-3.2-01"]) } else { fault });
+        if let Some(urn) = text(found.resource, "schema") {
+            is_eligible = true;
+            if !context.definitions.declares(&urn) {
+                let fault = unknown(&urn, "the schema").breaks(&["RFC7643-6-07"]);
+                faults.push(if is_core(&urn) { fault } else { fault.breaks_too(&["RFC7643-3.2-01"]) });
+            }
         }
-        for extension in definition.extensions.iter().filter(|it| it.schema.attributes.is_empty()) {
-            faults.push(unknown(&extension.schema.id, "the extension").breaks(&["RFC7643-6-09"]));
+        let extensions = get(found.resource, "schemaExtensions").map(elements).unwrap_or_default();
+        for urn in extensions.iter().filter_map(|it| text(it, "schema")) {
+            if !context.definitions.declares(&urn) {
+                faults.push(unknown(&urn, "the extension").breaks(&["RFC7643-6-09"]));
+            }
         }
     }
     if is_eligible { verdict(RULE, exchange, faults) } else { RuleVerdict::NotEligible }

@@ -39,7 +39,7 @@ use crate::profile::COUNT;
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{get, schemas};
-use crate::scim::schema::SchemaSet;
+use crate::scim::schema::{Schema, SchemaSet};
 use crate::suite::model::{Capability, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, Response};
 
@@ -145,9 +145,10 @@ impl Definitions {
                 && self.resources.iter().any(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment)))
     }
 
-    /// The resource type of that name.
-    fn by_name(&self, name: &str) -> Option<&ResourceDefinition> {
-        self.resources.iter().find(|it| it.name == name)
+    /// Whether the service provider declares a schema that a resource type has, with attributes.
+    fn declares(&self, urn: &str) -> bool {
+        let is_it = |it: &Schema| it.id.eq_ignore_ascii_case(urn) && !it.attributes.is_empty();
+        self.resources.iter().any(|it| is_it(&it.schema) || it.extensions.iter().any(|it| is_it(&it.schema)))
     }
 
     /// What a resource says it is.
@@ -263,7 +264,6 @@ pub static RULES: &[Rule] = &[
     schema::NEVER_RETURNED,
     schema::REQUIRED_PRESENT,
     schema::ATTRIBUTES_DECLARED,
-    schema::RETURNED_ON_REQUEST,
     schema::VALUES_DIFFER,
     definitions::CORE_DEFINITIONS,
     definitions::RESOURCE_TYPES_DEFINED,

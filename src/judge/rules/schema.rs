@@ -31,11 +31,6 @@ pub const REQUIRED_PRESENT: Rule =
     Rule { name: "required-present", subject: "whole resource", judge: required_present };
 pub const ATTRIBUTES_DECLARED: Rule =
     Rule { name: "attributes-declared", subject: "resource", judge: attributes_declared };
-pub const RETURNED_ON_REQUEST: Rule = Rule {
-    name: "returned-on-request",
-    subject: "read of a resource type with attributes that are returned on request",
-    judge: returned_on_request,
-};
 pub const VALUES_DIFFER: Rule =
     Rule { name: "values-differ", subject: "attribute with several values", judge: values_differ };
 
@@ -280,10 +275,6 @@ fn any_resource(_: &Found<'_>) -> bool {
     true
 }
 
-fn as_it_is(fault: Fault, _: &Violation, _: &ResourceDefinition) -> Fault {
-    fault
-}
-
 /// Discovery has cases of its own, so that a fault there is not told twice.
 fn no_discovery(found: &Found<'_>) -> bool {
     !found.is_discovery
@@ -355,7 +346,19 @@ fn schemas_match(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
 }
 
 fn never_returned(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
-    by_validator("never-returned", exchange, context, &[ViolationKind::Never], no_discovery, as_it_is)
+    const RULE: &str = "never-returned";
+    let verdict = by_validator(RULE, exchange, context, &[ViolationKind::Never], no_discovery, |fault, _, _| {
+        fault.breaks(&["RFC7643-7-27", "RFC7643-7-25"])
+    });
+    let unasked = super::verdict(RULE, exchange, shown_unasked(exchange, context));
+    match (verdict, unasked) {
+        (RuleVerdict::Broke(mut findings), RuleVerdict::Broke(more)) => {
+            findings.extend(more);
+            RuleVerdict::Broke(findings)
+        }
+        (RuleVerdict::Held, RuleVerdict::Broke(findings)) => RuleVerdict::Broke(findings),
+        (verdict, _) => verdict,
+    }
 }
 
 fn required_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
@@ -384,17 +387,15 @@ fn attributes_declared(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     )
 }
 
-fn returned_on_request(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
-    const RULE: &str = "returned-on-request";
-    // The answer to a write may show what the request wrote.
+/// What a read shows without being asked for it, though it is declared as returned on request. The answer to a write may
+/// show what the request wrote.
+fn shown_unasked(exchange: &Exchange, context: &View<'_>) -> Vec<Fault> {
     let is_read = exchange.request.method == "GET" || kind::is_search(&exchange.request);
     let asked = parameter(exchange, "attributes").unwrap_or_default().to_ascii_lowercase();
-    let mut is_eligible = false;
     let mut faults: Vec<Fault> = Vec::new();
     for found in found(exchange, context).into_iter().filter(|it| is_read && no_discovery(it)).take(MOST_ROWS) {
         let Some(definition) = found.definition else { continue };
         for (path, attribute, holder) in on_request(found.resource, definition) {
-            is_eligible = true;
             let is_asked = asked.contains(&attribute.name.to_ascii_lowercase());
             let value = holder.and_then(|holder| get(holder, &attribute.name));
             let Some(value) = value.filter(|value| !is_unassigned(value) && !is_asked) else { continue };
@@ -404,15 +405,16 @@ fn returned_on_request(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             }
             faults.push(
                 Fault::new(
-                    format!("{} is shown without being asked for", found.path(&path)),
+                    format!("{} is returned on request, and shown without being asked for", found.path(&path)),
                     "nothing, unless the attributes parameter names it",
                     words::show_typed(value),
                 )
-                .class(class, "present"),
+                .class(class, "present")
+                .breaks(&["RFC7643-7-30"]),
             );
         }
     }
-    if is_eligible { verdict(RULE, exchange, faults) } else { RuleVerdict::NotEligible }
+    faults
 }
 
 /// The attributes that are returned on request, each with its path and with what may hold it.
