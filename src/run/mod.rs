@@ -311,6 +311,15 @@ impl<'a> Shared<'a> {
         needs::fill(resource, &definition, template, generator)
     }
 
+    /// A resource without what the server's own schemas do not declare.
+    fn declared(&self, resource: Value) -> Value {
+        let (kind, _) = self.kind_of(&resource);
+        match self.probe.schemas.definition(&kind) {
+            Some(definition) => needs::declared(resource, &definition),
+            None => resource,
+        }
+    }
+
     /// The resource type and endpoint that a resource's `schemas` name; Users where they name none.
     fn kind_of(&self, resource: &Value) -> (String, String) {
         let schemas: Vec<&str> = resource

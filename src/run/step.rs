@@ -344,6 +344,10 @@ impl Sources for CaseSources<'_> {
         self.shared.fill(resource, &self.names.generator)
     }
 
+    fn declared(&self, resource: Value) -> Value {
+        self.shared.declared(resource)
+    }
+
     fn limit(&self, limit: BulkLimit) -> Option<u64> {
         // Asked for in spite of its size, a limit like that would be a burden to both sides.
         let capabilities = &self.shared.probe.capabilities;
