@@ -1,9 +1,11 @@
 //! Where suites cite requirements, vendors' statements and disputes: the index from an id back to the cases.
 //!
-//! Every place counts that the format has: suite, case, row, step, expectation, check. It refuses to know whether a
+//! Every place counts that the format has: suite, case, row, vector, step, expectation, check. It refuses to know whether a
 //! citation is earned; that is [`super::proof`].
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::suite::load::Library;
 use crate::suite::model::{Case, Expect, Step};
@@ -19,7 +21,7 @@ pub struct Citations {
 pub struct Citation {
     /// The case: `create/user`.
     pub case: String,
-    /// The row of it that alone does, where it is one.
+    /// The row or vector of it that alone does, where it is one.
     pub row: Option<String>,
     /// Whether it is a rule, judged over every exchange.
     pub rule: bool,
@@ -54,6 +56,15 @@ impl Citations {
                 };
                 for id in &ids {
                     citations.note(id, by(None));
+                }
+                for vector in case.vectors.iter().flat_map(|vectors| &vectors.trials) {
+                    let disputes = vector.said.get("ambiguity").and_then(Value::as_array);
+                    let disputes = disputes.into_iter().flatten().filter_map(Value::as_str);
+                    let own: BTreeSet<&str> =
+                        vector.spec.iter().map(String::as_str).chain(disputes).collect();
+                    for id in own.difference(&ids) {
+                        citations.note(id, by(Some(&vector.id)));
+                    }
                 }
                 for row in &case.rows {
                     let mut own: BTreeSet<&str> = row.spec.iter().map(String::as_str).collect();

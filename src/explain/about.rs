@@ -79,15 +79,16 @@ pub fn cases<'i>(ids: impl IntoIterator<Item = &'i str>, sources: Sources<'_>) -
 
 /// The features of clients' profiles that hang on one of these cases, each with the client.
 pub fn clients(ids: &BTreeSet<&str>, sources: Sources<'_>) -> Vec<Line> {
+    let cases: Vec<_> = ids.iter().filter_map(|id| find(id, sources)).collect();
     let mut lines = Vec::new();
     for profile in sources.library.profiles().values() {
         let Some(client) = &profile.client else { continue };
+        let own: Vec<_> = cases.iter().filter(|(file, _, case)| profile.includes(file, case)).collect();
         for (name, feature) in &profile.features {
-            let decides = |(file, case): (&SuiteFile, &Case)| {
-                let tagged = |tag: &String| case.tags.contains(tag) || file.suite.tags.contains(tag);
-                ids.contains(file.case_id(case).as_str()) && feature.tags.iter().any(tagged)
-            };
-            if profile.cases(sources.library).any(decides) {
+            let decides = own.iter().any(|(file, _, case)| {
+                feature.tags.iter().any(|tag| case.tags.contains(tag) || file.suite.tags.contains(tag))
+            });
+            if decides {
                 let core = if feature.core { ", which it is not served without" } else { "" };
                 lines.push(Line::Named(
                     client.clone(),

@@ -111,7 +111,7 @@ impl Line {
     fn shown(&self, look: Look) -> Vec<String> {
         let visible = |said: &str| text::visible(said.trim_end()).into_owned();
         match self {
-            Line::Said(said) => text::wrap(&visible(said), look.room()),
+            Line::Said(said) => wrapped(&visible(said), look.room()),
             Line::Aside(said) => {
                 let lines = text::wrap(&visible(said), look.room());
                 lines.iter().map(|line| look.paint(look::FAINT, line)).collect()
@@ -121,7 +121,7 @@ impl Line {
                 // The name is painted after the text was wrapped, so that colours take no columns.
                 let name = text::one_line(name);
                 // A column is kept for the second blank behind the name.
-                let mut lines = text::wrap(&format!("{name} {}", visible(said)), look.room() - 1);
+                let mut lines = wrapped(&format!("{name} {}", visible(said)), look.room() - 1);
                 if let Some(first) = lines.first_mut() {
                     let rest = first.strip_prefix(&name).map(str::trim_start).map(str::to_owned);
                     if let Some(rest) = rest {
@@ -133,6 +133,12 @@ impl Line {
             }
         }
     }
+}
+
+/// Text in lines, and a word that is longer than one in as many as it takes.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let lines = text::wrap(text, width);
+    lines.iter().flat_map(|line| text::hard_wrap(line, width)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -149,7 +155,7 @@ mod tests {
         let look = Look { width: 40, colour: false };
         assert_eq!(
             card.render(look),
-            "── case a/b ─────────────────────── MUST ─\nIt holds\n\n        hint  Mend it.\n      faults  f1  x\n              f2  x\n              and 1 more\n"
+            "── case a/b ───────────────────── MUST ─\nIt holds\n\n        hint  Mend it.\n      faults  f1  x\n              f2  x\n              and 1 more\n"
         );
     }
 

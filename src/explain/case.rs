@@ -8,7 +8,7 @@ use super::about::{self, bare, find};
 use super::{Card, Line, Sources};
 use crate::outcome::Level;
 use crate::suite::load::SuiteFile;
-use crate::suite::model::{Action, Case, Requires, Step};
+use crate::suite::model::{Action, Case, Requires, Row, Step};
 
 /// How many faults are named.
 const FAULTS: usize = 8;
@@ -18,8 +18,8 @@ const CASES: usize = 6;
 /// The case, rule, row, form or checkpoint of that id.
 pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
     let (file, index, case) = find(id, sources)?;
-    let row = match id.split_once('[') {
-        Some((_, row)) => Some(case.rows.iter().find(|one| row.strip_suffix(']') == Some(one.id.as_str()))?),
+    let trial = match id.split_once('[') {
+        Some((_, name)) => Some(Trial::of(case, name.strip_suffix(']')?)?),
         None => None,
     };
     let form = id.split_once('@').map(|(_, form)| form.split('[').next().unwrap_or(form));
@@ -32,9 +32,11 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
     let checkpoint = case.steps.iter().find(|step| step.checkpoint.as_deref() == Some(name));
     let own = file.case_id(case);
 
-    let title = checkpoint.and_then(|step| step.title.as_ref()).unwrap_or(&case.title);
-    let level = row
-        .and_then(|row| row.level)
+    let title = trial.as_ref().and_then(|trial| trial.title);
+    let title = title.or(checkpoint.and_then(|step| step.title.as_deref())).unwrap_or(&case.title);
+    let level = trial
+        .as_ref()
+        .and_then(|trial| trial.level)
         .or(checkpoint.and_then(|step| step.level))
         .unwrap_or_else(|| sources.catalogue.level_of(&file.suite, case));
     let kind = if case.rule.is_some() { "rule" } else { "case" };
@@ -43,21 +45,26 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
         card.lines("part of", [Line::Named(own.clone(), case.title.clone())]);
     }
     card.text("why", case.why.as_deref());
+    card.text("since", trial.as_ref().and_then(|trial| trial.reasoning));
     let consequence = checkpoint.and_then(|step| step.consequence.as_ref());
     let consequence = consequence.or(case.consequence.as_ref()).or(file.suite.consequence.as_ref());
     card.text("if it fails", consequence.map(String::as_str));
     card.text("how to mend", case.hint.as_deref());
 
-    let cited = cited(&own, row.map(|row| row.id.as_str()), checkpoint, sources);
+    let cited = cited(&own, trial.as_ref().map(|trial| trial.id), checkpoint, sources);
     card.lines("asks", about::requirements(cited.iter().copied(), sources));
     card.text("disputed", joined(cited.iter().copied().filter(|id| id.starts_with("AMB-"))).as_deref());
     let needs =
-        file.suite.requires.iter().chain(&case.requires).chain(row.iter().flat_map(|row| &row.requires));
+        file.suite.requires.iter().chain(&case.requires).chain(trial.iter().flat_map(|trial| trial.requires));
     card.text("needs", joined(unique(needs.map(Requires::to_string)).iter().map(String::as_str)).as_deref());
-    if row.is_none() {
-        card.text("rows", joined(case.rows.iter().map(|row| row.id.as_str())).as_deref());
+    if trial.is_none() {
+        card.text("rows", joined(case.trial_ids()).as_deref());
     }
     card.lines("requests", requests(&forms, file, sources));
+    card.lines(
+        "requests",
+        trial.as_ref().and_then(Trial::query).map(|query| Line::Named(query, String::new())),
+    );
     if case.rule.is_some() {
         card.text("requests", Some("none: it looks at every exchange that the run makes anyway"));
     }
@@ -81,6 +88,40 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
         }],
     );
     Some(card)
+}
+
+/// A row or a vector of a case.
+struct Trial<'c> {
+    id: &'c str,
+    title: Option<&'c str>,
+    level: Option<Level>,
+    requires: &'c [Requires],
+    reasoning: Option<&'c str>,
+    said: Option<&'c Value>,
+}
+
+impl<'c> Trial<'c> {
+    fn of(case: &'c Case, id: &str) -> Option<Trial<'c>> {
+        if let Some(row) = case.rows.iter().find(|row| row.id == id) {
+            let Row { id, level, requires, .. } = row;
+            return Some(Trial { id, title: None, level: *level, requires, reasoning: None, said: None });
+        }
+        let vector = case.vectors.as_ref()?.trials.iter().find(|vector| vector.id == id)?;
+        Some(Trial {
+            id: &vector.id,
+            title: Some(&vector.title),
+            level: vector.level,
+            requires: &vector.requires,
+            reasoning: vector.said.get("reasoning").and_then(Value::as_str),
+            said: Some(&vector.said),
+        })
+    }
+
+    /// The query of a vector about a filter.
+    fn query(&self) -> Option<String> {
+        let text = |name| self.said.and_then(|said| said.get(name)).and_then(Value::as_str);
+        Some(format!("GET {}?filter={}", text("endpoint")?, text("filter")?))
+    }
 }
 
 /// What a case cites, or one row of it, or one of its checkpoints.
@@ -210,8 +251,13 @@ fn request(step: &Step, case: &Case, sources: Sources<'_>) -> Option<Line> {
             (burst.send.clone(), format!("up to {} times, as fast as it is answered", burst.at_most))
         }
         Action::Parallel(parallel) => {
-            let lines: Vec<String> = parallel.steps().into_iter().filter_map(|step| step.send).collect();
-            (lines.join(", "), format!("at least {} at once", parallel.at_least()))
+            let sent: Vec<String> = parallel.steps().into_iter().filter_map(|step| step.send).collect();
+            let said = match (&parallel.over, parallel.times) {
+                (Some(over), _) => format!("for each of {over}, at once"),
+                (None, Some(times)) => format!("{times} times at once"),
+                (None, None) => "at once".to_owned(),
+            };
+            (sent.join(", "), said)
         }
         Action::Wait(_) | Action::Do(_) => return None,
     };

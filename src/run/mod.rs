@@ -52,11 +52,11 @@ use crate::target::probe::{self, Probe};
 use crate::target::{BulkUse, Capabilities, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
+use case::Ran;
 use given::Pool;
 use names::{CaseNames, Created};
 use patience::Patience;
 use read_back::asks_for_more;
-use case::Ran;
 use seed::Seeds;
 use together::Waiting;
 
@@ -316,6 +316,15 @@ impl<'a> Shared<'a> {
             _ => &Value::Null,
         };
         needs::fill(resource, &definition, template, generator)
+    }
+
+    /// A resource without what the server's own schemas do not declare.
+    fn declared(&self, resource: Value) -> Value {
+        let (kind, _) = self.kind_of(&resource);
+        match self.probe.schemas.definition(&kind) {
+            Some(definition) => needs::declared(resource, &definition),
+            None => resource,
+        }
     }
 
     /// The resource type and endpoint that a resource's `schemas` name; Users where they name none.

@@ -17,8 +17,8 @@ use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
 use crate::plan::{Phase, is_write, stands_on, ways};
 use crate::suite::model::{
-    Action, Auth, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern,
-    StatusSet, Step,
+    Action, Auth, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet,
+    Step,
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
@@ -342,6 +342,10 @@ impl Sources for CaseSources<'_> {
 
     fn fill(&self, resource: Value) -> Value {
         self.shared.fill(resource, &self.names.generator)
+    }
+
+    fn declared(&self, resource: Value) -> Value {
+        self.shared.declared(resource)
     }
 
     fn limit(&self, limit: BulkLimit) -> Option<u64> {

@@ -19,9 +19,7 @@ use super::step::CaseSources;
 use crate::judge::History;
 use crate::judge::rules::{Definitions, OF_WRITES, Pairs, RuleContext, RuleVerdict, View};
 use crate::outcome::Level;
-use crate::suite::model::{
-    Action, Auth, Becomes, Check, Expect, Payload, StatusPattern, StatusSet, Step,
-};
+use crate::suite::model::{Action, Auth, Becomes, Check, Expect, Payload, StatusPattern, StatusSet, Step};
 use crate::target::batch::WORTH;
 use crate::target::exchange::{Body, Exchange, ExchangeId, Request, Response};
 use crate::target::{resource_at, resource_path};
