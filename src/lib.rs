@@ -17,6 +17,7 @@ pub mod app;
 pub mod baseline;
 pub mod cli;
 pub mod config;
+pub mod dispute;
 pub mod hook;
 pub mod judge;
 pub mod oracle;

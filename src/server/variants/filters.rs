@@ -300,7 +300,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-63"],
         "A comparison with a literal of another type finds nothing.",
         "RFC 7644 section 3.4.2.2: eq is of identical values, and a text is identical with no boolean",
-        &[Parsed(|filter| reread(filter, FilterTypeErrorKind::Literal, &|_| None))],
+        &[Parsed(|filter| finds_nothing_by(filter, FilterTypeErrorKind::Literal))],
     ),
     rewriting(
         "filter-on-whole-attribute-declined",
@@ -323,7 +323,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-64"],
         "A comparison of name without a sub-attribute finds nothing.",
         "RFC 7644 section 3.4.2.1: what has no value to compare does not match; a warning, because the client is not told",
-        &[Parsed(|filter| reread(filter, FilterTypeErrorKind::Operator, &|_| None))],
+        &[Parsed(|filter| finds_nothing_by(filter, FilterTypeErrorKind::Operator))],
     ),
     rewriting(
         "filter-null-declined",
@@ -341,10 +341,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7644 section 3.4.2.2 does not say what null equals; RFC 7643 section 2.5 makes it the state of what is absent; a warning",
         &[Parsed(|filter| {
             map(filter, &|it| match it {
-                Filter::Compare { path, value: FilterValue::Null, .. } => {
-                    let present = Filter::Present(path.clone());
-                    Some(Filter::And(vec![present.clone(), Filter::Not(Box::new(present))]))
-                }
+                Filter::Compare { path, value: FilterValue::Null, .. } => Some(nothing(path)),
                 _ => None,
             });
         })],
@@ -419,6 +416,23 @@ fn reread(
     {
         filter.parsed = Ok(Some(changed(&tree, change)));
     }
+}
+
+/// Takes comparisons that have a problem of one kind for such as nothing matches.
+fn finds_nothing_by(filter: &mut ParsedFilter<'_>, kind: FilterTypeErrorKind) {
+    let definition = filter.definition;
+    reread(filter, kind, &|it| match it {
+        Filter::Compare { path, .. } => {
+            problems(it, definition).iter().any(|problem| problem.kind == kind).then(|| nothing(path))
+        }
+        _ => None,
+    });
+}
+
+/// A filter that nothing matches.
+fn nothing(path: &AttributePath) -> Filter {
+    let present = Filter::Present(path.clone());
+    Filter::And(vec![present.clone(), Filter::Not(Box::new(present))])
 }
 
 /// Changes parts of a filter.

@@ -400,6 +400,19 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
+        "start-index-beside-next-cursor",
+        &["AMB-156"],
+        "A page by cursor has a startIndex beside its nextCursor.",
+        "RFC 9865 section 2 asks for the cursors, and does not forbid the index; a warning, since a client has to guess which to follow",
+        &[At(|seen, answer| {
+            if let Some(page) = list(seen, answer)
+                && page.contains_key("nextCursor")
+            {
+                page.entry("startIndex").or_insert_with(|| 1.into());
+            }
+        })],
+    ),
+    rewriting(
         "cursor-ends-with-an-empty-page",
         &["AMB-151"],
         "Behind the last resources there is one more page by cursor, with none.",
