@@ -5,6 +5,7 @@ mod attributes;
 mod bulk;
 mod cursors;
 mod discovery;
+mod disputed;
 mod errors;
 mod filters;
 mod http;
@@ -38,13 +39,14 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         tenants::FAULTS,
         provisioning::FAULTS,
         rare::FAULTS,
+        disputed::FAULTS,
         &attributes::faults(),
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, and the families over the attributes of the core
+/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, disputed spots, and the families over the attributes of the core
 /// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE

@@ -292,6 +292,10 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 7: a service provider declares what is returned always; both are such by the habit of many",
         &[Before(|request| {
             map_names(request, |name| vec![name.to_owned(), "userName".to_owned(), "meta".to_owned()]);
+            let is_kept = |name: &str| !["userName", "meta"].iter().any(|it| name.eq_ignore_ascii_case(it));
+            for (_, names) in request.query.iter_mut().filter(|(name, _)| name == "excludedAttributes") {
+                *names = names.split(',').filter(|name| is_kept(name.trim())).collect::<Vec<_>>().join(",");
+            }
         })],
     ),
     rewriting(
