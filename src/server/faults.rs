@@ -3,6 +3,7 @@
 
 mod attributes;
 mod bulk;
+mod changes;
 mod cursors;
 mod discovery;
 mod disputed;
@@ -11,9 +12,11 @@ mod filters;
 mod http;
 mod lists;
 mod patches;
+mod protocol;
 mod provisioning;
 mod rare;
 mod representation;
+mod schemas;
 mod tenants;
 mod writes;
 
@@ -39,6 +42,9 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         tenants::FAULTS,
         provisioning::FAULTS,
         rare::FAULTS,
+        schemas::FAULTS,
+        changes::FAULTS,
+        protocol::FAULTS,
         disputed::FAULTS,
         &attributes::faults(),
     ]
@@ -46,7 +52,8 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, disputed spots, and the families over the attributes of the core
+/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, schemas, disputed spots, and the families over the
+/// attributes of the core
 /// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
