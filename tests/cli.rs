@@ -122,9 +122,7 @@ fn coverage_is_narrowed_and_printed_in_three_ways() {
 #[test]
 fn coverage_of_what_does_not_exist_is_a_slip() {
     let bench = Bench::new();
-    insta::assert_snapshot!(bench.run(&["coverage", "--document", "RFC7643x"]).exits(2).stderr, @r#"
-    error: the catalogue has no document `RFC7643x`; did you mean `RFC7643`?
-    "#);
+    insta::assert_snapshot!(bench.run(&["coverage", "--document", "RFC7643x"]).exits(2).stderr, @"error: the catalogue has no document `RFC7643x`; did you mean `RFC7643`?");
     insta::assert_snapshot!(
         bench.run(&["coverage", "--document", "RFC7644", "--section", "99"]).exits(2).stderr,
         @r"
