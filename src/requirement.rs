@@ -3,6 +3,8 @@
 //! Suites cite it, reports quote it. It is data (`suites/requirements/`), one file a document, read when the first of
 //! its ids is asked for. This module refuses to know suites and verdicts.
 
+pub mod definitions;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;

@@ -705,6 +705,9 @@ pub struct Make {
     /// missing on the way is made, the URN of an extension in `schemas` included.
     #[serde(default)]
     pub at: IndexMap<String, Value>,
+    /// Whether attributes that the service provider's schemas do not declare are left out.
+    #[serde(default)]
+    pub declared: bool,
 }
 
 /// A BulkRequest (RFC 7644 section 3.7) built from its operations. What is wrong on purpose may stand in them, too.

@@ -5,6 +5,7 @@
 //! run's mark, and what a job does not show as gone is deleted one by one. A job that fails is the last one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ const MOST_OPERATIONS: usize = 100;
 /// The most bytes of a job, likewise.
 const MOST_BYTES: usize = 256 * 1024;
 /// Rows asked for at once where new resources are looked at together, and how often at most.
-const ROWS: usize = 100;
+const ROWS: usize = 200;
 const PAGES: usize = 20;
 
 /// Why lists of new resources are read: what they show counts as a read of each row.
@@ -261,7 +262,7 @@ impl Target {
             let mut rows = self.survey(endpoint, &ids, origin).await;
             let mut hopeless = rows.is_empty() && claims.len() >= WORTH;
             for claim in claims {
-                let row = rows.remove(&claim.id).filter(|row| {
+                let row = rows.remove(&claim.id).map(|(_, row)| row).filter(|row| {
                     let state = self.state();
                     state.register.marks(row) && !state.register.seen_before(endpoint, &claim.id, moment)
                 });
@@ -288,8 +289,13 @@ impl Target {
         grown
     }
 
-    /// The rows of these ids in the lists of what carries the mark.
-    async fn survey(&self, endpoint: &str, ids: &[&str], origin: &str) -> BTreeMap<String, Value> {
+    /// The rows of these ids in lists of what carries the mark, by id, each with the list that showed it.
+    pub async fn survey(
+        &self,
+        endpoint: &str,
+        ids: &[&str],
+        origin: &str,
+    ) -> BTreeMap<String, (Arc<Exchange>, Value)> {
         let mut found = BTreeMap::new();
         let Some(attribute) = self.name_of(endpoint).filter(|_| ids.len() > 1) else { return found };
         let filter = format!("{attribute} co {}", Value::from(self.run_mark()));
@@ -308,8 +314,12 @@ impl Target {
             let rows = body.get("Resources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             for row in rows {
                 if let Some(id) = identifier(row).filter(|id| ids.contains(&id.as_str())) {
-                    found.insert(id, row.clone());
+                    found.insert(id, (Arc::clone(&sent.exchange), row.clone()));
                 }
+            }
+            // A service provider that does not filter shows strangers, and maybe no end of them.
+            if rows.iter().any(|row| !self.state().register.marks(row)) {
+                break;
             }
             shown += rows.len();
             let total = body.get("totalResults").and_then(Value::as_u64).unwrap_or_default();

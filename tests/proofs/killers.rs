@@ -153,7 +153,7 @@ impl Choice<'_> {
                     .iter()
                     .find_map(|(case, sight)| Some((*case, *sight, fails_strictly(entry, case, sight)?)));
                 if let Some((case, sight, again)) = failing {
-                    killers.record(case, sight);
+                    killers.record(case, &Sight { origins: again.origins.clone(), ..sight.clone() });
                     killers.record_strict(case, &again);
                     proven.extend(again.proves().filter(|id| is_disputed(id)).map(str::to_owned));
                 }
@@ -249,7 +249,7 @@ impl Choice<'_> {
             });
             if let Some((entry, sight, again)) = proof {
                 let killers = self.chosen.entry(entry.name.to_owned()).or_default();
-                killers.record(case, sight);
+                killers.record(case, &Sight { origins: again.origins.clone(), ..Sight::clone(sight) });
                 if !sight.is_proof() {
                     killers.record_strict(case, &again);
                 }
@@ -266,19 +266,36 @@ fn rank(verdict: &str) -> u8 {
     }
 }
 
+/// How many cases are tried beside a rule until it sees a fault again.
+const TRIES: usize = 6;
+
 /// What a case sees of a fault again, with little beside it, if that is as red and as much to the point.
 fn sees_again(entry: &FaultEntry, case: &str, sight: &Sight) -> Option<Sight> {
-    let seen = again(entry, case, sight, Reading::Lenient).seen.remove(case)?;
-    (seen.verdict == sight.verdict && seen.is_about_it() == sight.is_about_it()).then_some(seen)
+    again(entry, case, sight, Reading::Lenient, |seen| {
+        seen.verdict == sight.verdict && (seen.is_about_it() || !sight.is_about_it())
+    })
 }
 
 /// What a case that only warns of a fault sees in the strict reading, if it fails there.
 fn fails_strictly(entry: &FaultEntry, case: &str, sight: &Sight) -> Option<Sight> {
-    let seen = again(entry, case, sight, Reading::Strict).seen.remove(case)?;
-    (seen.verdict == "failed").then_some(seen)
+    again(entry, case, sight, Reading::Strict, |seen| seen.verdict == "failed")
 }
 
-fn again(entry: &FaultEntry, case: &str, sight: &Sight, reading: Reading) -> Sighting {
-    let cases = std::iter::once(case.to_owned()).chain(sight.origins.iter().cloned()).collect();
-    faults::run(entry, cases, reading)
+fn again(
+    entry: &FaultEntry,
+    case: &str,
+    sight: &Sight,
+    reading: Reading,
+    is_right: impl Fn(&Sight) -> bool,
+) -> Option<Sight> {
+    let tries = if case.starts_with("rules/") { TRIES } else { 0 };
+    let others = &sight.others[..tries.min(sight.others.len())];
+    // None of them, each alone, all of them.
+    let sets = std::iter::once(&[][..]).chain(others.chunks(1)).chain((others.len() > 1).then_some(others));
+    sets.into_iter().find_map(|set| {
+        let beside: BTreeSet<String> = sight.origins.iter().chain(set).cloned().collect();
+        let cases = std::iter::once(case.to_owned()).chain(beside.iter().cloned()).collect();
+        let seen = faults::run(entry, cases, reading).seen.remove(case)?;
+        is_right(&seen).then_some(Sight { origins: beside, ..seen })
+    })
 }

@@ -742,7 +742,7 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn make(&mut self, names: &Names<'_>, path: &str, make: &Make, condition: &Condition) {
-        let Make { from, fixture, sent, set, without, template: _, at } = make;
+        let Make { from, fixture, sent, set, without, template: _, at, declared: _ } = make;
         let starts = [("from", from.is_some()), ("fixture", fixture.is_some()), ("sent", sent.is_some())];
         one_of(self.report, path, &starts);
         if let Some(name) = from {
