@@ -117,7 +117,8 @@ impl Seeds {
     /// What is in a group shows it: what was seen of it before does not count any more.
     fn forget_members(&mut self, group: &Wanted<'_>) {
         let text = group.resource.to_string();
-        let named = |seed: &Seed| seed.created.handle.id.as_ref().is_some_and(|id| text.contains(id.as_str()));
+        let named =
+            |seed: &Seed| seed.created.handle.id.as_ref().is_some_and(|id| text.contains(id.as_str()));
         let all = self.made.get_mut(group.job).into_iter().flat_map(BTreeMap::values_mut).flatten();
         all.filter(|seed| named(seed)).for_each(|seed| seed.state = None);
     }

@@ -43,6 +43,8 @@ pub enum Seam {
     Answer,
     /// The bytes of an answer, below HTTP.
     Wire,
+    /// What one request sees of another that is under way at the same time.
+    Overlap,
 }
 
 impl fmt::Display for Seam {
@@ -56,6 +58,7 @@ impl fmt::Display for Seam {
             Self::Rows => "rows",
             Self::Answer => "answer",
             Self::Wire => "wire",
+            Self::Overlap => "overlap",
         })
     }
 }
@@ -203,6 +206,8 @@ pub(crate) enum Rewrite {
     /// For what the HTTP library would mend. The bytes begin with the head of an answer, unless they are the rest of a
     /// long one.
     Wire(fn(&mut Vec<u8>)),
+    /// Which requests may overlap: two for which it says the same see the store as the first of them found it.
+    Overlap(fn(&Request) -> Option<String>),
     /// What a family does, to this attribute.
     Of(&'static CoreAttribute, AttributeRewrite),
 }
@@ -240,6 +245,7 @@ impl Rewrite {
             Self::Rows(_) | Self::Conflicts(_) => Seam::Rows,
             Self::Answer(_) => Seam::Answer,
             Self::Wire(_) => Seam::Wire,
+            Self::Overlap(_) => Seam::Overlap,
             Self::Of(_, rewrite) => rewrite.seam(),
         }
     }
@@ -408,6 +414,14 @@ impl Planted {
     seam!(rows, Rows, Rows<'_>, of attributes);
     seam!(conflicts, Conflicts, Conflicts<'_>);
     seam!(wire, Wire, Vec<u8>);
+
+    /// What a request has in common with those that it may overlap with, if with any.
+    pub(crate) fn overlap(&self, request: &Request) -> Option<String> {
+        self.rewrites.iter().find_map(|rewrite| match rewrite {
+            Rewrite::Overlap(key) => key(request),
+            _ => None,
+        })
+    }
 
     pub(crate) fn answer(&self, seen: &mut Seen<'_>, answer: &mut Answer) {
         for rewrite in &self.rewrites {

@@ -36,6 +36,7 @@ mod message;
 mod negotiate;
 mod normalize;
 mod order;
+mod overlap;
 mod predicate;
 mod profile;
 pub mod profiles;

@@ -5,6 +5,7 @@
 //! run's mark, and what a job does not show as gone is deleted one by one. A job that fails is the last one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ const MOST_OPERATIONS: usize = 100;
 /// The most bytes of a job, likewise.
 const MOST_BYTES: usize = 256 * 1024;
 /// Rows asked for at once where new resources are looked at together, and how often at most.
-const ROWS: usize = 100;
+const ROWS: usize = 200;
 const PAGES: usize = 20;
 
 /// Why lists of new resources are read: what they show counts as a read of each row.
@@ -56,12 +57,14 @@ impl BulkUse {
             return None;
         }
         let limit = |said: Option<u64>, most: usize| {
-            said.filter(|said| *said > 0).and_then(|said| usize::try_from(said).ok()).unwrap_or(most).min(most)
+            said.filter(|said| *said > 0)
+                .and_then(|said| usize::try_from(said).ok())
+                .unwrap_or(most)
+                .min(most)
         };
         let max_operations = limit(capabilities.max_operations, MOST_OPERATIONS);
         let max_bytes = limit(capabilities.max_payload_size, MOST_BYTES);
-        let usage =
-            BulkUse { max_operations, max_bytes, failed: false, proven: false, deleted: Vec::new() };
+        let usage = BulkUse { max_operations, max_bytes, failed: false, proven: false, deleted: Vec::new() };
         (max_operations >= WORTH).then_some(usage)
     }
 
@@ -167,7 +170,8 @@ impl Target {
             let Some(bulk) = self.bulk() else { break };
             let mut operations = Vec::new();
             let mut room = bulk.max_bytes.saturating_sub(ENVELOPE);
-            for (index, (endpoint, resource)) in resources[at..].iter().take(bulk.max_operations).enumerate() {
+            for (index, (endpoint, resource)) in resources[at..].iter().take(bulk.max_operations).enumerate()
+            {
                 let operation = json!({
                     "method": "POST", "path": endpoint, "bulkId": format!("given{}", at + index + 1), "data": resource,
                 });
@@ -212,7 +216,8 @@ impl Target {
         let is_whole = intents.len() == resources.len();
         if !succeeded || !is_whole {
             self.fail_bulk();
-            let is_refused = exchange.status().is_some_and(|status| (400..500).contains(&status) || status == 501);
+            let is_refused =
+                exchange.status().is_some_and(|status| (400..500).contains(&status) || status == 501);
             let not_sent = exchange.answer.as_ref().is_err_and(never_left);
             for intent in intents.iter().filter(|intent| is_refused || not_sent || intent.value.is_none()) {
                 self.close_intent(intent);
@@ -246,12 +251,7 @@ impl Target {
 
     /// Looks whether what a job claims to have made is there, and ours: together where lists show it, each by itself
     /// where they do not.
-    async fn prove(
-        &self,
-        claimed: Vec<Claimed<'_>>,
-        moment: Moment,
-        origin: &str,
-    ) -> Vec<(usize, Grown)> {
+    async fn prove(&self, claimed: Vec<Claimed<'_>>, moment: Moment, origin: &str) -> Vec<(usize, Grown)> {
         let mut by_endpoint: BTreeMap<&str, Vec<Claimed<'_>>> = BTreeMap::new();
         for claim in claimed {
             by_endpoint.entry(claim.endpoint).or_default().push(claim);
@@ -262,7 +262,7 @@ impl Target {
             let mut rows = self.survey(endpoint, &ids, origin).await;
             let mut hopeless = rows.is_empty() && claims.len() >= WORTH;
             for claim in claims {
-                let row = rows.remove(&claim.id).filter(|row| {
+                let row = rows.remove(&claim.id).map(|(_, row)| row).filter(|row| {
                     let state = self.state();
                     state.register.marks(row) && !state.register.seen_before(endpoint, &claim.id, moment)
                 });
@@ -289,8 +289,13 @@ impl Target {
         grown
     }
 
-    /// The rows of these ids in the lists of what carries the mark.
-    async fn survey(&self, endpoint: &str, ids: &[&str], origin: &str) -> BTreeMap<String, Value> {
+    /// The rows of these ids in lists of what carries the mark, by id, each with the list that showed it.
+    pub async fn survey(
+        &self,
+        endpoint: &str,
+        ids: &[&str],
+        origin: &str,
+    ) -> BTreeMap<String, (Arc<Exchange>, Value)> {
         let mut found = BTreeMap::new();
         let Some(attribute) = self.name_of(endpoint).filter(|_| ids.len() > 1) else { return found };
         let filter = format!("{attribute} co {}", Value::from(self.run_mark()));
@@ -309,8 +314,12 @@ impl Target {
             let rows = body.get("Resources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             for row in rows {
                 if let Some(id) = identifier(row).filter(|id| ids.contains(&id.as_str())) {
-                    found.insert(id, row.clone());
+                    found.insert(id, (Arc::clone(&sent.exchange), row.clone()));
                 }
+            }
+            // A service provider that does not filter shows strangers, and maybe no end of them.
+            if rows.iter().any(|row| !self.state().register.marks(row)) {
+                break;
             }
             shown += rows.len();
             let total = body.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
@@ -340,8 +349,10 @@ fn bulk_job(operations: &[Value], origin: &str) -> RequestPlan {
 
 /// The result of each operation, by its bulkId, or by its place where the results name none.
 fn results(exchange: &Exchange, operations: &[Value]) -> Vec<Option<BulkResult>> {
-    let answered = exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default().operations;
-    let in_order = answered.len() == operations.len() && answered.iter().all(|result| result.bulk_id.is_none());
+    let answered =
+        exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default().operations;
+    let in_order =
+        answered.len() == operations.len() && answered.iter().all(|result| result.bulk_id.is_none());
     operations
         .iter()
         .enumerate()

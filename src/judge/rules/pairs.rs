@@ -143,6 +143,17 @@ impl<'a> Pairs<'a> {
             .or_else(|| earlier().find(|earlier| represented(earlier).is_some()))
     }
 
+    /// For a create: the delete that succeeded before, of a resource with the id that the new one has.
+    pub fn deleted_before(&self, create: &Exchange) -> Option<&'a Exchange> {
+        if id_in_path(&create.request.path).is_some() || create.status() != Some(201) {
+            return None;
+        }
+        let about = self.by_resource.get(&resource_of(create)?)?;
+        about.iter().map(|index| self.all[*index]).find(|earlier| {
+            earlier.id < create.id && earlier.request.method == "DELETE" && earlier.status() == Some(204)
+        })
+    }
+
     fn index(&self, id: ExchangeId) -> Option<usize> {
         self.all.binary_search_by_key(&id, |exchange| exchange.id).ok()
     }
