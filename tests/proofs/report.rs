@@ -24,11 +24,7 @@ pub const KILLERS_HEADER: &str = "\
 pub const PROVEN: &str = "src/coverage/proven.toml";
 
 /// Cases that no fault of the embedded server can turn red, with the reason.
-const UNPROVABLE: &[(&str, &str)] = &[
-    ("okta-groups/batch-of-members@patch", "it is slow, and tests/suites.rs sees it fail"),
-    ("okta-groups/batch-of-members@put", "it is slow, and tests/suites.rs sees it fail"),
-    ("rules/no-content", "the HTTP library below the server takes away whatever stands behind a 204"),
-];
+const UNPROVABLE: &[(&str, &str)] = &[];
 
 /// Whether files are to be written anew.
 pub fn updates() -> bool {
