@@ -26,6 +26,9 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         print(&format!("{}: {written} files written, {unchanged} there already", directory.display()))?;
         return Ok(Exit::Conformant);
     }
+    if arguments.plan {
+        return super::plan::show(config);
+    }
     let library = library(config)?;
     let profile = Profile::chosen(&library, &config.profile)?;
     let catalogue = Catalogue::embedded();

@@ -3,6 +3,7 @@
 //! Pure: what runs is decided here, before the first case sends a request, so that `list`, the trials and the
 //! reports agree on it. This module refuses to know how a case is executed or judged.
 
+pub mod estimate;
 mod parts;
 mod pool;
 mod selection;
@@ -17,6 +18,7 @@ use crate::requirement::Catalogue;
 use crate::suite::load::SuiteFile;
 use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step, VectorKind};
 
+pub use estimate::{Estimate, Together};
 pub use pool::{is_write, mentions, stands_on};
 pub use selection::{PatternError, Selection};
 

@@ -10,7 +10,7 @@ use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
     Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Paginate, Parallel,
-    Payload, Query, Requires, Step, VectorKind, Vectors,
+    Payload, Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
@@ -632,6 +632,12 @@ impl<'l> Walk<'_, '_, 'l> {
     fn payload(&mut self, names: &Names<'_>, path: &str, payload: &Payload<'_>, condition: &Condition) {
         match payload {
             Payload::None => {}
+            Payload::Hex(hex) => {
+                if bytes_of_hex(hex).is_none_or(|bytes| bytes.is_empty()) {
+                    let hint = Some("two hexadecimal digits for each byte, such as `7b 22`".to_owned());
+                    self.report.error(&format!("{path}.hex"), "these are no bytes", hint);
+                }
+            }
             Payload::Body(body) => names.value(self.report, &format!("{path}.body"), body, condition),
             Payload::Operations(operations) => {
                 names.value(self.report, &format!("{path}.operations"), operations, condition);
@@ -866,6 +872,7 @@ fn has_payload(step: &Step) -> Option<&'static str> {
         ("operations", step.operations.is_some()),
         ("bulk", step.bulk.is_some()),
         ("raw", step.raw.is_some()),
+        ("hex", step.hex.is_some()),
     ];
     all.into_iter().find(|(_, present)| *present).map(|(key, _)| key)
 }
