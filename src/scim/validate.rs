@@ -205,8 +205,9 @@ impl Validator {
                     && matches!(it.returned, Returned::Always | Returned::Default)
             });
             let urn = &extension.schema.id;
-            let is_listed = member(members, "schemas")
-                .is_some_and(|urns| elements(urns).iter().filter_map(Value::as_str).any(|it| it.eq_ignore_ascii_case(urn)));
+            let is_listed = member(members, "schemas").is_some_and(|urns| {
+                elements(urns).iter().filter_map(Value::as_str).any(|it| it.eq_ignore_ascii_case(urn))
+            });
             let is_missing = member(members, urn).is_none_or(is_unassigned);
             if is_missing && (requires_some || !is_listed) {
                 self.report(urn, ViolationKind::RequiredExtension, "is a required extension, and missing");

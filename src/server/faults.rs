@@ -3,6 +3,7 @@
 
 mod attributes;
 mod bulk;
+mod changes;
 mod cursors;
 mod discovery;
 mod errors;
@@ -10,6 +11,7 @@ mod filters;
 mod http;
 mod lists;
 mod patches;
+mod protocol;
 mod provisioning;
 mod rare;
 mod representation;
@@ -40,6 +42,8 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         provisioning::FAULTS,
         rare::FAULTS,
         schemas::FAULTS,
+        changes::FAULTS,
+        protocol::FAULTS,
         &attributes::faults(),
     ]
     .concat()

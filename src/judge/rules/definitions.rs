@@ -257,7 +257,10 @@ fn common_attributes(id: &str, schema: &Value) -> Option<Fault> {
     };
     Some(
         Fault::new(
-            format!("/Schemas lists {name} in {} with other characteristics than every resource's", words::quote(id)),
+            format!(
+                "/Schemas lists {name} in {} with other characteristics than every resource's",
+                words::quote(id)
+            ),
             format!("{name} as RFC 7643 section 3.1 defines it, or not listed"),
             words::show(named(declared, name).unwrap_or(&Value::Null)),
         )

@@ -142,7 +142,10 @@ impl Definitions {
         let is_discovery = matches!(segment, "ServiceProviderConfig" | "ResourceTypes" | "Schemas");
         is_discovery
             || (!segment.is_empty()
-                && self.resources.iter().any(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment)))
+                && self
+                    .resources
+                    .iter()
+                    .any(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment)))
     }
 
     /// Whether the service provider declares a schema that a resource type has, with attributes.
@@ -272,6 +275,14 @@ pub static RULES: &[Rule] = &[
     written::WRITE_ANSWER_IS_READ,
     written::CREATED_STAYS,
     written::DELETED_IS_GONE,
+];
+
+/// The rules that hold a read against the write before it.
+pub const OF_WRITES: [&Rule; 4] = [
+    &written::WRITTEN_IS_READ,
+    &written::REFUSED_CHANGES_NOTHING,
+    &written::WRITE_ANSWER_IS_READ,
+    &written::CREATED_STAYS,
 ];
 
 /// The rule of that name.

@@ -102,7 +102,8 @@ fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         }
         if let Some(urn) = urns.iter().filter_map(Value::as_str).find(|urn| Url::parse(urn).is_err()) {
             let is_quoted = urn.contains(['"', '\'']);
-            let what = if is_quoted { "with the quotation marks of the RFC's text" } else { "which is no URI" };
+            let what =
+                if is_quoted { "with the quotation marks of the RFC's text" } else { "which is no URI" };
             let fault = Fault::new(
                 format!("{path} holds {}, {what}", words::quote(urn)),
                 "the URI of a schema",

@@ -164,7 +164,8 @@ fn leads_somewhere(path: &str, class: &str, text: &str, context: &View<'_>) -> O
             .breaks(&["RFC7643-2.3.7-03"]),
         );
     }
-    let has_dots = text.split(['?', '#']).next().is_some_and(|it| it.split('/').any(|it| it == "." || it == ".."));
+    let has_dots =
+        text.split(['?', '#']).next().is_some_and(|it| it.split('/').any(|it| it == "." || it == ".."));
     let authority = text.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
     let host = authority.map(|it| it.rsplit('@').next().unwrap_or(it)).unwrap_or_default();
     let scheme = text.split("://").next().unwrap_or_default();
@@ -334,7 +335,8 @@ fn schemas_match(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         if violation.kind == ViolationKind::Container {
             return fault.breaks(&["RFC7643-3-08"]);
         }
-        let names_extension = definition.extensions.iter().any(|it| violation.message.contains(&it.schema.id));
+        let names_extension =
+            definition.extensions.iter().any(|it| violation.message.contains(&it.schema.id));
         if names_extension {
             let fault = fault.breaks(&["RFC7643-3.3-07", "RFC7643-3-09"]);
             let is_enterprise = violation.message.contains(names::ENTERPRISE_USER);
@@ -347,9 +349,10 @@ fn schemas_match(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
 
 fn never_returned(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     const RULE: &str = "never-returned";
-    let verdict = by_validator(RULE, exchange, context, &[ViolationKind::Never], no_discovery, |fault, _, _| {
-        fault.breaks(&["RFC7643-7-27", "RFC7643-7-25"])
-    });
+    let verdict =
+        by_validator(RULE, exchange, context, &[ViolationKind::Never], no_discovery, |fault, _, _| {
+            fault.breaks(&["RFC7643-7-27", "RFC7643-7-25"])
+        });
     let unasked = super::verdict(RULE, exchange, shown_unasked(exchange, context));
     match (verdict, unasked) {
         (RuleVerdict::Broke(mut findings), RuleVerdict::Broke(more)) => {
@@ -366,14 +369,21 @@ fn required_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         return RuleVerdict::NotEligible;
     }
     let kinds = [ViolationKind::Required, ViolationKind::RequiredExtension];
-    by_validator("required-present", exchange, context, &kinds, no_discovery, |fault, violation, definition| {
-        let is_of_required = definition
-            .extensions
-            .iter()
-            .any(|it| it.required && violation.path.starts_with(it.schema.id.as_str()));
-        let fault = if is_of_required { fault.breaks(&["RFC7643-6-11"]) } else { fault };
-        fault.breaks_too(&["RFC7643-2.2-02"])
-    })
+    by_validator(
+        "required-present",
+        exchange,
+        context,
+        &kinds,
+        no_discovery,
+        |fault, violation, definition| {
+            let is_of_required = definition
+                .extensions
+                .iter()
+                .any(|it| it.required && violation.path.starts_with(it.schema.id.as_str()));
+            let fault = if is_of_required { fault.breaks(&["RFC7643-6-11"]) } else { fault };
+            fault.breaks_too(&["RFC7643-2.2-02"])
+        },
+    )
 }
 
 fn attributes_declared(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
@@ -393,7 +403,8 @@ fn shown_unasked(exchange: &Exchange, context: &View<'_>) -> Vec<Fault> {
     let is_read = exchange.request.method == "GET" || kind::is_search(&exchange.request);
     let asked = parameter(exchange, "attributes").unwrap_or_default().to_ascii_lowercase();
     let mut faults: Vec<Fault> = Vec::new();
-    for found in found(exchange, context).into_iter().filter(|it| is_read && no_discovery(it)).take(MOST_ROWS) {
+    for found in found(exchange, context).into_iter().filter(|it| is_read && no_discovery(it)).take(MOST_ROWS)
+    {
         let Some(definition) = found.definition else { continue };
         for (path, attribute, holder) in on_request(found.resource, definition) {
             let is_asked = asked.contains(&attribute.name.to_ascii_lowercase());
@@ -405,7 +416,10 @@ fn shown_unasked(exchange: &Exchange, context: &View<'_>) -> Vec<Fault> {
             }
             faults.push(
                 Fault::new(
-                    format!("{} is returned on request, and shown without being asked for", found.path(&path)),
+                    format!(
+                        "{} is returned on request, and shown without being asked for",
+                        found.path(&path)
+                    ),
                     "nothing, unless the attributes parameter names it",
                     words::show_typed(value),
                 )
@@ -452,7 +466,11 @@ fn values_differ(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             if let Some((_, (value, _))) = repeated {
                 faults.push(
                     Fault::new(
-                        format!("{} holds {} twice with the same type", found.path(&attribute.name), words::show(value)),
+                        format!(
+                            "{} holds {} twice with the same type",
+                            found.path(&attribute.name),
+                            words::show(value)
+                        ),
                         "each value once",
                         words::show(value),
                     )

@@ -9,8 +9,8 @@ use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{FaultEntry, Rewrite, Seen};
 use super::super::message::{Answer, Request};
 use super::super::rewrite::{
-    count_rows, each_attribute, each_member, each_resource_type, each_schema, each_user, list, service_config,
-    without,
+    count_rows, each_attribute, each_member, each_resource_type, each_schema, each_user, list,
+    service_config, without,
 };
 use super::{SHOW, each_resource, fault, refuse, rewrite_body};
 use crate::scim::error::ScimError;
@@ -53,7 +53,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "/Schemas has an attribute whose name holds a blank.",
         "clients, whose filters cannot name it",
         &["RFC7643-2.1-02"],
-        &[At(|seen, answer| add_to_extension(seen, answer, json!({ "name": "cost unit", "type": "string" })))],
+        &[At(|seen, answer| {
+            add_to_extension(seen, answer, json!({ "name": "cost unit", "type": "string" }))
+        })],
     ),
     fault(
         "schema-characteristics-left-out",
@@ -246,7 +248,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "A sub-attribute in /Schemas has no name.",
         "schema-driven clients",
         &["RFC7643-7-12"],
-        &[At(|seen, answer| define_sub(seen, answer, "emails", "display", |it| without(Some(it), &["name"])))],
+        &[At(|seen, answer| {
+            define_sub(seen, answer, "emails", "display", |it| without(Some(it), &["name"]))
+        })],
     ),
     fault(
         "schema-multi-valued-as-text",
@@ -290,7 +294,12 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "typed clients",
         &["RFC7643-8.7.2-01", "RFC7643-8.7.2-02", "RFC7643-8.7.2-03"],
         &[At(|seen, answer| {
-            define_otherwise(seen, answer, names::SERVICE_PROVIDER_CONFIG, &["documentationUri", "patch", "bulk"]);
+            define_otherwise(
+                seen,
+                answer,
+                names::SERVICE_PROVIDER_CONFIG,
+                &["documentationUri", "patch", "bulk"],
+            );
         })],
     ),
     fault(
@@ -300,7 +309,12 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "typed clients",
         &["RFC7643-8.7.2-04", "RFC7643-8.7.2-05", "RFC7643-8.7.2-06"],
         &[At(|seen, answer| {
-            define_otherwise(seen, answer, names::SERVICE_PROVIDER_CONFIG, &["filter", "changePassword", "sort"]);
+            define_otherwise(
+                seen,
+                answer,
+                names::SERVICE_PROVIDER_CONFIG,
+                &["filter", "changePassword", "sort"],
+            );
         })],
     ),
     fault(
@@ -356,10 +370,14 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "typed clients",
         &["RFC7643-2.3.3-01"],
         &[
-            At(|seen, answer| add_to_extension(seen, answer, json!({ "name": "workload", "type": "decimal" }))),
+            At(|seen, answer| {
+                add_to_extension(seen, answer, json!({ "name": "workload", "type": "decimal" }))
+            }),
             At(|seen, answer| {
                 each_user(seen, answer, |user| {
-                    if let Some(extension) = user.get_mut(names::ENTERPRISE_USER).and_then(Value::as_object_mut) {
+                    if let Some(extension) =
+                        user.get_mut(names::ENTERPRISE_USER).and_then(Value::as_object_mut)
+                    {
                         extension.insert("workload".to_owned(), "0.8".into());
                     }
                 });
@@ -647,7 +665,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                 if *change.method == Method::POST
                     && change.before.is_none()
                     && change.after.is_some()
-                    && let Some(id) = change.memory.deleted.pop().and_then(|it| it["id"].as_str().map(str::to_owned))
+                    && let Some(id) =
+                        change.memory.deleted.pop().and_then(|it| it["id"].as_str().map(str::to_owned))
                 {
                     change.id = id;
                 }
@@ -690,9 +709,10 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7643-4.1.1-11"],
         &[Before(|request| {
             on_create(request, |body| {
-                let is_known = body.get("userType").and_then(Value::as_str).is_some_and(|it| {
-                    ["Employee", "Contractor", "Intern", "Temp"].contains(&it)
-                });
+                let is_known = body
+                    .get("userType")
+                    .and_then(Value::as_str)
+                    .is_some_and(|it| ["Employee", "Contractor", "Intern", "Temp"].contains(&it));
                 if !is_known {
                     without(body.as_object_mut(), &["userType"]);
                 }
@@ -1104,7 +1124,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "schema-driven clients",
         &["RFC7643-6-09"],
         &[At(|seen, answer| {
-            each_extension(seen, answer, |it| set(it, "schema", format!("{}Account", names::ENTERPRISE_USER).into()));
+            each_extension(seen, answer, |it| {
+                set(it, "schema", format!("{}Account", names::ENTERPRISE_USER).into())
+            });
         })],
     ),
 ];

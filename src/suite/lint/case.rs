@@ -9,12 +9,13 @@ use super::super::action::Slip;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Paginate, Payload, Query,
-    Requires, Step,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Paginate, Parallel,
+    Payload, Query, Requires, Step, VectorKind, Vectors,
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
 use super::super::template::{references, references_in};
+use super::super::vectors::FilterVector;
 use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
@@ -22,6 +23,8 @@ use super::{Known, Report, stored};
 
 /// The most pages that a step may ask for: a tenant may hold a hundred thousand users.
 const MOST_PAGES: u32 = 20;
+/// The most requests that a step may send at once: what overlaps is to be seen, and no limit to be met.
+const MOST_AT_ONCE: u32 = 20;
 
 /// A suite file.
 pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>, file: &SuiteFile) {
@@ -120,6 +123,9 @@ impl<'l> Walk<'_, '_, 'l> {
         let case = self.case;
         id(self.report, &self.at("id"), &case.id);
         self.cited();
+        if let Some(vectors) = &case.vectors {
+            return self.vectors(vectors);
+        }
         match (&case.rule, case.steps.is_empty()) {
             (Some(_), false) => {
                 let hint =
@@ -127,7 +133,7 @@ impl<'l> Walk<'_, '_, 'l> {
                 self.report.key_error(&self.at("rule"), "a case has either steps or a rule", hint);
             }
             (None, true) => {
-                let hint = Some("add `steps`, or the name of a `rule`".to_owned());
+                let hint = Some("add `steps`, or the name of a `rule`, or `vectors`".to_owned());
                 self.report.error(&self.at("id"), "this case has neither steps nor a rule", hint);
             }
             (Some(rule), true) => {
@@ -137,6 +143,75 @@ impl<'l> Walk<'_, '_, 'l> {
             (None, false) => {}
         }
         self.walk();
+    }
+
+    /// Vectors stand alone: what they are made from is a population, or their file has it.
+    fn vectors(&mut self, vectors: &Vectors) {
+        let case = self.case;
+        let idle = [
+            ("given", !case.given.is_empty()),
+            ("fresh", !case.fresh.is_empty()),
+            ("rows", !case.rows.is_empty()),
+            ("setup", !case.setup.is_empty()),
+            ("steps", !case.steps.is_empty()),
+            ("rule", case.rule.is_some()),
+            ("population", case.population.is_some() && vectors.kind != VectorKind::Filter),
+        ];
+        for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
+            let hint = Some("leave it out: what vectors need stands in their file".to_owned());
+            self.report.key_error(&self.at(key), format!("a case of vectors has no `{key}`"), hint);
+        }
+        let path = self.at("vectors.file");
+        if !self.library.vector_file_names().any(|name| name == vectors.file) {
+            return self.report.unknown(
+                &path,
+                "file of vectors",
+                &vectors.file,
+                self.library.vector_file_names(),
+            );
+        }
+        if vectors.trials.is_empty() {
+            self.report.error(&path, "no vector of this file is left", None);
+        }
+        for (index, id) in &vectors.unknown {
+            let path = self.at(&format!("vectors.without[{index}]"));
+            self.report.error(&path, format!("there is no vector `{id}` in this file"), None);
+        }
+        let mut ids = BTreeSet::new();
+        for vector in &vectors.trials {
+            if !ids.insert(&vector.id) {
+                self.report.error(&path, format!("the vector `{}` is there twice", vector.id), None);
+            }
+            for id in vector.spec.iter().filter(|id| self.known.catalogue.get(id).is_none()) {
+                self.report.error(&path, format!("{}: there is no requirement `{id}`", vector.id), None);
+            }
+        }
+        if vectors.kind == VectorKind::Filter {
+            self.filter_vectors(vectors, &path);
+        }
+    }
+
+    /// Filters find members of a population, so it has to be there and to have them.
+    fn filter_vectors(&mut self, vectors: &Vectors, path: &str) {
+        let Some(name) = &self.case.population else {
+            let hint = Some("add the `population` whose members the filters find".to_owned());
+            return self.report.error(path, "filters need something to find", hint);
+        };
+        let Some(population) = self.library.population(name) else {
+            let path = self.at("population");
+            return self.report.unknown(&path, "population", name, self.library.population_names());
+        };
+        for vector in &vectors.trials {
+            match FilterVector::read(vector) {
+                Err(why) => self.report.error(path, format!("{}: {why}", vector.id), None),
+                Ok(filter) => {
+                    for member in filter.members().filter(|it| !population.members.contains_key(*it)) {
+                        let message = format!("{}: the population has no `{member}`", vector.id);
+                        self.report.error(path, message, None);
+                    }
+                }
+            }
+        }
     }
 
     fn rule(&mut self, rule: &str) {
@@ -199,6 +274,9 @@ impl<'l> Walk<'_, '_, 'l> {
     fn all_cited(&self) -> Vec<String> {
         let (case, suite) = (self.case, &self.file.suite);
         let mut cited: Vec<String> = [suite.spec.as_slice(), &case.spec, &case.source].concat();
+        for vector in case.vectors.iter().flat_map(|vectors| &vectors.trials) {
+            cited.extend_from_slice(&vector.spec);
+        }
         for row in &case.rows {
             cited.extend_from_slice(&row.spec);
             row.expect.values().for_each(|expect| expectation::cited(expect, &mut cited));
@@ -371,6 +449,7 @@ impl<'l> Walk<'_, '_, 'l> {
                         }
                     }
                     Action::Wait(wait) => errand::wait(self.report, &at("wait"), step, wait),
+                    Action::Parallel(parallel) => self.parallel(names, path, step, parallel, &condition),
                 }
                 errand::creates(self.report, names, path, step, action, &condition);
             }
@@ -458,7 +537,12 @@ impl<'l> Walk<'_, '_, 'l> {
         if let Some(name) = &expect.snapshot {
             self.snapshot(&format!("{path}.snapshot"), name, path.contains(".setup["));
         }
-        errand::tally(self.report, path, expect, matches!(action, Ok(Action::Burst(_))));
+        let many = match action {
+            Ok(Action::Burst(_)) => errand::Many::Burst,
+            Ok(Action::Parallel(_)) => errand::Many::Parallel,
+            _ => errand::Many::None,
+        };
+        errand::tallies(self.report, path, expect, many);
         let cited = self.all_cited();
         let filter = match action {
             Ok(Action::Query(query)) => query.filter.is_some(),
@@ -555,6 +639,65 @@ impl<'l> Walk<'_, '_, 'l> {
             Payload::Bulk(bulk) => self.bulk(names, &format!("{path}.bulk"), bulk, condition),
             Payload::Raw(raw) => names.text(self.report, &format!("{path}.raw"), raw, condition),
             Payload::Make(make) => self.make(names, &format!("{path}.make"), make, condition),
+        }
+    }
+
+    /// Requests that are sent at once.
+    fn parallel(
+        &mut self,
+        names: &mut Names<'l>,
+        path: &str,
+        step: &Step,
+        parallel: &Parallel,
+        condition: &Condition,
+    ) {
+        let at = |key: &str| format!("{path}.parallel.{key}");
+        let Parallel { times, over, name, requests, send: _, body: _, make: _, operations: _ } = parallel;
+        one_of(
+            self.report,
+            &format!("{path}.parallel"),
+            &[("times", times.is_some()), ("over", over.is_some()), ("requests", !requests.is_empty())],
+        );
+        if step.expect.is_none() {
+            let hint = Some("add `expect` with a `tally`".to_owned());
+            self.report.key_error(&format!("{path}.parallel"), "nothing is expected of these requests", hint);
+        }
+        if times.is_some_and(|times| !(2..=MOST_AT_ONCE).contains(&times)) {
+            let message = format!("from 2 to {MOST_AT_ONCE} requests are sent at once");
+            self.report.error(&at("times"), message, None);
+        }
+        if requests.len() == 1 {
+            self.report.error(&at("requests"), "one request has nothing beside it", None);
+        }
+        if let Some(over) = over {
+            match names.kind(over) {
+                Some(Kind::Crowd) => {}
+                _ => {
+                    let hint = Some("such as a given with `times`".to_owned());
+                    self.report.error(&at("over"), format!("`{over}` is not several resources"), hint);
+                }
+            }
+        }
+        if over.is_some() != name.is_some() {
+            let hint = Some("`over: crowd, as: one`, and `${one.id}` in the request".to_owned());
+            self.report.key_error(&format!("{path}.parallel"), "`over` and `as` belong together", hint);
+        }
+        if let Some(name) = name {
+            names.add(self.report, name, Kind::Given, &at("as"), condition);
+        }
+        for (index, request) in parallel.steps().iter().enumerate() {
+            let path = match requests.is_empty() {
+                true => format!("{path}.parallel"),
+                false => at(&format!("requests[{index}]")),
+            };
+            match request.action() {
+                Ok(Action::Send { line, payload }) => {
+                    send(self.report, names, self.case, &format!("{path}.send"), line, condition);
+                    self.payload(names, &path, &payload, condition);
+                }
+                Ok(_) => {}
+                Err(error) => self.no_action(request, &path, &error),
+            }
         }
     }
 
@@ -684,6 +827,11 @@ fn alternatives(step: &Step, case: &Case) -> Vec<String> {
         expect.any.iter().filter_map(|alternative| alternative.name.clone()).collect::<Vec<_>>()
     };
     let mut names: Vec<String> = step.expect.iter().flat_map(of).collect();
+    if step.parallel.is_some() {
+        // Which tally all the answers are of.
+        let tallies = step.expect.iter().flat_map(|expect| &expect.tally);
+        names.extend(tallies.filter_map(|tally| tally.name.clone()));
+    }
     if let Some(id) = &step.id {
         names.extend(case.rows.iter().filter_map(|row| row.expect.get(id)).flat_map(of));
     }
@@ -705,6 +853,8 @@ fn step_kind(action: &Result<Action<'_>, ActionError>) -> Kind {
             | Action::Burst(_)
             | Action::Wait(_),
         ) => (false, false, false),
+        // What was created has the step's name.
+        Ok(Action::Parallel(_)) => (true, false, false),
     };
     Kind::Step { resource, body, operations }
 }
