@@ -377,6 +377,14 @@ impl<'a> Shared<'a> {
     fn names(&self, job: &Job<'_>, trial: &str) -> CaseNames {
         let mut names = CaseNames::new(self.generator.for_trial(trial));
         names.value("setting", Value::Object(self.settings.clone()));
+        if let Some(each) = &job.each {
+            let (value, other) =
+                needs::samples(&each.attribute, &names.generator).unwrap_or((Value::Null, Value::Null));
+            let upper = value.as_str().map(str::to_uppercase);
+            let (path, name) = (&each.path, &each.attribute.name);
+            let data = serde_json::json!({"path": path, "name": name, "value": value, "other": other, "upper": upper});
+            names.value(&each.name, data);
+        }
         if let Some(row) = job.row {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }
