@@ -14,7 +14,7 @@ use super::read_back::ReadBack;
 use super::{Shared, outcome};
 use crate::outcome::{ErrorCause, Finding, Outcome, Severity, SkipReason, Verdict};
 use crate::plan::{Job, mentions};
-use crate::suite::model::Step;
+use crate::suite::model::{Step, VectorKind, Vectors};
 use crate::target::exchange::{Exchange, ExchangeId};
 
 /// Runs one job and gives an outcome for each of its parts.
@@ -35,7 +35,10 @@ pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool).await {
-        Ok(()) => case.steps().await,
+        Ok(()) => match &job.case.vectors {
+            Some(vectors) => case.vectors(vectors).await,
+            None => case.steps().await,
+        },
         Err(verdict) => case.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone())),
     }
     case.read_back().await;
@@ -134,6 +137,17 @@ impl CaseRun<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The vectors of the job's parts.
+    async fn vectors(&mut self, vectors: &Vectors) {
+        match vectors.kind {
+            VectorKind::Filter => self.filter_vectors(vectors).await,
+            VectorKind::Patch => {
+                let verdict = precondition("PATCH vectors cannot be run yet".to_owned());
+                self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
+            }
+        }
     }
 
     async fn steps(&mut self) {
