@@ -2,9 +2,9 @@
 //!
 //! First the members of the population are shown by one list, since what a filter may find is judged by what the service
 //! provider shows. Filters that the oracle is sure about are then asked several at a time
-//! ([`batch::parity`]); where such a query is refused, or finds something else, its halves are asked, down to the one
-//! filter that is wrong, which is asked alone and judged as any step is. The others are asked alone at once. What an
-//! answer means is the judge's business and the oracle's.
+//! ([`batch::parity`]). Where such a query is refused, its halves are asked; where it finds something else, each of its
+//! filters is asked alone and judged as any step is, so that what fails is one filter with its own exchange. The other
+//! filters are asked alone at once. What an answer means is the judge's business and the oracle's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,15 +134,14 @@ impl CaseRun<'_> {
             return Err(Verdict::Skipped { reason: SkipReason::NothingEligible { what } });
         }
         let has_brackets = parsed.as_ref().is_some_and(batch::has_brackets);
-        // A filter of several terms without parentheses is one of its own kind: among others it would be in them.
-        let is_structure = parsed.as_ref().is_none_or(|parsed| {
-            matches!(parsed, Filter::And(_) | Filter::Or(_)) && !filter.contains('(')
-                || filter.starts_with('(')
-        });
-        let can_join = outcomes.is_firm && refusals.is_empty() && !is_structure && read.endpoint != "/";
+        // Of these parentheses are all that matters: among others they would stand in more of them.
+        let is_structure = filter.starts_with('(') || parsed.as_ref().is_none_or(is_mixed);
+        let can_join =
+            outcomes.is_firm && read.expected.ids.is_some() && !is_structure && read.endpoint != "/";
         let theme = match filter.to_ascii_lowercase() {
             _ if has_brackets => "brackets",
             folded if folded.starts_with("urn:") => "schema URIs",
+            _ if !refusals.is_empty() => "what may be refused",
             _ => "plain",
         };
         Ok(Asked {
@@ -249,8 +248,10 @@ impl CaseRun<'_> {
             let asked: Vec<&Asked> = batch.iter().filter_map(|index| all.get(*index)).collect();
             match self.together(endpoint, &narrowing, &asked).await {
                 Ok(Answer::Right) => {}
-                Ok(answer) => {
-                    refusals += usize::from(answer == Answer::Refused);
+                // What is wrong about one of them may hide what is wrong about another.
+                Ok(Answer::Wrong) => suspects.extend(batch),
+                Ok(Answer::Refused) => {
+                    refusals += 1;
                     let (left, right) = batch.split_at(batch.len() / 2);
                     open.extend([right.to_vec(), left.to_vec()]);
                 }
@@ -417,6 +418,15 @@ fn attributes(filter: &Filter, endpoint: &str) -> Vec<Requires> {
         .filter(|path| definition.resolve(path).is_some())
         .map(|path| Requires::Attribute(format!("{}.{path}", definition.name)))
         .collect()
+}
+
+/// Whether `and` stands beside `or`, so that precedence decides.
+fn is_mixed(filter: &Filter) -> bool {
+    match filter {
+        Filter::Or(all) => all.iter().any(|it| matches!(it, Filter::And(_))),
+        Filter::And(all) => all.iter().any(|it| matches!(it, Filter::Or(_))),
+        _ => false,
+    }
 }
 
 fn finds(members: &BTreeSet<String>) -> Expect {
