@@ -11,6 +11,7 @@ mod http;
 mod lists;
 mod patches;
 mod provisioning;
+mod queries;
 mod rare;
 mod representation;
 mod tenants;
@@ -37,6 +38,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         bulk::FAULTS,
         tenants::FAULTS,
         provisioning::FAULTS,
+        queries::FAULTS,
         rare::FAULTS,
         &attributes::faults(),
     ]
@@ -44,7 +46,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, and the families over the attributes of the core
+/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, queries, rare things, and the families over the attributes of the core
 /// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
