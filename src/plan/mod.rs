@@ -123,6 +123,10 @@ impl Job<'_> {
                 Ok(Action::Send { line, .. }) if line.starts_with("POST ") => 2,
                 Ok(Action::Hook(_) | Action::Wait(_)) => 0,
                 Ok(Action::Burst(burst)) => burst.at_most as usize,
+                Ok(Action::Parallel(parallel)) => {
+                    let given = parallel.over.as_ref().and_then(|over| self.case.given.get(over)?.times);
+                    given.map_or_else(|| parallel.at_least(), |times| times as usize)
+                }
                 _ => 1,
             };
         }
@@ -279,7 +283,9 @@ fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
 /// Whether a case leaves a trace on the target: it needs resources, or sends what is no read.
 fn writes(case: &Case) -> bool {
     has_patch_vectors(case)
-        || !case.given.is_empty() || case.population.is_some() || all_steps(case).any(is_write)
+        || !case.given.is_empty()
+        || case.population.is_some()
+        || all_steps(case).any(is_write)
 }
 
 fn phase(case: &Case) -> Phase {
@@ -291,7 +297,10 @@ fn phase(case: &Case) -> Phase {
         Phase::Renewing
     } else if case.exclusive {
         Phase::Exclusive
-    } else if has_patch_vectors(case) || all_steps(case).any(is_write) || pooled(case).len() < case.given.len() {
+    } else if has_patch_vectors(case)
+        || all_steps(case).any(is_write)
+        || pooled(case).len() < case.given.len()
+    {
         Phase::Write
     } else {
         Phase::ReadOnly

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod bulk;
+mod changes;
 mod cursors;
 mod discovery;
 mod errors;
@@ -10,10 +11,12 @@ mod filters;
 mod http;
 mod lists;
 mod patches;
+mod protocol;
 mod provisioning;
 mod queries;
 mod rare;
 mod representation;
+mod schemas;
 mod tenants;
 mod writes;
 
@@ -40,13 +43,17 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         provisioning::FAULTS,
         queries::FAULTS,
         rare::FAULTS,
+        schemas::FAULTS,
+        changes::FAULTS,
+        protocol::FAULTS,
         &attributes::faults(),
     ]
     .concat()
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, queries, rare things, and the families over the attributes of the core
+/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, queries, rare things, schemas, and the families over the
+/// attributes of the core
 /// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE

@@ -320,6 +320,7 @@ impl Expander<'_> {
             ("hook", step.hook.is_some()),
             ("burst", step.burst.is_some()),
             ("wait", step.wait.is_some()),
+            ("parallel", step.parallel.is_some()),
         ];
         for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
             let hint = Some("write it into the action's own steps".to_owned());

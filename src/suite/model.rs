@@ -352,6 +352,8 @@ pub struct Step {
     /// and the clean-up deletes them.
     #[serde(default)]
     pub creates: Vec<String>,
+    /// Action: several requests at once.
+    pub parallel: Option<Parallel>,
 }
 
 /// Many reads as fast as they are answered, to see where the service provider's limit is. It begins after a whole
@@ -369,6 +371,79 @@ pub struct Burst {
     #[serde(deserialize_with = "required_duration")]
     #[schemars(schema_with = "duration_schema")]
     pub within: Duration,
+}
+
+/// Several requests at once, which nothing keeps apart but the service provider: one request so many times, one for each of
+/// several resources, or different ones. Exactly one of `times`, `over` and `requests`. What they create has the name of
+/// the step, and `when` can ask for the tally that all answers are of. Where one of them gets no answer, or is told that
+/// there were too many, the whole case is done once more with fresh values.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Parallel {
+    /// The request, so many times.
+    pub times: Option<u32>,
+    /// The request, once for each resource of this name (a given with `times`).
+    pub over: Option<String>,
+    /// What the request calls the resource that it is for, with `over`.
+    #[serde(rename = "as")]
+    pub name: Option<String>,
+    /// Different requests.
+    #[serde(default)]
+    pub requests: Vec<ParallelRequest>,
+    /// The request of `times` and `over`, `METHOD /path`.
+    pub send: Option<String>,
+    /// Its body, word for word.
+    #[serde(default, deserialize_with = "some_value")]
+    pub body: Option<Value>,
+    /// Its body, built from something that is there.
+    pub make: Option<Make>,
+    /// The operations of a PatchOp; the envelope is added.
+    #[serde(default, deserialize_with = "some_value")]
+    pub operations: Option<Value>,
+}
+
+/// One of several requests that are sent at once.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ParallelRequest {
+    /// The request, `METHOD /path`.
+    pub send: String,
+    /// Its body, word for word.
+    #[serde(default, deserialize_with = "some_value")]
+    pub body: Option<Value>,
+    /// Its body, built from something that is there.
+    pub make: Option<Make>,
+    /// The operations of a PatchOp; the envelope is added.
+    #[serde(default, deserialize_with = "some_value")]
+    pub operations: Option<Value>,
+}
+
+impl Parallel {
+    /// The requests as they are written, each as a step of its own: one for `times` and `over`.
+    pub fn steps(&self) -> Vec<Step> {
+        let of = |send: &Option<String>, body: &Option<Value>, make: &Option<Make>, operations| Step {
+            send: send.clone(),
+            body: body.clone(),
+            make: make.clone(),
+            operations,
+            ..Step::default()
+        };
+        if self.requests.is_empty() {
+            return vec![of(&self.send, &self.body, &self.make, self.operations.clone())];
+        }
+        self.requests
+            .iter()
+            .map(|request| {
+                let ParallelRequest { send, body, make, operations } = request;
+                of(&Some(send.clone()), body, make, operations.clone())
+            })
+            .collect()
+    }
+
+    /// How many requests are sent, where nobody knows how many resources there are.
+    pub fn at_least(&self) -> usize {
+        self.times.map_or(self.requests.len().max(2), |times| times as usize)
+    }
 }
 
 /// A pause. Exactly one of `retry-after` and `for`.
@@ -414,6 +489,8 @@ pub enum Action<'a> {
     Burst(&'a Burst),
     /// A pause.
     Wait(&'a Wait),
+    /// Several requests at once.
+    Parallel(&'a Parallel),
 }
 
 /// The body of a request.
@@ -467,6 +544,9 @@ impl Step {
         if let Some(wait) = &self.wait {
             actions.push(("wait", Action::Wait(wait)));
         }
+        if let Some(parallel) = &self.parallel {
+            actions.push(("parallel", Action::Parallel(parallel)));
+        }
         match actions.len() {
             0 => Err(ActionError::None),
             1 => Ok(actions.remove(0).1),
@@ -503,7 +583,9 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
     /// No action stands in the step.
-    #[error("a step needs one action: send, query, read, unchanged, do, paginate, hook, burst or wait")]
+    #[error(
+        "a step needs one action: send, query, read, unchanged, do, paginate, hook, burst, wait or parallel"
+    )]
     None,
     /// More than one stands there.
     #[error("{} exclude each other in one step", .0.join(" and "))]
@@ -623,6 +705,9 @@ pub struct Make {
     /// missing on the way is made, the URN of an extension in `schemas` included.
     #[serde(default)]
     pub at: IndexMap<String, Value>,
+    /// Whether attributes that the service provider's schemas do not declare are left out.
+    #[serde(default)]
+    pub declared: bool,
 }
 
 /// A BulkRequest (RFC 7644 section 3.7) built from its operations. What is wrong on purpose may stand in them, too.
@@ -746,12 +831,13 @@ pub struct Expect {
     /// the server inside scimspec, and elsewhere with `--snapshots` only; so say beside it what any answer has to keep.
     #[schemars(regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
     pub snapshot: Option<String>,
-    /// How the answers of a burst divide. The rest of the expectation is about the answer that ended it.
+    /// How the answers of a `burst` or `parallel` divide. Of a burst, the rest of the expectation is about the answer that
+    /// ended it.
     #[serde(default)]
     pub tally: Vec<Tally>,
 }
 
-/// How many answers of a burst are of one kind. Exactly one of `status` and `error`; with `rest`, every answer that no
+/// How many of many answers are of one kind. Exactly one of `status` and `error`; with `rest`, every answer that no
 /// other tally counts has to be of that kind.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_case_has_the_vectors_of_its_file_but_for_those_left_out() {
-        let text = "vectors: [{id: a, title: x, spec: [r]}, {id: b, title: y, level: may, requires: [patch]}]";
+        let text =
+            "vectors: [{id: a, title: x, spec: [r]}, {id: b, title: y, level: may, requires: [patch]}]";
         let (suite, diagnostics) = given(text, "a, z");
         assert!(diagnostics.is_empty());
         let vectors = suite.cases[0].vectors.as_ref().unwrap();
@@ -221,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_none_is_said_to_be() {
-        for text in ["entries: []", "vectors: [{id: a}]", "vectors: [{id: a, title: x, level: most}]", "a: ["] {
+        for text in ["entries: []", "vectors: [{id: a}]", "vectors: [{id: a, title: x, level: most}]", "a: ["]
+        {
             let (_, diagnostics) = given(text, "");
             assert_eq!(diagnostics.len(), 1, "{text}");
         }
@@ -235,7 +237,14 @@ mod tests {
                 "expected": expected, "section": "x", "reasoning": "y",
             });
             let title = String::new();
-            FilterVector::read(&Vector { id: "a".into(), title, spec: vec![], level: None, requires: vec![], said })
+            FilterVector::read(&Vector {
+                id: "a".into(),
+                title,
+                spec: vec![],
+                level: None,
+                requires: vec![],
+                said,
+            })
         };
         assert_eq!(vector(json!({"ids": ["u1"]})).unwrap().members().collect::<Vec<_>>(), ["u1"]);
         assert!(vector(json!({"error": {"status": "400", "scimType": "invalidFilter"}})).is_ok());
