@@ -8,6 +8,7 @@ pub mod board;
 mod burst;
 mod case;
 pub mod deviation;
+mod filter_vectors;
 pub mod given;
 mod hook;
 pub mod names;
