@@ -15,7 +15,7 @@ use super::seed::Seeds;
 use super::{Shared, outcome};
 use crate::outcome::{ErrorCause, Finding, Outcome, Severity, SkipReason, Verdict};
 use crate::plan::{Job, mentions};
-use crate::suite::model::Step;
+use crate::suite::model::{Step, VectorKind};
 use crate::target::exchange::{Exchange, ExchangeId};
 
 /// Runs one job and gives an outcome for each of its parts. On resources made together with others only a clean end
@@ -71,11 +71,16 @@ async fn run(
     };
     case.parts[0].started = Some(Instant::now());
     match case.prepare(pool, seeds).await {
+        Ok(()) if is_patch_vectors(job) => case.patch_vectors().await,
         Ok(()) => case.steps().await,
         Err(verdict) => case.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone())),
     }
     case.read_back().await;
     case.finish()
+}
+
+fn is_patch_vectors(job: &Job<'_>) -> bool {
+    job.case.vectors.as_ref().is_some_and(|vectors| vectors.kind == VectorKind::Patch)
 }
 
 /// What one part has come to so far.

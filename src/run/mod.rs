@@ -13,6 +13,7 @@ mod hook;
 pub mod names;
 mod pages;
 mod paginate;
+mod patch_vectors;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -41,7 +42,7 @@ use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Requires};
+use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::batch::WORTH;
 use crate::target::needs;
@@ -100,6 +101,8 @@ pub struct Shared<'a> {
     /// What `${setting.NAME}` stands for.
     pub settings: Map<String, Value>,
     came: Mutex<BTreeMap<usize, deviation::Came>>,
+    /// What the operator allows.
+    pub allow: Vec<Permission>,
 }
 
 /// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
@@ -180,6 +183,7 @@ impl<'a> Shared<'a> {
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
+            allow: Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
 //! | `written` | reads against the writes before them |
+//! | `version` | what marks a change: version and lastModified |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
@@ -25,6 +26,7 @@ mod resource;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod version;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,6 +255,8 @@ pub static RULES: &[Rule] = &[
     written::WRITE_ANSWER_IS_READ,
     written::CREATED_STAYS,
     written::DELETED_IS_GONE,
+    version::VERSION_FOLLOWS_WRITES,
+    version::MODIFIED_NEVER_BACK,
 ];
 
 /// The rule of that name.
