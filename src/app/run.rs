@@ -62,12 +62,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let catalogue = Catalogue::embedded();
     // Which cases there are does not depend on the target: what is wrong with the baseline is said before it is asked.
-    let unasked = Conditions {
-        claims: &|_| Ok(()),
-        allow: &config.allow,
-        read_only: config.read_only,
-        schemas: None,
-    };
+    let unasked =
+        Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only, schemas: None };
     let whole = plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
     let cases = whole.parts().map(|(_, part)| part.id.as_str()).collect();
     let baseline = super::baseline::of_run(config, &profile.name, config.reading, &cases)?;
@@ -117,6 +113,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     shared.settings = settings.values;
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
+    shared.allow.clone_from(&config.allow);
     shared.patience = config.settle.map(Patience::new);
     let revise = baseline.as_ref().map(|baseline| {
         let rules = whole.parts().filter(|(job, _)| job.phase == Phase::Rules);

@@ -5,10 +5,13 @@
 //! another option, or another operation in its place. Comparing a world with what was read is for
 //! [`written`](super::written).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 
 use super::written::Grade;
 use crate::scim::definition::{Resolved, ResourceDefinition};
+use crate::scim::error::ScimType;
 use crate::scim::filter::Filter;
 use crate::scim::names;
 use crate::scim::patch::{self, PatchOp, PatchOperation, PatchOptions, PatchRequest};
@@ -71,6 +74,35 @@ pub fn worlds(sent: &Value, before: &Value, definition: &ResourceDefinition) -> 
         worlds = next;
     }
     Some(worlds)
+}
+
+/// What a PATCH does to a resource by the letter of the RFC.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// It is refused, with this scimType.
+    Refused(Option<ScimType>),
+    /// It changes these members: each as it was, and as it is afterwards.
+    Changes(BTreeMap<String, (Option<Value>, Option<Value>)>),
+}
+
+/// What a PATCH does to a resource by the letter of the RFC, as far as one resource alone shows it.
+pub fn effect(sent: &Value, before: &Value, definition: &ResourceDefinition) -> Effect {
+    let options = PatchOptions::default();
+    let applied = PatchRequest::parse(sent, options)
+        .and_then(|operations| patch::apply(&operations, before, definition, options));
+    let after = match applied {
+        Ok(after) => after,
+        Err(error) => return Effect::Refused(error.scim_type),
+    };
+    let nothing = Map::new();
+    let members = |value: &Value| value.as_object().unwrap_or(&nothing).clone();
+    let (before, after) = (members(before), members(&after));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changes = names.into_iter().filter_map(|name| {
+        let (was, is) = (before.get(name), after.get(name));
+        (was != is).then(|| (name.clone(), (was.cloned(), is.cloned())))
+    });
+    Effect::Changes(changes.collect())
 }
 
 /// Whether an operation selects values by a sub-attribute that their declaration leaves out. Which values that are is

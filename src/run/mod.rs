@@ -15,6 +15,7 @@ pub mod names;
 mod pages;
 mod paginate;
 mod parallel;
+mod patch_vectors;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -45,7 +46,7 @@ use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Requires};
+use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
 use crate::target::batch::{ROWS, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
@@ -111,6 +112,8 @@ pub struct Shared<'a> {
     /// What `${setting.NAME}` stands for.
     pub settings: Map<String, Value>,
     came: Mutex<BTreeMap<usize, deviation::Came>>,
+    /// What the operator allows.
+    pub allow: Vec<Permission>,
 }
 
 /// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
@@ -198,6 +201,7 @@ impl<'a> Shared<'a> {
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
+            allow: Vec::new(),
         }
     }
 
@@ -246,9 +250,8 @@ impl<'a> Shared<'a> {
             Arc::clone(reads.entry(key).or_insert_with(|| {
                 let probed = self.target.exchanges().into_iter().take_while(|it| it.origin == probe::ORIGIN);
                 let asked = probed.filter(|it| it.request.method == "GET" && it.request.path == plan.path);
-                let serves = asked.filter(|it| {
-                    plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it)
-                });
+                let serves = asked
+                    .filter(|it| plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it));
                 let serves = serves.last();
                 let sent = serves.map(|exchange| Sent { exchange, also: Vec::new(), created: None });
                 Arc::new(tokio::sync::Mutex::new(sent))

@@ -177,7 +177,7 @@ pub(super) async fn judge_rows(
     }
     let mut rows: BTreeMap<(&str, String), (Arc<Exchange>, Value)> = BTreeMap::new();
     for (endpoint, ids) in ids.into_iter().filter(|(_, ids)| ids.len() >= WORTH) {
-        let found = shared.target.survey(endpoint, &ids, ORIGIN).await;
+        let found = shared.target.survey(endpoint, &ids, shared.target.run_mark(), ORIGIN).await;
         rows.extend(found.into_iter().map(|(id, row)| ((endpoint, id), row)));
     }
     let log = shared.target.exchanges();

@@ -378,6 +378,14 @@ fn alterations(rule: &str) -> &'static [Named] {
         "created-stays" => &[("another time", |it| {
             each_meta(it, |meta| set_member(meta, "created", json!("2001-02-03T04:05:06.789Z")))
         })],
+        "version-follows-writes" => &[("another tag", |it| {
+            let altered = each_meta(it, |meta| set_member(meta, "version", json!("\"altered\"")))
+                .unwrap_or_else(|| it.clone());
+            Some(alter::header(&altered, "etag", Some("\"altered\"")))
+        })],
+        "modified-never-back" => &[("long ago", |it| {
+            each_meta(it, |meta| set_member(meta, "lastModified", json!("1999-12-31T23:59:59Z")))
+        })],
         "deleted-is-gone" => &[("still there", |it| Some(alter::status(it, 200)))],
         "values-differ" => &[("the first value again", |it| {
             each(it, |resource| {

@@ -14,6 +14,7 @@
 //! | `schema` | resources against the service provider's own schemas |
 //! | `definitions` | those schemas against the ones that RFC 7643 prints |
 //! | `written` | reads against the writes before them |
+//! | `version` | what marks a change: version and lastModified |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
@@ -27,6 +28,7 @@ mod resource;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod version;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -280,6 +282,8 @@ pub static RULES: &[Rule] = &[
     written::WRITE_ANSWER_IS_READ,
     written::CREATED_STAYS,
     written::DELETED_IS_GONE,
+    version::VERSION_FOLLOWS_WRITES,
+    version::MODIFIED_NEVER_BACK,
 ];
 
 /// The rules that hold a read against the write before it.

@@ -527,7 +527,10 @@ fn etag_equals_version(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                 format!("meta.version {}", words::quote(version)),
             )
             .class("ETag = meta.version", if is_close { "other form" } else { "other tag" })
-            .breaks(&["RFC7643-3.1-25"]);
+            .breaks(match exchange.request.method.as_str() {
+                "POST" => &["RFC7643-3.1-25", "RFC7644-3.3-12"],
+                _ => &["RFC7643-3.1-25"],
+            });
             if is_close { fault.warning() } else { fault }
         }
         _ if !context.claims(Capability::Etag) => return RuleVerdict::NotEligible,

@@ -1120,6 +1120,88 @@ fn created_stays_and_deleted_is_gone() {
     );
 }
 
+#[test]
+fn versions_follow_writes_and_times_never_go_back() {
+    let versioned = |resource: Value, version: &str| with(resource, "/meta/version", json!(version));
+    let put = |answer: Value| write("PUT", 200, &titled("A"), answer);
+    let late = |resource: Value, time: &str| with(resource, "/meta/lastModified", json!(time));
+    check_after(
+        "version-follows-writes",
+        vec![
+            (
+                "a new one",
+                vec![
+                    get_user(),
+                    put(versioned(titled("A"), "W/\"2\"")),
+                    get(versioned(titled("A"), "W/\"2\"")),
+                ],
+                Say::Held,
+            ),
+            (
+                "the answer has the old one",
+                vec![get_user(), put(titled("A")), get(versioned(titled("A"), "W/\"2\""))],
+                Say::Fails,
+            ),
+            (
+                "a create has another one",
+                vec![write("POST", 201, &titled("A"), titled("A")), get(versioned(titled("A"), "W/\"2\""))],
+                Say::Fails,
+            ),
+            ("the same in quotes", vec![get_user(), put(versioned(user("1"), "1")), get_user()], Say::Held),
+            (
+                "frozen",
+                vec![
+                    get_user(),
+                    put(late(titled("A"), "2026-11-22T10:00:09Z")),
+                    get(late(titled("A"), "2026-11-22T10:00:09Z")),
+                ],
+                Say::Fails,
+            ),
+            ("frozen within a second", vec![get_user(), put(titled("A")), get(titled("A"))], Say::Warns),
+            (
+                "no answer",
+                vec![get_user(), write("PUT", 204, &titled("A"), Value::Null), get(titled("A"))],
+                Say::Silent,
+            ),
+            (
+                "another one after a refusal",
+                vec![
+                    get_user(),
+                    write("PUT", 400, &titled("A"), error(400, None)),
+                    get(versioned(user("1"), "W/\"2\"")),
+                ],
+                Say::Warns,
+            ),
+            (
+                "the same after a refusal",
+                vec![get_user(), write("PUT", 400, &titled("A"), error(400, None)), get_user()],
+                Say::Held,
+            ),
+        ],
+    );
+    check_after(
+        "modified-never-back",
+        vec![
+            ("the same", vec![get_user(), put(titled("A")), get(titled("A"))], Say::Held),
+            (
+                "later",
+                vec![get_user(), put(titled("A")), get(late(titled("A"), "2026-11-22T10:00:01Z"))],
+                Say::Held,
+            ),
+            (
+                "earlier",
+                vec![get_user(), put(titled("A")), get(late(titled("A"), "2026-11-22T09:59:59Z"))],
+                Say::Fails,
+            ),
+            (
+                "never read before",
+                vec![put(titled("A")), get(late(titled("A"), "2001-01-01T00:00:00Z"))],
+                Say::Silent,
+            ),
+        ],
+    );
+}
+
 fn json_value() -> impl Strategy<Value = Value> {
     let name = prop_oneof![
         Just("schemas".to_owned()),
