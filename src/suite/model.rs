@@ -827,6 +827,10 @@ pub struct Tally {
     /// Every answer that no other tally counts.
     #[serde(default)]
     pub rest: bool,
+    /// What another number means, in the lenient reading, where that is no failure.
+    pub verdict: Option<AlternativeVerdict>,
+    /// What it means in the strict reading; without it, the same.
+    pub strict: Option<AlternativeVerdict>,
 }
 
 /// One of several answers that are legal, or at least known.
