@@ -223,6 +223,8 @@ fn flags(cli: &Cli) -> Settings {
             };
             Settings { baseline: file.clone(), ..Settings::default() }
         }
+        Command::Coverage(coverage) => Settings { suites: coverage.suites.clone(), ..Settings::default() },
+        Command::Explain(explain) => Settings { suites: explain.suites.clone(), ..Settings::default() },
     };
     settings.color = cli.common.color;
     settings

@@ -17,6 +17,8 @@ pub mod app;
 pub mod baseline;
 pub mod cli;
 pub mod config;
+pub mod coverage;
+pub mod explain;
 pub mod hook;
 pub mod judge;
 pub mod oracle;

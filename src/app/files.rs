@@ -116,6 +116,7 @@ pub fn schema(arguments: &SchemaArguments) -> Result<Exit, AppError> {
         SchemaOf::Report => schema_text(&json::schema()),
         SchemaOf::Profile => schema_text(&profile::schema()),
         SchemaOf::Config => schema_text(&config::settings::schema()),
+        SchemaOf::Coverage => schema_text(&crate::coverage::schema()),
     })?;
     Ok(Exit::Conformant)
 }

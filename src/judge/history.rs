@@ -108,7 +108,10 @@ impl<'e> History<'e> {
         let mut segments = path.trim_matches('/').split('/');
         let (endpoint, id) = (segments.next().unwrap_or_default(), segments.next());
         if endpoint == "Bulk" {
-            self.bulk.get_or_insert(exchange.started);
+            let only_creates = self.add_bulk(exchange);
+            if !only_creates {
+                self.bulk.get_or_insert(exchange.started);
+            }
         }
         if let Some(id) = id {
             let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
@@ -120,6 +123,27 @@ impl<'e> History<'e> {
         if let Some(id) = id.filter(|_| is_created) {
             self.created.entry(&exchange.origin).or_default().push((endpoint, id));
         }
+    }
+
+    /// The resources that a bulk job created, as its results say. Whether it did nothing else.
+    fn add_bulk(&mut self, exchange: &'e Exchange) -> bool {
+        let operations = |body: Option<&'e Value>| {
+            body.and_then(|body| get(body, "Operations")).and_then(Value::as_array).map(Vec::as_slice)
+        };
+        for result in operations(exchange.json()).unwrap_or_default() {
+            let location = get(result, "location").and_then(Value::as_str);
+            let created = get(result, "method").and_then(Value::as_str) == Some("POST");
+            let path = location.and_then(|location| location.split(['?', '#']).next());
+            let mut segments = path.into_iter().flat_map(|path| path.trim_end_matches('/').rsplit('/'));
+            if let (true, Some(id), Some(endpoint)) = (created, segments.next(), segments.next()) {
+                self.created.entry(&exchange.origin).or_default().push((endpoint, id));
+            }
+        }
+        let asked = exchange.request.json();
+        let asked = asked.as_ref().and_then(|body| get(body, "Operations")).and_then(Value::as_array);
+        asked.is_some_and(|all| {
+            all.iter().all(|operation| get(operation, "method").and_then(Value::as_str) == Some("POST"))
+        })
     }
 
     /// Whether this run created the resource.

@@ -15,7 +15,7 @@ use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
 use crate::suite::load::SuiteFile;
-use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step};
+use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step, VectorKind};
 
 pub use pool::{is_write, mentions, stands_on};
 pub use selection::{PatternError, Selection};
@@ -79,7 +79,7 @@ pub struct Job<'a> {
     pub form: Option<&'a str>,
     /// The row, where the case has rows.
     pub row: Option<&'a Row>,
-    /// Its parts: one, or one a checkpoint.
+    /// Its parts: one, or one a checkpoint, or one a vector.
     pub parts: Vec<Part>,
     /// When it runs.
     pub phase: Phase,
@@ -130,7 +130,12 @@ impl Job<'_> {
                 _ => 1,
             };
         }
-        2 * givens + (asked + compared.len()) as u64
+        let vectors = self.case.vectors.as_ref().map_or(0, |vectors| match vectors.kind {
+            // Most filters are asked several at a time; a PATCH is sent and read back.
+            VectorKind::Filter => self.parts.len() as u64 / 2 + 1,
+            VectorKind::Patch => 2 * self.parts.len() as u64,
+        });
+        2 * givens + (asked + compared.len()) as u64 + vectors
     }
 
     /// Every tag of the case.
@@ -231,7 +236,14 @@ pub fn plan<'a>(
                     disposition: Disposition::Run,
                     pooled: pooled(case),
                 };
-                if !selection.takes(&job.id(), &job.parts, &job.tags()) {
+                if case.vectors.is_some() {
+                    // Each vector can be chosen by itself; they share what they are made from.
+                    let tags = job.tags();
+                    job.parts.retain(|part| selection.takes(&part.id, &[], &tags));
+                    if job.parts.is_empty() {
+                        continue;
+                    }
+                } else if !selection.takes(&job.id(), &job.parts, &job.tags()) {
                     continue;
                 }
                 job.disposition = disposition(&job, conditions);
@@ -270,7 +282,10 @@ fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
 
 /// Whether a case leaves a trace on the target: it needs resources, or sends what is no read.
 fn writes(case: &Case) -> bool {
-    !case.given.is_empty() || case.population.is_some() || all_steps(case).any(is_write)
+    has_patch_vectors(case)
+        || !case.given.is_empty()
+        || case.population.is_some()
+        || all_steps(case).any(is_write)
 }
 
 fn phase(case: &Case) -> Phase {
@@ -282,11 +297,18 @@ fn phase(case: &Case) -> Phase {
         Phase::Renewing
     } else if case.exclusive {
         Phase::Exclusive
-    } else if all_steps(case).any(is_write) || pooled(case).len() < case.given.len() {
+    } else if has_patch_vectors(case)
+        || all_steps(case).any(is_write)
+        || pooled(case).len() < case.given.len()
+    {
         Phase::Write
     } else {
         Phase::ReadOnly
     }
+}
+
+fn has_patch_vectors(case: &Case) -> bool {
+    case.vectors.as_ref().is_some_and(|vectors| vectors.kind == VectorKind::Patch)
 }
 
 fn all_steps(case: &Case) -> impl Iterator<Item = &Step> {

@@ -5,6 +5,7 @@ use crate::outcome::Level;
 use crate::requirement::Catalogue;
 use crate::suite::load::SuiteFile;
 use crate::suite::model::{Case, Row};
+use crate::suite::vectors::Vector;
 
 /// The parts that a case is reported as: itself, or its checkpoints. Steps before the first checkpoint belong
 /// to it.
@@ -57,6 +58,21 @@ pub fn parts(
         .collect();
     if !checkpoints.is_empty() {
         return checkpoints;
+    }
+    if let Some(vectors) = &case.vectors {
+        let part = |vector: &Vector| {
+            let spec = own_spec(&vector.spec);
+            let cited = catalogue.strongest(spec.iter().map(String::as_str));
+            Part {
+                id: format!("{}/{}[{}]", file.suite.suite, case.id, vector.id),
+                title: vector.title.clone(),
+                level: vector.level.or(case.level).or(file.suite.level).or(cited).unwrap_or(Level::Must),
+                spec,
+                path: path.to_owned(),
+                consequence: consequence(&None),
+            }
+        };
+        return vectors.trials.iter().map(part).collect();
     }
     let spec = own_spec(&[]);
     vec![Part {

@@ -142,7 +142,9 @@ pub fn stands_on(step: &Step) -> BTreeSet<String> {
         step.bulk.iter().flat_map(|bulk| &bulk.operations).filter_map(|operation| operation.make.as_ref());
     names.extend(step.make.iter().chain(in_bulk).filter_map(|make| make.from.clone()));
     if let Some(parallel) = &step.parallel {
-        names.extend(parallel.steps().iter().flat_map(stands_on).filter(|name| parallel.name.as_ref() != Some(name)));
+        names.extend(
+            parallel.steps().iter().flat_map(stands_on).filter(|name| parallel.name.as_ref() != Some(name)),
+        );
     }
     names
 }

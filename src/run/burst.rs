@@ -148,9 +148,11 @@ impl CaseRun<'_> {
         };
         let count = Count::of(&expect.tally, &volley.answers);
         let too_slow = volley.refusal.is_none() && volley.sent < burst.at_most;
-        let short = expect.tally.iter().zip(&count.counts).any(|(tally, count)| {
-            !tally.rest && tally.at_least.is_some_and(|least| *count < least)
-        });
+        let short = expect
+            .tally
+            .iter()
+            .zip(&count.counts)
+            .any(|(tally, count)| !tally.rest && tally.at_least.is_some_and(|least| *count < least));
         if too_slow && short {
             let why = format!(
                 "only {} requests went through in {} s, so the limit was not reached",

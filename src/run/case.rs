@@ -11,58 +11,81 @@ use super::deviation::deviating;
 use super::given::{self, Pool};
 use super::names::CaseNames;
 use super::read_back::ReadBack;
+use super::seed::Seeds;
+use super::together::Waiting;
 use super::{Shared, outcome};
 use crate::outcome::{ErrorCause, Finding, Outcome, Severity, SkipReason, Verdict};
 use crate::plan::{Job, mentions};
 use crate::suite::model::Step;
 use crate::target::exchange::{Exchange, ExchangeId};
 
-/// Runs one job and gives an outcome for each of its parts. A job whose parallel requests met trouble that says nothing
-/// of the service provider is done once more, with fresh values.
-pub async fn run(shared: &Shared<'_>, pool: &Pool, job: &Job<'_>) -> Vec<Outcome> {
-    let (outcomes, lost) = attempt(shared, pool, job, 0).await;
-    match lost {
-        None => outcomes,
-        Some(why) => {
-            let (mut outcomes, _) = attempt(shared, pool, job, 1).await;
-            for outcome in &mut outcomes {
-                outcome.notes.push(format!("done once more, since of requests sent at once {why}"));
-            }
-            outcomes
-        }
+/// How far a case has come.
+pub(super) enum Ran<'r> {
+    /// It has ended, with an outcome for each of its parts.
+    Ended(Vec<Outcome>),
+    /// Only reads are left of it, that may be made with those of others.
+    Waits(Box<Waiting<'r>>),
+}
+
+/// Runs one job, until it ends or waits.
+pub(super) async fn begin<'r>(
+    shared: &'r Shared<'r>,
+    pool: &Pool,
+    seeds: &Seeds,
+    job: &'r Job<'r>,
+) -> Ran<'r> {
+    let mut case = CaseRun::new(shared, pool, seeds, job, &job.id());
+    match case.go(pool, seeds, true).await {
+        Some(next) => Ran::Waits(Box::new(case.waiting_with(next))),
+        None => Ran::Ended(sure(case, pool, seeds).await),
     }
 }
 
-/// One attempt, and the trouble that parallel requests met in it.
-async fn attempt(
-    shared: &Shared<'_>,
-    pool: &Pool,
-    job: &Job<'_>,
-    attempt: u32,
-) -> (Vec<Outcome>, Option<String>) {
-    let mut case = CaseRun {
-        shared,
-        job,
-        origin: job.id(),
-        names: shared.names(job, attempt),
-        parts: job.parts.iter().map(|_| PartRun::default()).collect(),
-        current: 0,
-        last: None,
-        reads: ReadBack::default(),
-        deviations: shared.deviations_of(job),
-        asked_to_wait: None,
-        wrote: pool.made(),
-        began: shared.target.next_exchange(),
-        lost: None,
-    };
-    case.parts[0].started = Some(Instant::now());
-    match case.prepare(pool).await {
-        Ok(()) => case.steps().await,
-        Err(verdict) => case.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone())),
+/// Ends a case that waited: at once where rows have stood for its reads, else with these.
+pub(super) async fn resume(waiting: Waiting<'_>, pool: &Pool, seeds: &Seeds, seen: bool) -> Vec<Outcome> {
+    let Waiting { mut case, next, .. } = waiting;
+    if !seen {
+        case.part().started = Some(Instant::now());
+        case.steps(next, false).await;
     }
+    sure(case, pool, seeds).await
+}
+
+/// The outcomes of a case. It runs once more, with fresh values and on resources of its own, where requests sent at once
+/// met trouble that says nothing of the service provider, and where it stood on resources made together with others and
+/// did not end clean.
+async fn sure(mut case: CaseRun<'_>, pool: &Pool, seeds: &Seeds) -> Vec<Outcome> {
     case.read_back().await;
-    let lost = case.lost.take();
-    (case.finish(), lost)
+    let (shared, job, lost) = (case.shared, case.job, case.lost.take());
+    let outcomes = case.finish();
+    let is_clean = |outcome: &Outcome| {
+        use Verdict::{Deviates, Noted, Passed, Skipped};
+        matches!(outcome.verdict, Passed | Noted | Deviates { .. } | Skipped { .. })
+    };
+    let may_blame = seeds.of(&job.id()).is_some() && !outcomes.iter().all(is_clean);
+    if !(may_blame || lost.is_some()) || shared.target.interrupted() || shared.gone().is_some() {
+        return outcomes;
+    }
+    let alone = Seeds::default();
+    let mut case = CaseRun::new(shared, pool, &alone, job, &format!("{} again", job.id()));
+    case.go(pool, &alone, false).await;
+    case.read_back().await;
+    let mut again = case.finish();
+    if let Some(why) = lost {
+        for outcome in &mut again {
+            outcome.notes.push(format!("done once more, since of requests sent at once {why}"));
+        }
+        return again;
+    }
+    for (outcome, before) in again.iter_mut().zip(&outcomes) {
+        if is_clean(outcome) && !is_clean(before) {
+            outcome.notes.push(format!(
+                "{} on what a bulk job had made, and well on what was made one by one, which counts",
+                before.verdict.word()
+            ));
+        }
+    }
+    again
 }
 
 /// What one part has come to so far.
@@ -112,13 +135,47 @@ pub(super) struct CaseRun<'r> {
     pub(super) wrote: Option<Instant>,
     /// The first exchange that may be this case's.
     pub(super) began: ExchangeId,
+    /// The paths that it has asked for already.
+    pub(super) asked: BTreeSet<String>,
     /// Why nothing can be said of requests that were sent at once.
     pub(super) lost: Option<String>,
 }
 
-impl CaseRun<'_> {
+impl<'r> CaseRun<'r> {
+    /// A case before anything is sent. `trial` is what its fresh values depend on.
+    fn new(shared: &'r Shared<'r>, pool: &Pool, seeds: &Seeds, job: &'r Job<'r>, trial: &str) -> CaseRun<'r> {
+        CaseRun {
+            shared,
+            job,
+            origin: job.id(),
+            names: shared.names(job, trial),
+            parts: job.parts.iter().map(|_| PartRun::default()).collect(),
+            current: 0,
+            last: None,
+            reads: ReadBack::default(),
+            deviations: shared.deviations_of(job),
+            asked_to_wait: None,
+            wrote: seeds.of(&job.id()).and(seeds.when()).or(pool.made()),
+            began: shared.target.next_exchange(),
+            asked: BTreeSet::new(),
+            lost: None,
+        }
+    }
+
+    /// Everything up to the end, or to where only reads are left that may wait: the position of the first of them.
+    async fn go(&mut self, pool: &Pool, seeds: &Seeds, may_wait: bool) -> Option<usize> {
+        self.parts[0].started = Some(Instant::now());
+        match self.prepare(pool, seeds).await {
+            Ok(()) => self.steps(0, may_wait).await,
+            Err(verdict) => {
+                self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
+                None
+            }
+        }
+    }
+
     /// Population, shared and own givens, then `setup`.
-    async fn prepare(&mut self, pool: &Pool) -> Result<(), Verdict> {
+    async fn prepare(&mut self, pool: &Pool, seeds: &Seeds) -> Result<(), Verdict> {
         if let Some(name) = &self.job.case.population {
             match pool.population_named(name) {
                 Some(Ok(members)) => {
@@ -130,11 +187,20 @@ impl CaseRun<'_> {
                 None => return Err(precondition(format!("the population '{name}' was not created"))),
             }
         }
+        let seeds = seeds.of(&self.origin);
         for (name, wanted) in &self.job.case.given {
+            if let Some(all) = seeds.and_then(|seeds| seeds.get(name)) {
+                let created: Vec<_> = all.iter().map(|seed| seed.created.clone()).collect();
+                self.names.resources(name, &created);
+                self.reads.shown(all);
+                continue;
+            }
             let created = match self.job.pooled.get(name).and_then(|key| pool.given(key)) {
                 Some(shared) => shared.clone(),
                 None => {
                     let created = given::create(self.shared, wanted, &self.names, &self.origin).await;
+                    // A group shows in its members.
+                    self.reads.forget();
                     self.wrote = Some(Instant::now());
                     created
                 }
@@ -161,12 +227,17 @@ impl CaseRun<'_> {
         Ok(())
     }
 
-    async fn steps(&mut self) {
+    /// The steps from that position on. Gives the position of the first of those that may wait, if they do.
+    async fn steps(&mut self, from: usize, may_wait: bool) -> Option<usize> {
         let steps = &self.job.case.steps;
         let mut seen_checkpoint = false;
         let mut broken: Option<String> = None;
         let mut skipping = false;
-        for (index, step) in steps.iter().enumerate() {
+        for (index, step) in steps.iter().enumerate().skip(from) {
+            if may_wait && broken.is_none() && self.may_wait(index) {
+                self.close_part();
+                return Some(index);
+            }
             if step.checkpoint.is_some() {
                 self.close_part();
                 if seen_checkpoint {
@@ -196,7 +267,10 @@ impl CaseRun<'_> {
                 }
             }
         }
+        let is_whole = broken.is_none() && self.parts.iter().all(|part| part.trouble.is_none());
+        let waits = may_wait && is_whole && self.may_wait(steps.len());
         self.close_part();
+        waits.then_some(steps.len())
     }
 
     /// The first name that the steps up to the next checkpoint stand on and that is not there.

@@ -13,6 +13,7 @@ use super::request::{change, left_out};
 use super::{Shared, busy};
 use crate::judge::Handle;
 use crate::outcome::{ErrorCause, SkipReason, Verdict};
+use crate::plan::Job;
 use crate::suite::model::Given;
 use crate::target::Created as Ownership;
 use crate::target::RequestPlan;
@@ -81,7 +82,7 @@ pub async fn create(
 }
 
 /// The resource that a given describes, new.
-fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Value, GivenTrouble> {
+pub(super) fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Value, GivenTrouble> {
     let trouble = |detail: String| GivenTrouble::new(given.fixture.as_ref(), detail);
     let base = match (&given.inline, &given.fixture) {
         (Some(inline), _) => names.scope.resolve(inline).map_err(|error| trouble(error.to_string()))?,
@@ -166,7 +167,7 @@ impl Pool {
             pool.populations.insert(name.to_owned(), made);
         }
         for job in shared.plan.running() {
-            let mut names = shared.names(job, 0);
+            let mut names = shared.names(job, &job.id());
             // The case itself will take the first words of its own generator.
             names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
             for (name, given) in &job.case.given {
@@ -182,6 +183,20 @@ impl Pool {
         }
         pool.made = (!pool.givens.is_empty() || !pool.populations.is_empty()).then(Instant::now);
         pool
+    }
+
+    /// Names what a job shares with others.
+    pub(super) fn name(&self, job: &Job<'_>, names: &mut CaseNames) {
+        if let Some(Ok(members)) = job.case.population.as_ref().and_then(|name| self.population_named(name)) {
+            for (member, created) in members {
+                names.resources(member, created);
+            }
+        }
+        for (name, key) in &job.pooled {
+            if let Some(Ok(made)) = self.given(key) {
+                names.resources(name, made);
+            }
+        }
     }
 
     /// When the last of them was created, if there are any.

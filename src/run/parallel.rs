@@ -251,6 +251,10 @@ impl Sources for OneOf<'_> {
         self.case.fill(resource)
     }
 
+    fn declared(&self, resource: Value) -> Value {
+        self.case.declared(resource)
+    }
+
     fn limit(&self, limit: BulkLimit) -> Option<u64> {
         self.case.limit(limit)
     }

@@ -6,16 +6,17 @@
 //! would make anyway. They change no handle, so that `becomes` and `unchanged` mean what they always did, and trouble
 //! on their way is nobody's verdict. They are the first to be left out where the request budget is short.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::case::CaseRun;
 use super::patience::ReadKind;
+use super::seed::Seed;
 use super::step::resource_of;
 use crate::suite::model::Auth;
-use crate::target::exchange::Exchange;
+use crate::target::exchange::{Exchange, ExchangeId};
 use crate::target::{Created, RequestPlan, Sent, resource_at, resource_path};
 
 /// Where a resource lives: its endpoint and its id.
@@ -36,12 +37,33 @@ pub(super) struct ReadBack {
     due: Option<Due>,
     /// Resources as a read showed them, with no write since that could have changed them.
     images: BTreeMap<Whereabouts, Value>,
+    /// The kind of the last write: its method, where it went, and whether it was taken.
+    kind: Option<String>,
 }
 
 impl ReadBack {
     /// The resource as it is now, where a read has shown it and nothing was written since.
     pub(super) fn image(&self, endpoint: &str, id: &str) -> Option<&Value> {
         self.images.get(&(endpoint.to_owned(), id.to_owned()))
+    }
+
+    /// Where the read is to be made that is due, if any.
+    pub(super) fn due_at(&self) -> Option<&Whereabouts> {
+        self.due.as_ref().map(|due| &due.at)
+    }
+
+    /// The kind of the last write, if there was one.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// Takes over what was seen of resources before the case.
+    pub(super) fn shown(&mut self, seeds: &[Seed]) {
+        for Seed { created, state } in seeds {
+            if let (Some(id), Some(state)) = (&created.handle.id, state) {
+                self.images.insert((created.endpoint.clone(), id.clone()), state.clone());
+            }
+        }
     }
 
     /// Something else may have changed them.
@@ -69,6 +91,12 @@ impl CaseRun<'_> {
         }
     }
 
+    /// What was to be read, these lists have shown.
+    pub(super) fn seen_in(&mut self, lists: &BTreeSet<ExchangeId>) {
+        self.reads.due = None;
+        self.part().exchanges.extend(lists);
+    }
+
     /// Makes the read that is due, if any.
     pub(super) async fn read_back(&mut self) {
         if let Some(due) = self.reads.due.take() {
@@ -86,6 +114,7 @@ impl CaseRun<'_> {
         }
         self.wrote = Some(Instant::now());
         let status = exchange.status();
+        self.reads.kind = Some(format!("{} {}", words(plan), status.unwrap_or_default() / 100));
         let succeeded = status.is_some_and(|status| (200..300).contains(&status));
         // 429 says nothing about the resource; without an answer, or after a 5xx, anything may be.
         let is_refused = status.is_some_and(|status| (400..500).contains(&status) && status != 429);

@@ -100,6 +100,8 @@ pub trait Sources {
     fn fixture(&self, name: &str) -> Option<Value>;
     /// The operator's template and the server's required attributes, filled in.
     fn fill(&self, resource: Value) -> Value;
+    /// The resource without what the service provider's schemas do not declare.
+    fn declared(&self, resource: Value) -> Value;
     /// A limit of Bulk, where the service provider says it.
     fn limit(&self, limit: BulkLimit) -> Option<u64>;
 }
@@ -264,6 +266,9 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
         let wrong = |why: String| RequestError::Path { path: path.clone(), why };
         let parsed = PatchPath::parse(&path).map_err(|error| wrong(error.to_string()))?;
         at::set(&mut changed, &parsed, value).map_err(wrong)?;
+    }
+    if make.declared {
+        changed = sources.declared(changed);
     }
     if !make.template {
         return Ok(changed);

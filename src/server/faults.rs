@@ -3,6 +3,7 @@
 
 mod attributes;
 mod bulk;
+mod changes;
 mod cursors;
 mod discovery;
 mod errors;
@@ -14,6 +15,7 @@ mod protocol;
 mod provisioning;
 mod rare;
 mod representation;
+mod schemas;
 mod tenants;
 mod writes;
 
@@ -39,6 +41,8 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         tenants::FAULTS,
         provisioning::FAULTS,
         rare::FAULTS,
+        schemas::FAULTS,
+        changes::FAULTS,
         protocol::FAULTS,
         &attributes::faults(),
     ]
@@ -46,7 +50,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
 });
 
 /// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, and the families over the attributes of the core
+/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, schemas, and the families over the attributes of the core
 /// schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE

@@ -120,8 +120,7 @@ mod tests {
     #[tokio::test]
     async fn only_those_meet_that_have_something_in_common() {
         let overlaps = Overlaps::default();
-        let (first, second, other) =
-            tokio::join!(overlaps.meet("a"), overlaps.meet("a"), overlaps.meet("b"));
+        let (first, second, other) = tokio::join!(overlaps.meet("a"), overlaps.meet("a"), overlaps.meet("b"));
         assert!(first.is_some() && second.is_some() && other.is_none());
         assert!(overlaps.waiting.lock().unwrap().is_empty());
     }

@@ -36,6 +36,9 @@ pub struct Entry {
     pub forms: Vec<String>,
     /// Whether it is a rule, judged over every exchange of the run.
     pub rule: bool,
+    /// Whether `rows` are vectors of a file.
+    #[serde(skip)]
+    pub vectors: bool,
     /// The suite file that it stands in.
     pub file: String,
     /// Where in it, if that was asked for.
@@ -67,7 +70,7 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue, plac
                 spec: both(&file.suite.spec, &case.spec),
                 source: case.source.clone(),
                 tags: both(&file.suite.tags, &case.tags),
-                rows: case.rows.iter().map(|row| row.id.clone()).collect(),
+                rows: case.trial_ids().map(str::to_owned).collect(),
                 forms: file
                     .forms_of(index)
                     .into_iter()
@@ -76,6 +79,7 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue, plac
                     .map(str::to_owned)
                     .collect(),
                 rule: case.rule.is_some(),
+                vectors: case.vectors.is_some(),
                 file: file.file.clone(),
                 place: places.then(|| file.place(&format!("cases[{index}].id"))),
             });
@@ -117,6 +121,7 @@ pub fn text(entries: &[Entry]) -> String {
         }
         let rows = match entry.rows.len() {
             0 => String::new(),
+            n if entry.vectors => format!(" ({n} vectors)"),
             n => format!(" ({n} rows)"),
         };
         let forms = match entry.forms.as_slice() {

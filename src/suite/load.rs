@@ -22,6 +22,7 @@ use super::model::{Case, Given, Suite};
 use super::place::Spot;
 use super::template;
 use super::text::Text;
+use super::vectors;
 use super::yaml;
 use crate::outcome::Place;
 use crate::profile::Profile;
@@ -165,6 +166,7 @@ pub struct Library {
     fixtures: BTreeMap<String, (Value, Text)>,
     populations: BTreeMap<String, (Population, Text)>,
     profiles: BTreeMap<String, Profile>,
+    vector_files: Vec<String>,
 }
 
 impl Library {
@@ -217,6 +219,11 @@ impl Library {
         self.populations.keys().map(String::as_str)
     }
 
+    /// The names of all files of vectors.
+    pub fn vector_file_names(&self) -> impl Iterator<Item = &str> {
+        self.vector_files.iter().map(String::as_str)
+    }
+
     /// The fixtures with the files they stand in.
     pub(super) fn fixtures(&self) -> impl Iterator<Item = (&Value, &Text)> {
         self.fixtures.values().map(|(fixture, text)| (fixture, text))
@@ -258,6 +265,7 @@ struct Files {
     fixtures: IndexMap<String, Source>,
     populations: IndexMap<String, Source>,
     profiles: IndexMap<String, Source>,
+    vectors: IndexMap<String, Source>,
 }
 
 impl Files {
@@ -313,6 +321,8 @@ impl Files {
         let kind = if let Some(fixture) = source.path.strip_prefix("fixtures/") {
             if yaml && is_in(fixture, "populations/") {
                 &mut self.populations
+            } else if yaml && is_in(fixture, "vectors/") {
+                &mut self.vectors
             } else if fixture.ends_with(".json") && !fixture.contains('/') {
                 &mut self.fixtures
             } else {
@@ -371,9 +381,14 @@ impl Files {
                 Err(trouble) => diagnostics.push(*trouble),
             }
         }
+        let mut vectors = vectors::Files::new(
+            self.vectors.into_values().map(|source| (stem(&source.path), source.name, source.text)),
+        );
+        library.vector_files = vectors.names();
         for read in read_suites(self.suites.into_values().collect()) {
             match read {
                 Ok(mut suite) => {
+                    vectors.give_to(&mut suite.suite, diagnostics);
                     let own = library.profiles.values().filter(|profile| profile.origin == Origin::User);
                     suite.is_claimed = own.into_iter().any(|profile| profile.takes(&suite.path));
                     library.suites.push(suite);

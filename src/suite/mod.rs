@@ -14,6 +14,7 @@ pub mod place;
 pub mod schema;
 pub mod template;
 pub mod text;
+pub mod vectors;
 pub mod yaml;
 
 pub use diagnostic::Diagnostic;

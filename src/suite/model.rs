@@ -15,6 +15,7 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::vectors::Vector;
 use crate::outcome::Level;
 
 /// A suite: cases about one section of a document or one feature.
@@ -127,11 +128,50 @@ pub struct Case {
     /// Steps that prepare; when one fails the case is errored, never failed.
     #[serde(default)]
     pub setup: Vec<Step>,
-    /// The steps. Exactly one of `steps` and `rule` is given.
+    /// The steps. Exactly one of `steps`, `rule` and `vectors` is given.
     #[serde(default)]
     pub steps: Vec<Step>,
     /// The name of a rule that is judged over every exchange of the run.
     pub rule: Option<String>,
+    /// Trials that stand in a file of their own, instead of steps.
+    pub vectors: Option<Vectors>,
+}
+
+/// Trials that stand in a file of their own (`fixtures/vectors/FILE.yaml`), each reported as `suite/case[vector-id]`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Vectors {
+    /// What they are about.
+    pub kind: VectorKind,
+    /// The name of the file, without its ending.
+    pub file: String,
+    /// Ids of vectors that are left out, since other cases send the very same request.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// The vectors, but for those left out. The loader puts them here.
+    #[serde(skip)]
+    pub trials: Vec<Vector>,
+    /// Ids of `without` that the file does not have, with their position. The loader puts them here.
+    #[serde(skip)]
+    pub unknown: Vec<(usize, String)>,
+}
+
+/// What vectors are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum VectorKind {
+    /// Filters, and which members of the case's population each finds.
+    Filter,
+    /// PATCH requests, and what becomes of a resource by each.
+    Patch,
+}
+
+impl Case {
+    /// The ids of its rows or vectors, each a trial of its own: `suite/case[id]`.
+    pub fn trial_ids(&self) -> impl Iterator<Item = &str> {
+        let vectors = self.vectors.iter().flat_map(|vectors| &vectors.trials);
+        self.rows.iter().map(|row| row.id.as_str()).chain(vectors.map(|vector| vector.id.as_str()))
+    }
 }
 
 /// What may disturb a target and has to be allowed.
@@ -558,7 +598,9 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
     /// No action stands in the step.
-    #[error("a step needs one action: send, query, read, unchanged, do, paginate, hook, burst, wait or parallel")]
+    #[error(
+        "a step needs one action: send, query, read, unchanged, do, paginate, hook, burst, wait or parallel"
+    )]
     None,
     /// More than one stands there.
     #[error("{} exclude each other in one step", .0.join(" and "))]
@@ -678,6 +720,9 @@ pub struct Make {
     /// missing on the way is made, the URN of an extension in `schemas` included.
     #[serde(default)]
     pub at: IndexMap<String, Value>,
+    /// Whether attributes that the service provider's schemas do not declare are left out.
+    #[serde(default)]
+    pub declared: bool,
 }
 
 /// A BulkRequest (RFC 7644 section 3.7) built from its operations. What is wrong on purpose may stand in them, too.

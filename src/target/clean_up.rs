@@ -97,9 +97,11 @@ impl Target {
         self.review_unproven(&mut done, &silence).await;
         let touched = self.touched();
         let alive: Vec<OwnedResource> = self.state().register.alive().cloned().collect();
-        done.add(self.delete_all(alive, &silence).await);
+        done.add(self.delete_many(alive, &silence).await);
         for endpoint in touched {
-            self.sweep(&endpoint, &mut done, &silence).await;
+            if !self.sweep(&endpoint, &mut done, &silence).await {
+                self.delete_again(&endpoint, &mut done, &silence).await;
+            }
         }
         let mut state = self.state();
         done.disowned =
@@ -115,18 +117,57 @@ impl Target {
         done
     }
 
-    /// Removes what one case created. Creates whose outcome is not known wait for [`Target::clean_up`].
+    /// Removes what one case created, at once; where Bulk may be used, with what other cases leave, as soon as it is
+    /// worth a job. Creates whose outcome is not known wait for [`Target::clean_up`].
     pub async fn clean_up_after(&self, origin: &str) -> CleanUp {
-        let theirs: Vec<OwnedResource> =
-            self.state().register.alive().filter(|resource| resource.origin == origin).cloned().collect();
-        self.delete_all(theirs, &AtomicU32::new(0)).await
+        let due: Vec<OwnedResource> = {
+            let mut state = self.state();
+            state.ended.insert(origin.to_owned());
+            let due: Vec<OwnedResource> = state
+                .register
+                .alive()
+                .filter(|resource| state.ended.contains(&resource.origin))
+                .cloned()
+                .collect();
+            if state.bulk.as_ref().is_some_and(|bulk| due.len() < bulk.batch()) {
+                return CleanUp::default();
+            }
+            state.ended.clear();
+            due
+        };
+        self.delete_many(due, &AtomicU32::new(0)).await
     }
 
-    /// Deletes in reverse order of creation, what refers to others (groups) first.
+    /// Deletes by Bulk where that is worth it, and one by one whatever that does not show as gone.
+    async fn delete_many(&self, resources: Vec<OwnedResource>, silence: &AtomicU32) -> CleanUp {
+        let (deleted, rest) = self.delete_by_bulk(in_order(resources)).await;
+        let mut done = CleanUp { deleted, ..CleanUp::default() };
+        done.add(self.delete_all(rest, silence).await);
+        done
+    }
+
+    /// Where nobody can be asked what is left at an endpoint, what only a Bulk job says to be gone is deleted once more.
+    async fn delete_again(&self, endpoint: &str, done: &mut CleanUp, silence: &AtomicU32) {
+        let doubtful: Vec<OwnedResource> = {
+            let mut state = self.state();
+            let Some(bulk) = &mut state.bulk else { return };
+            let (doubtful, others) =
+                std::mem::take(&mut bulk.deleted).into_iter().partition(|it| it.endpoint == endpoint);
+            bulk.deleted = others;
+            doubtful
+        };
+        let mut again = self.delete_all(doubtful, silence).await;
+        // They are counted as deleted already.
+        again.already_gone.clear();
+        again.deleted.clear();
+        done.add(again);
+    }
+
+    /// Deletes one by one in the order given, but what may refer to others (groups) before all users.
     async fn delete_all(&self, resources: Vec<OwnedResource>, silence: &AtomicU32) -> CleanUp {
         let mut done = CleanUp::default();
         let (users, groups): (Vec<_>, Vec<_>) =
-            resources.into_iter().rev().partition(|resource| resource.resource_type == "User");
+            resources.into_iter().partition(|resource| resource.resource_type == "User");
         for batch in [groups, users] {
             let fates: Vec<(OwnedResource, Fate)> = stream::iter(batch)
                 .map(|resource| async move {
@@ -256,15 +297,15 @@ impl Target {
 
     /// Looks for whatever else carries the mark: what a refused create made all the same, and what a delete only
     /// claimed to delete. Only where the service provider can search so.
-    async fn sweep(&self, endpoint: &str, done: &mut CleanUp, silence: &AtomicU32) {
-        let attribute = match self.resource_type(endpoint).as_str() {
-            "User" => "userName",
-            "Group" => "displayName",
-            _ => return,
-        };
+    ///
+    /// Whether it could look.
+    async fn sweep(&self, endpoint: &str, done: &mut CleanUp, silence: &AtomicU32) -> bool {
+        let Some(attribute) = self.name_of(endpoint) else { return false };
         for _ in 0..SWEEPS {
             let mark = self.run_mark().to_owned();
-            let Ok(rows) = self.search(endpoint, attribute, "co", &mark, ROWS, silence).await else { return };
+            let Ok(rows) = self.search(endpoint, attribute, "co", &mark, ROWS, silence).await else {
+                return false;
+            };
             let full = rows.len() >= ROWS;
             let mut strays = Vec::new();
             for (id, resource_type) in rows {
@@ -275,12 +316,22 @@ impl Target {
                 strays.extend(self.state().register.get(endpoint, &id).cloned());
             }
             if strays.is_empty() {
-                return;
+                return true;
             }
-            done.add(self.delete_all(strays, silence).await);
+            done.add(self.delete_all(in_order(strays), silence).await);
             if !full {
-                return;
+                return true;
             }
+        }
+        true
+    }
+
+    /// The attribute that carries the mark in the name of every resource at an endpoint.
+    pub(super) fn name_of(&self, endpoint: &str) -> Option<&'static str> {
+        match self.resource_type(endpoint).as_str() {
+            "User" => Some("userName"),
+            "Group" => Some("displayName"),
+            _ => None,
         }
     }
 
@@ -327,6 +378,14 @@ impl Target {
         });
         Ok(found.collect())
     }
+}
+
+/// The order in which resources are deleted: the youngest first, and before all users what may refer to them.
+fn in_order(resources: Vec<OwnedResource>) -> Vec<OwnedResource> {
+    let (users, mut others): (Vec<_>, Vec<_>) =
+        resources.into_iter().rev().partition(|resource| resource.resource_type == "User");
+    others.extend(users);
+    others
 }
 
 fn left(endpoint: &str, id: Option<&String>, why: &str) -> Left {

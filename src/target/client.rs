@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::batch::BulkUse;
 use super::credentials::{Credentials, CredentialsError, Masks};
 use super::exchange::{Exchange, ExchangeId};
 use super::guard::{Ownership, Refusal, Touch};
@@ -104,6 +105,18 @@ pub(super) struct State {
     pub(super) old: Option<Credentials>,
     /// How many new resources did not show however long they were waited for.
     pub(super) never_shown: u32,
+    /// How Bulk may be used for what no case asks for, where it may.
+    pub(super) bulk: Option<BulkUse>,
+    /// The origins of which everything can be deleted with the next Bulk job.
+    pub(super) ended: BTreeSet<String>,
+}
+
+impl State {
+    /// How many requests it takes to delete what is there now, and to look for what may be.
+    pub(super) fn clean_up_requests(&self) -> usize {
+        let alive = self.register.alive().count();
+        self.bulk.as_ref().map_or(alive, |bulk| bulk.deletions(alive)) + self.intents.len()
+    }
 }
 
 impl fmt::Debug for Target {

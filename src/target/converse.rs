@@ -200,7 +200,7 @@ impl Target {
         let touched = self.touched().len();
         let mut state = self.state();
         if let (Some(most), Purpose::Run) = (self.requests, purpose) {
-            let kept = state.register.alive().count() + state.intents.len() + touched;
+            let kept = state.clean_up_requests() + touched;
             if state.made + 1 + kept as u64 > most {
                 return Err(format!(
                     "the budget of {most} requests is spent ({kept} are kept for the clean-up)"
@@ -217,7 +217,7 @@ impl Target {
     pub fn can_spare(&self, needed: u64) -> bool {
         let touched = self.touched().len();
         let state = self.state();
-        let kept = state.register.alive().count() + state.intents.len() + touched;
+        let kept = state.clean_up_requests() + touched;
         self.requests.is_none_or(|most| state.made.saturating_add(1 + kept as u64 + needed) <= most)
     }
 

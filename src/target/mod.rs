@@ -6,6 +6,7 @@
 //! claim without a network; [`needs`] fills in what it demands of every resource. Nothing here knows cases or
 //! verdicts.
 
+pub mod batch;
 mod body;
 pub mod capabilities;
 pub mod certificate;
@@ -31,6 +32,7 @@ mod setup;
 pub mod tokens;
 mod wire;
 
+pub use batch::{BulkUse, Grown};
 pub use capabilities::Capabilities;
 pub use certificate::{CertificateError, ClientCertificate};
 pub use clean_up::{CleanUp, Left};

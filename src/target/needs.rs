@@ -43,6 +43,46 @@ pub fn fill(
     resource
 }
 
+/// The resource without attributes and sub-attributes that its schemas do not declare, and without extensions that its type
+/// does not have. A schema without any attributes is one that is not known, and declares everything.
+pub fn declared(mut resource: Value, definition: &ResourceDefinition) -> Value {
+    let Value::Object(members) = &mut resource else { return resource };
+    let knows_all = definition.schema.attributes.is_empty();
+    members.retain(|name, _| {
+        knows_all || definition.top_attribute(name).is_some() || definition.extension(name).is_some()
+    });
+    for (name, value) in members.iter_mut() {
+        if let Some(attribute) = definition.top_attribute(name) {
+            with_declared_parts(value, attribute);
+        } else if let (Some(extension), Value::Object(container)) = (definition.extension(name), value) {
+            let schema = &extension.schema;
+            container.retain(|name, _| schema.attributes.is_empty() || schema.attribute(name).is_some());
+            for (name, value) in container.iter_mut() {
+                if let Some(attribute) = schema.attribute(name) {
+                    with_declared_parts(value, attribute);
+                }
+            }
+        }
+    }
+    if let Some(Value::Array(urns)) = members.get_mut("schemas") {
+        urns.retain(|urn| urn.as_str().is_none_or(|urn| definition.knows_schema(urn)));
+    }
+    resource
+}
+
+/// Leaves out of the values of an attribute the sub-attributes that are not declared.
+fn with_declared_parts(value: &mut Value, attribute: &Attribute) {
+    let items = match value {
+        Value::Array(items) => items.as_mut_slice(),
+        one => std::slice::from_mut(one),
+    };
+    if !attribute.sub_attributes.is_empty() {
+        for members in items.iter_mut().filter_map(Value::as_object_mut) {
+            members.retain(|name, _| attribute.sub_attribute(name).is_some());
+        }
+    }
+}
+
 /// Adds members that are not there, into objects as deep as both go. JSON in configuration is as deep as its
 /// parser lets it be.
 fn merge_under(members: &mut Map<String, Value>, under: &Map<String, Value>, word: &str) {

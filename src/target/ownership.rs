@@ -122,6 +122,11 @@ impl Register {
         self.owned.get(&key(endpoint, id)).map(|entry| &entry.resource)
     }
 
+    /// Whether it is ours and not known to be gone.
+    pub(crate) fn is_alive(&self, endpoint: &str, id: &str) -> bool {
+        self.owned.get(&key(endpoint, id)).is_some_and(|entry| entry.alive)
+    }
+
     /// What is ours and not known to be gone, in the order of creation.
     pub(crate) fn alive(&self) -> impl DoubleEndedIterator<Item = &OwnedResource> {
         self.owned.values().filter(|entry| entry.alive).map(|entry| &entry.resource)

@@ -204,7 +204,7 @@ impl Target {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the evidence is what it is")]
-    async fn claim(
+    pub(super) async fn claim(
         &self,
         intent: &Intent,
         endpoint: &str,
@@ -329,8 +329,12 @@ impl Target {
                     also.extend(self.settle_result(intent, result, moment, purpose).await);
                 }
                 Touch::Write { endpoint, id } => {
-                    let succeeded =
-                        result.and_then(|it| it.status).is_some_and(|it| (200..300).contains(&it));
+                    let is_another = result
+                        .and_then(|it| it.location.as_deref())
+                        .and_then(|location| id_in(location, &endpoint))
+                        .is_some_and(|located| located != id);
+                    let succeeded = !is_another
+                        && result.and_then(|it| it.status).is_some_and(|it| (200..300).contains(&it));
                     if succeeded && operation.method.eq_ignore_ascii_case("DELETE") {
                         self.drop_owned(&endpoint, &id);
                     } else if succeeded
@@ -443,7 +447,7 @@ impl Target {
 }
 
 /// Whether the request certainly never reached the service provider.
-fn never_left(failure: &super::exchange::TransportFailure) -> bool {
+pub(super) fn never_left(failure: &super::exchange::TransportFailure) -> bool {
     use super::exchange::TransportFailure as Failure;
     matches!(
         failure,

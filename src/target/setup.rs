@@ -155,6 +155,8 @@ impl Target {
                 renewed: None,
                 old: None,
                 never_shown: 0,
+                bulk: None,
+                ended: Default::default(),
             }),
         })
     }

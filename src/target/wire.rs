@@ -190,7 +190,9 @@ impl Target {
         let location = response.header("Location").filter(|_| follows);
         let Some(url) = location.and_then(|location| wire.url.join(location).ok()) else { return false };
         let Some(below) = self.below(&url) else { return false };
-        if url == wire.url {
+        // Of an alias the redirect is the answer (RFC 7644 section 3.11).
+        let is_alias = wire.below.trim_matches('/').eq_ignore_ascii_case("Me");
+        if url == wire.url || is_alias {
             return false;
         }
         let (old_url, old_below) =

@@ -6,18 +6,23 @@
 //!    expectation forbids, and judged again: it has to turn red ([`blocks`]). The same for the rules ([`rules`]).
 //! 2. Every fault of the catalogue is planted alone, and has to be caught by the cases that `tests/killers.toml` names
 //!    ([`faults`]).
-//! 3. A case that no fault turns red stands in `tests/unproven.txt`.
+//! 3. A case that no fault turns red stands in `tests/unproven.txt`. A requirement that a fault breaks, and that the
+//!    findings of a case that catches it cite, stands in `src/coverage/proven.toml` ([`proven`]).
 //!
 //! With `UPDATE_PROOFS=1` every fault meets every case, which takes some minutes, and `tests/killers.toml`,
-//! `tests/unproven.txt` and `docs/proofs.md` are written anew; without, they are held equal. With
-//! `UPDATE_PROOFS=NAME,NAME` these faults meet every case, and what is known of the others stays.
+//! `tests/unproven.txt`, `src/coverage/proven.toml` and `docs/proofs.md` are written anew; without, they are held
+//! equal. With `UPDATE_PROOFS=NAME,NAME` these faults meet every case, and what is known of the others stays. With
+//! `UPDATE_PROOFS=none` the other files are written from what `tests/killers.toml` says.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod alter;
 mod blocks;
+mod excuses;
 mod faults;
+mod killers;
+mod proven;
 mod report;
 mod rules;
 
@@ -26,7 +31,9 @@ use std::path::Path;
 use std::sync::{LazyLock, Mutex};
 
 use common::{Ran, Trial, everything};
-use faults::{Killers, Sighting};
+use faults::Sighting;
+use killers::{Killers, Known};
+use proven::Proven;
 use scimspec::judge::History;
 use scimspec::judge::rules::{Definitions, Pairs, RULES, RuleContext};
 use scimspec::outcome::{Level, Reading, Verdict};
@@ -113,10 +120,21 @@ fn catch_all() -> Caught {
         let is_chosen = |entry: &FaultEntry| names.as_ref().is_none_or(|names| names.contains(entry.name));
         let matrix = faults::for_each(is_chosen, |entry| faults::run(entry, Vec::new(), Reading::Lenient));
         report::keep_matrix(&matrix);
-        let mut known = if names.is_some() { recorded(&path) } else { BTreeMap::new() };
-        known
-            .retain(|name, _| server::faults::catalogue().iter().any(|it| it.name == name && !is_chosen(it)));
-        let chosen = faults::choose(&matrix, known);
+        let mut known = Known::default();
+        if names.is_some() {
+            let stays = |name: &str| {
+                server::faults::catalogue().iter().any(|entry| entry.name == name && !is_chosen(entry))
+            };
+            known.killers = recorded(&path);
+            known.killers.retain(|name, _| stays(name));
+            let proven = std::fs::read_to_string(report::path(report::PROVEN)).unwrap_or_default();
+            for (id, pairs) in Proven::recorded(&proven).proven {
+                if pairs.iter().any(|(fault, _)| stays(fault)) {
+                    known.requirements.insert(id);
+                }
+            }
+        }
+        let chosen = killers::choose(&matrix, known);
         let text = toml::to_string(&chosen).expect("names and lists");
         std::fs::write(&path, format!("{}{text}", report::KILLERS_HEADER)).expect("the file can be written");
     }
@@ -185,7 +203,7 @@ fn every_fault_is_caught() {
     for entry in server::faults::catalogue() {
         let recorded = CAUGHT.killers.get(entry.name).cloned().unwrap_or_default();
         let (sighting, strict) = (&CAUGHT.lenient[entry.name], &CAUGHT.strict[entry.name]);
-        if let Some(why) = sighting.no_run.as_ref().filter(|_| faults::excuse(entry.name).is_none()) {
+        if let Some(why) = sighting.no_run.as_ref().filter(|_| excuses::excuse(entry.name).is_none()) {
             wrong.push(format!("{}: no run: {why}", entry.name));
             continue;
         }
@@ -208,7 +226,7 @@ fn every_fault_is_caught() {
         let is_caught = match level {
             Level::Must => {
                 let fails = !recorded.failed.is_empty() || !recorded.strict.is_empty();
-                let is_lenient = faults::leniency(entry.name).is_some();
+                let is_lenient = excuses::leniency(entry.name).is_some();
                 if fails && is_lenient {
                     wrong.push(format!("{}: a case fails on it, and it needs no leniency", entry.name));
                 }
@@ -217,10 +235,20 @@ fn every_fault_is_caught() {
             Level::Should => !recorded.failed.is_empty() || !recorded.warned.is_empty(),
             Level::May => recorded.all().next().is_some(),
         };
-        if is_caught && faults::excuse(entry.name).is_some() {
+        if is_caught && excuses::excuse(entry.name).is_some() {
             wrong.push(format!("{}: it is caught, and needs no excuse", entry.name));
         }
-        let is_caught = is_caught || faults::excuse(entry.name).is_some();
+        let recorded_sights = recorded
+            .all()
+            .filter_map(|(case, _)| sighting.seen.get(case))
+            .chain(recorded.strict.iter().filter_map(|case| strict.seen.get(case)));
+        let is_about_it = recorded_sights.into_iter().any(faults::Sight::is_about_it);
+        let binds = !entry.requirements.is_empty() && excuses::excuse(entry.name).is_none();
+        if binds && !is_about_it && excuses::elsewhere(entry.name).is_none() {
+            let requirements = entry.requirements.join(" or ");
+            wrong.push(format!("{}: no case that catches it cites {requirements}", entry.name));
+        }
+        let is_caught = is_caught || excuses::excuse(entry.name).is_some();
         if !is_caught {
             wrong.push(format!("{}: it breaks a {level}, and no case catches it", entry.name));
         }
@@ -234,6 +262,11 @@ fn every_fault_is_caught() {
             .map(|name| format!("{name}: no such fault")),
     );
     assert!(wrong.is_empty(), "{}\n(UPDATE_PROOFS=1 tries every fault with every case)", wrong.join("\n"));
+}
+
+#[test]
+fn the_proven_requirements_are_those_that_are_written_down() {
+    report::hold(report::PROVEN, &Proven::of(&CAUGHT).text());
 }
 
 #[test]

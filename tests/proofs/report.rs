@@ -8,16 +8,20 @@ use scimspec::outcome::{Level, Verdict};
 use scimspec::server;
 
 use super::faults::{self, Sighting};
-use super::{Altered, Caught, SURVIVORS};
+use super::{Altered, Caught, SURVIVORS, excuses};
 
 /// What `tests/killers.toml` begins with.
 pub const KILLERS_HEADER: &str = "\
-# For each fault of the embedded server, cases that see it: one that is about it, and every case for which this is the
-# fault that proves it. There are more. `beside` are cases that run too, so that a rule has something to see.
+# For each fault of the embedded server, cases that see it: one that is about it, and those for which this is the fault
+# that proves them or a requirement that they cite. There are more. `strict` are those that fail in the strict reading
+# only; `beside` are cases that run too, so that a rule has something to see.
 # Written by `UPDATE_PROOFS=1 cargo test --test proofs`, or, for some faults only, with their names instead of the 1;
 # held by `cargo test --test proofs`.
 
 ";
+
+/// Where the proven requirements are written down.
+pub const PROVEN: &str = "src/coverage/proven.toml";
 
 /// Cases that no fault of the embedded server can turn red, with the reason.
 const UNPROVABLE: &[(&str, &str)] = &[
@@ -34,6 +38,9 @@ pub fn updates() -> bool {
 /// The faults that are to be tried anew with every case; none if all are.
 pub fn chosen() -> Option<BTreeSet<String>> {
     let names = std::env::var("UPDATE_PROOFS").ok().filter(|names| names != "1")?;
+    if names == "none" {
+        return Some(BTreeSet::new());
+    }
     let names: BTreeSet<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
     for name in &names {
         server::Fault::from_name(name).unwrap_or_else(|error| panic!("UPDATE_PROOFS: {error}"));
@@ -159,7 +166,7 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
         of_level(Level::May),
     );
     for entry in server::faults::catalogue() {
-        let excuse = faults::excuse(entry.name).map(|why| format!("none: {why}"));
+        let excuse = excuses::excuse(entry.name).map(|why| format!("none: {why}"));
         let killers = caught.killers.get(entry.name).cloned().unwrap_or_default();
         let list =
             |all: Vec<&String>| all.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");

@@ -375,6 +375,39 @@ fn alterations(rule: &str) -> &'static [Named] {
             each_meta(it, |meta| set_member(meta, "created", json!("2001-02-03T04:05:06.789Z")))
         })],
         "deleted-is-gone" => &[("still there", |it| Some(alter::status(it, 200)))],
+        "values-differ" => &[("the first value again", |it| {
+            each(it, |resource| {
+                if let Some(Value::Array(emails)) = resource.get_mut("emails") {
+                    emails.extend(emails.first().cloned());
+                }
+            })
+            .filter(|altered| altered.json() != it.json())
+        })],
+        "core-definitions" => &[
+            ("userName of another type", |it| {
+                each_definition(it, "userName", |it| set_member(it, "type", json!("boolean")))
+            }),
+            ("many userNames", |it| {
+                each_definition(it, "userName", |it| set_member(it, "multiValued", json!(true)))
+            }),
+            ("a password that is returned", |it| {
+                each_definition(it, "password", |it| set_member(it, "returned", json!("default")))
+            }),
+            ("one member", |it| {
+                each_definition(it, "members", |it| set_member(it, "multiValued", json!(false)))
+            }),
+        ],
+        "resource-types-defined" => &[
+            ("another schema", |it| {
+                each(it, |resource| set_member(resource, "schema", json!("urn:altered:2.0:Altered")))
+            }),
+            ("one more extension", |it| {
+                each(it, |resource| {
+                    let extension = json!([{"schema": "urn:altered:2.0:Altered", "required": false}]);
+                    set_member(resource, "schemaExtensions", extension);
+                })
+            }),
+        ],
         "attributes-declared" => {
             &[("a stranger", |it| each(it, |resource| set_member(resource, "altered", json!("altered"))))]
         }
@@ -411,6 +444,24 @@ fn each(exchange: &Exchange, change: impl Fn(&mut Map<String, Value>)) -> Option
         Some(Value::Array(rows)) => rows.iter_mut().filter_map(Value::as_object_mut).for_each(change),
         _ => change(body),
     })
+}
+
+/// Changes the definitions of an attribute in the schemas of an answer; `None` where no schema defines it.
+fn each_definition(
+    exchange: &Exchange,
+    name: &str,
+    change: impl Fn(&mut Map<String, Value>),
+) -> Option<Exchange> {
+    let altered = each(exchange, |schema| {
+        let attributes = schema.get_mut("attributes").and_then(Value::as_array_mut);
+        attributes
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+            .filter(|it| it.get("name").is_some_and(|it| it == name))
+            .for_each(&change);
+    })?;
+    (altered.json() != exchange.json()).then_some(altered)
 }
 
 fn each_meta(exchange: &Exchange, change: impl Fn(&mut Map<String, Value>)) -> Option<Exchange> {

@@ -12,10 +12,12 @@
 //! | `filter` | ListResponses against the filter that was asked for |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
+//! | `definitions` | those schemas against the ones that RFC 7643 prints |
 //! | `written` | reads against the writes before them |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
+mod definitions;
 mod error;
 mod filter;
 mod http;
@@ -37,7 +39,7 @@ use crate::profile::COUNT;
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{get, schemas};
-use crate::scim::schema::SchemaSet;
+use crate::scim::schema::{Schema, SchemaSet};
 use crate::suite::model::{Capability, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, Response};
 
@@ -133,6 +135,23 @@ impl Definitions {
         }
         let segment = kind::first_segment(&exchange.request);
         self.resources.iter().find(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment))
+    }
+
+    /// Whether a segment of a path is the endpoint of a resource type, or of discovery.
+    fn is_endpoint(&self, segment: &str) -> bool {
+        let is_discovery = matches!(segment, "ServiceProviderConfig" | "ResourceTypes" | "Schemas");
+        is_discovery
+            || (!segment.is_empty()
+                && self
+                    .resources
+                    .iter()
+                    .any(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment)))
+    }
+
+    /// Whether the service provider declares a schema that a resource type has, with attributes.
+    fn declares(&self, urn: &str) -> bool {
+        let is_it = |it: &Schema| it.id.eq_ignore_ascii_case(urn) && !it.attributes.is_empty();
+        self.resources.iter().any(|it| is_it(&it.schema) || it.extensions.iter().any(|it| is_it(&it.schema)))
     }
 
     /// What a resource says it is.
@@ -253,11 +272,22 @@ pub static RULES: &[Rule] = &[
     schema::NEVER_RETURNED,
     schema::REQUIRED_PRESENT,
     schema::ATTRIBUTES_DECLARED,
+    schema::VALUES_DIFFER,
+    definitions::CORE_DEFINITIONS,
+    definitions::RESOURCE_TYPES_DEFINED,
     written::WRITTEN_IS_READ,
     written::REFUSED_CHANGES_NOTHING,
     written::WRITE_ANSWER_IS_READ,
     written::CREATED_STAYS,
     written::DELETED_IS_GONE,
+];
+
+/// The rules that hold a read against the write before it.
+pub const OF_WRITES: [&Rule; 4] = [
+    &written::WRITTEN_IS_READ,
+    &written::REFUSED_CHANGES_NOTHING,
+    &written::WRITE_ANSWER_IS_READ,
+    &written::CREATED_STAYS,
 ];
 
 /// The rule of that name.
@@ -356,7 +386,7 @@ fn add(
 #[derive(Default)]
 struct Fault {
     severity: Option<Severity>,
-    requirements: &'static [&'static str],
+    requirements: Vec<&'static str>,
     message: String,
     expected: String,
     actual: String,
@@ -381,7 +411,13 @@ impl Fault {
 
     /// The requirements that it breaks, where they are fewer than the rule cites.
     fn breaks(mut self, requirements: &'static [&'static str]) -> Fault {
-        self.requirements = requirements;
+        self.requirements = requirements.to_vec();
+        self
+    }
+
+    /// More requirements that it breaks.
+    fn breaks_too(mut self, requirements: &'static [&'static str]) -> Fault {
+        self.requirements.extend(requirements);
         self
     }
 

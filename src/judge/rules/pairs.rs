@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use crate::judge::history::rows as rows_of;
 use crate::judge::{kind, same_id};
 use crate::scim::resource::{get, schemas};
+use crate::target::batch::SURVEY;
 use crate::target::exchange::{Exchange, ExchangeId};
 use crate::target::resource_at;
 
@@ -21,6 +23,8 @@ const CLOCKS: TimeDelta = TimeDelta::milliseconds(5);
 pub struct Pairs<'a> {
     all: Vec<&'a Exchange>,
     by_resource: BTreeMap<Resource, Vec<usize>>,
+    /// What a list showed of resources that were made together, where lists are known to show what reads show.
+    rows: BTreeMap<Resource, (usize, &'a Value)>,
 }
 
 /// A resource: the last part of its endpoint, and its id.
@@ -31,20 +35,49 @@ type Resource = (String, String);
 pub struct Pair<'a> {
     /// The write.
     pub write: &'a Exchange,
-    /// The last whole read of the resource before the write, where nothing was written between the two.
-    pub before: Option<&'a Exchange>,
+    /// The resource as last read before the write, where nothing was written between the two, and the exchange that
+    /// showed it.
+    pub before: Option<(&'a Exchange, &'a Value)>,
 }
 
 impl<'a> Pairs<'a> {
     /// The pairs among exchanges, which come in the order in which they were made.
     pub fn of(exchanges: impl IntoIterator<Item = &'a Exchange>) -> Pairs<'a> {
-        let mut pairs = Pairs { all: exchanges.into_iter().collect(), by_resource: BTreeMap::new() };
+        let mut pairs = Pairs { all: exchanges.into_iter().collect(), ..Pairs::default() };
         for (index, exchange) in pairs.all.iter().enumerate() {
             if let Some(resource) = resource_of(exchange) {
                 pairs.by_resource.entry(resource).or_default().push(index);
             }
         }
+        pairs.rows = pairs.surveyed();
         pairs
+    }
+
+    /// The rows of lists in which the run looked at what it had made together. They count where one of the same form was
+    /// read by itself, with nothing written in between, and none of that form was another then.
+    fn surveyed(&self) -> BTreeMap<Resource, (usize, &'a Value)> {
+        let mut rows = BTreeMap::new();
+        for (index, exchange) in self.all.iter().enumerate() {
+            if exchange.reason.as_deref() != Some(SURVEY) {
+                continue;
+            }
+            let endpoint = kind::first_segment(&exchange.request);
+            for row in rows_of(exchange).unwrap_or_default() {
+                if let Some(id) = get(row, "id").and_then(Value::as_str) {
+                    rows.insert((endpoint.to_owned(), id.to_owned()), (index, row));
+                }
+            }
+        }
+        let mut same: BTreeMap<Vec<String>, bool> = BTreeMap::new();
+        for (resource, (index, row)) in &rows {
+            let about = self.by_resource.get(resource).map(Vec::as_slice).unwrap_or_default();
+            let next = about.iter().find(|later| *later > index).map(|later| self.all[*later]);
+            if let Some(read) = next.and_then(shown) {
+                *same.entry(form(resource, row)).or_insert(true) &= read == *row;
+            }
+        }
+        rows.retain(|resource, (_, row)| same.get(&form(resource, row)) == Some(&true));
+        rows
     }
 
     /// The write that a read is the last to show the effect of, if the pair counts. The read may be an altered copy
@@ -83,8 +116,16 @@ impl<'a> Pairs<'a> {
             .copied()
             .filter(|index| *index < write && since.is_none_or(|since| *index > since))
             .find(|index| self.all[*index].origin == read.origin && shown(self.all[*index]).is_some())
-            .filter(|before| self.is_undisturbed(*before, at));
-        Some(Pair { write: self.all[write], before: before.map(|index| self.all[index]) })
+            .filter(|before| self.is_undisturbed(*before, at))
+            .and_then(|before| Some((self.all[before], shown(self.all[before])?)));
+        let listed = || {
+            let resource = resource_of(read)?;
+            let (index, row) = self.rows.get(&resource)?;
+            let is_first = earlier.len() == 1 && *index < write;
+            let counts = is_first && self.is_undisturbed_by(*index, at, &read.origin, &resource);
+            counts.then_some((self.all[*index], *row))
+        };
+        Some(Pair { write: self.all[write], before: before.or_else(listed) })
     }
 
     /// The first exchange of the same case that showed the resource, before this one: a read, if there was one.
@@ -102,6 +143,17 @@ impl<'a> Pairs<'a> {
             .or_else(|| earlier().find(|earlier| represented(earlier).is_some()))
     }
 
+    /// For a create: the delete that succeeded before, of a resource with the id that the new one has.
+    pub fn deleted_before(&self, create: &Exchange) -> Option<&'a Exchange> {
+        if id_in_path(&create.request.path).is_some() || create.status() != Some(201) {
+            return None;
+        }
+        let about = self.by_resource.get(&resource_of(create)?)?;
+        about.iter().map(|index| self.all[*index]).find(|earlier| {
+            earlier.id < create.id && earlier.request.method == "DELETE" && earlier.status() == Some(204)
+        })
+    }
+
     fn index(&self, id: ExchangeId) -> Option<usize> {
         self.all.binary_search_by_key(&id, |exchange| exchange.id).ok()
     }
@@ -116,21 +168,37 @@ impl<'a> Pairs<'a> {
     /// Whether the log holds everything between two exchanges, and the case that made them did nothing to another
     /// resource in the meantime that could show in this one: groups show in users, and members in groups.
     fn is_undisturbed(&self, first: usize, second: usize) -> bool {
+        let from = self.all[first];
+        match resource_of(from) {
+            Some(resource) => self.is_undisturbed_by(first, second, &from.origin, &resource),
+            None => false,
+        }
+    }
+
+    fn is_undisturbed_by(&self, first: usize, second: usize, origin: &str, resource: &Resource) -> bool {
         let (from, to) = (self.all[first], self.all[second]);
         let is_whole = to.id.0.checked_sub(from.id.0) == Some((second - first) as u64);
-        let resource = resource_of(from);
         is_whole
             && !self.all[first + 1..second].iter().any(|other| {
-                let is_create = other.request.method == "POST"
-                    && resource_of(other).is_some()
-                    && !resource.as_ref().is_some_and(|(_, id)| names(other, id));
-                other.origin == from.origin
+                let is_about = || names(other, &resource.1);
+                let is_create = other.request.method == "POST" && resource_of(other).is_some() && !is_about();
+                // What the case starts from was made for it by others, and only that.
+                let may_show = (other.origin == origin && !is_create)
+                    || (other.origin == from.origin && other.origin != origin && is_about());
+                may_show
                     && kind::is_write(&other.request)
-                    && !is_create
-                    && resource_of(other) != resource
+                    && resource_of(other).as_ref() != Some(resource)
                     && !other.status().is_some_and(|status| (400..500).contains(&status))
             })
     }
+}
+
+/// What rows have in common that are trusted alike: their endpoint and their attributes.
+fn form(resource: &Resource, row: &Value) -> Vec<String> {
+    let mut form: Vec<String> = row.as_object().map(|row| row.keys().cloned().collect()).unwrap_or_default();
+    form.sort_unstable();
+    form.push(resource.0.clone());
+    form
 }
 
 /// Whether a request names a resource in its body: a group that is created with its members shows in these.

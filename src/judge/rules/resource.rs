@@ -102,6 +102,19 @@ fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             let is_open = is_projected || found.is_discovery;
             return vec![if is_open && schemas.is_none() { fault.warning() } else { fault }];
         }
+        if let Some(urn) = urns.iter().filter_map(Value::as_str).find(|urn| Url::parse(urn).is_err()) {
+            let is_quoted = urn.contains(['"', '\'']);
+            let what =
+                if is_quoted { "with the quotation marks of the RFC's text" } else { "which is no URI" };
+            let fault = Fault::new(
+                format!("{path} holds {}, {what}", words::quote(urn)),
+                "the URI of a schema",
+                words::quote(urn),
+            )
+            .class(format!("{class} URI"), if is_quoted { "quoted text" } else { "other text" })
+            .breaks(&["RFC7643-3-06"]);
+            return vec![if is_quoted { fault.breaks_too(&["RFC7643-1.1-01"]) } else { fault }];
+        }
         let texts: Vec<String> = urns.iter().filter_map(Value::as_str).map(str::to_ascii_lowercase).collect();
         let repeated = texts.iter().enumerate().find(|(index, urn)| texts[..*index].contains(urn));
         repeated
@@ -477,6 +490,8 @@ fn etag_syntax(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
         words::quote(tag),
     )
     .class("entity tag", "other text");
+    let is_small = tag.trim().starts_with("w/") && is_etag(&tag.trim()[2..]);
+    let fault = if is_small { fault.breaks(&["RFC7643-3.1-28", "RFC9110-8.8.3-01"]) } else { fault };
     verdict("etag-syntax", exchange, vec![fault])
 }
 

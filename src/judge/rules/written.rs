@@ -77,7 +77,7 @@ fn written_is_read(read: &Exchange, view: &View<'_>) -> RuleVerdict {
         return told(RULE, read, &pair, vec![fault]);
     };
     let Some(sent) = write.request.json() else { return RuleVerdict::NotEligible };
-    let before = pair.before.and_then(shown);
+    let before = pair.before.map(|(_, before)| before);
     let wrote = match (method, before) {
         // A POST to a resource is none that SCIM defines.
         ("POST", _) if id_in_path(&write.request.path).is_none() => Write::Create { sent: &sent },
@@ -92,7 +92,7 @@ fn refused_changes_nothing(read: &Exchange, view: &View<'_>) -> RuleVerdict {
     const RULE: &str = "refused-changes-nothing";
     let Some(Seen { pair, definition }) = seen(RULE, read, view) else { return RuleVerdict::NotEligible };
     let is_refused = pair.write.status().is_some_and(|status| (400..500).contains(&status) && status != 429);
-    let Some(before) = pair.before.and_then(shown).filter(|_| is_refused) else {
+    let Some((_, before)) = pair.before.filter(|_| is_refused) else {
         return RuleVerdict::NotEligible;
     };
     let Some(resource) = shown(read) else {
@@ -163,6 +163,13 @@ fn created_stays(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
 
 fn deleted_is_gone(read: &Exchange, view: &View<'_>) -> RuleVerdict {
     const RULE: &str = "deleted-is-gone";
+    if let Some(delete) = view.pairs.deleted_before(read) {
+        let message = format!("the new resource has the id of one that was deleted before ({})", delete.id);
+        let fault = Fault::new(message, "an id that no resource ever had", "the id of a deleted resource")
+            .class("new id", "id of a deleted resource")
+            .breaks(&["RFC7643-3.1-08"]);
+        return beside(verdict(RULE, read, vec![fault]), [delete.id]);
+    }
     let Some(Seen { pair, .. }) = seen(RULE, read, view) else { return RuleVerdict::NotEligible };
     let is_deleted = pair.write.request.method == "DELETE" && matches!(pair.write.status(), Some(200 | 204));
     let Some(status) = read.status().filter(|_| is_deleted) else { return RuleVerdict::NotEligible };
@@ -257,7 +264,7 @@ fn difference(departure: &Departure) -> Difference {
 fn told(rule: &str, read: &Exchange, pair: &Pair<'_>, faults: Vec<Fault>) -> RuleVerdict {
     beside(
         verdict(rule, read, faults),
-        pair.before.map(|before| before.id).into_iter().chain([pair.write.id]),
+        pair.before.map(|(before, _)| before.id).into_iter().chain([pair.write.id]),
     )
 }
 

@@ -32,7 +32,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-030"],
         "/ServiceProviderConfig answers a ListResponse with one row.",
         "typed clients",
-        &["RFC7644-4-02", "RFC7644-4-03"],
+        &["RFC7644-4-02", "RFC7643-8.5-01", "RFC7644-4-03"],
         &[At(|seen, answer| {
             if let Some(config) = service_config(seen, answer) {
                 *config = match ListResponse::complete(vec![Value::Object(config.clone())]).to_json() {
@@ -161,7 +161,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-023"],
         "/Schemas is an empty list.",
         "schema-driven clients",
-        &["RFC7644-4-04", "RFC7643-7-01"],
+        &["RFC7644-4-04", "RFC7643-7-01", "RFC7643-1.2-01"],
         &[At(|seen, answer| {
             if *seen.endpoint == Endpoint::Schemas {
                 *answer = Answer::json(StatusCode::OK, ListResponse::complete(Vec::new()).to_json());
@@ -372,7 +372,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "/ResourceTypes names a schema that /Schemas does not have.",
         "schema-driven clients",
-        &["RFC7643-6-07"],
+        &["RFC7643-6-07", "RFC7643-4.1-01", "RFC7643-4.2-01"],
         &[At(|seen, answer| {
             each_resource_type(seen, answer, |resource_type| {
                 if let Some(schema) = resource_type.get_mut("schema") {

@@ -459,6 +459,19 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             }
         })],
     ),
+    fault(
+        "no-content-with-length",
+        &[],
+        "A 204 announces a body of two bytes.",
+        "clients and proxies that wait for the body, or take the next answer for it",
+        &["RFC9110-15.3.5-01"],
+        &[Rewrite::Wire(|bytes| {
+            const HEAD: &[u8] = b"HTTP/1.1 204 No Content\r\n";
+            if bytes.starts_with(HEAD) {
+                bytes.splice(HEAD.len()..HEAD.len(), *b"content-length: 2\r\n");
+            }
+        })],
+    ),
 ];
 
 fn media_type(request: &Request) -> String {

@@ -10,11 +10,12 @@ use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
     Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Paginate, Parallel, Payload,
-    Query, Requires, Step, bytes_of_hex,
+    Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
 use super::super::template::{references, references_in};
+use super::super::vectors::FilterVector;
 use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
@@ -122,6 +123,9 @@ impl<'l> Walk<'_, '_, 'l> {
         let case = self.case;
         id(self.report, &self.at("id"), &case.id);
         self.cited();
+        if let Some(vectors) = &case.vectors {
+            return self.vectors(vectors);
+        }
         match (&case.rule, case.steps.is_empty()) {
             (Some(_), false) => {
                 let hint =
@@ -129,7 +133,7 @@ impl<'l> Walk<'_, '_, 'l> {
                 self.report.key_error(&self.at("rule"), "a case has either steps or a rule", hint);
             }
             (None, true) => {
-                let hint = Some("add `steps`, or the name of a `rule`".to_owned());
+                let hint = Some("add `steps`, or the name of a `rule`, or `vectors`".to_owned());
                 self.report.error(&self.at("id"), "this case has neither steps nor a rule", hint);
             }
             (Some(rule), true) => {
@@ -139,6 +143,75 @@ impl<'l> Walk<'_, '_, 'l> {
             (None, false) => {}
         }
         self.walk();
+    }
+
+    /// Vectors stand alone: what they are made from is a population, or their file has it.
+    fn vectors(&mut self, vectors: &Vectors) {
+        let case = self.case;
+        let idle = [
+            ("given", !case.given.is_empty()),
+            ("fresh", !case.fresh.is_empty()),
+            ("rows", !case.rows.is_empty()),
+            ("setup", !case.setup.is_empty()),
+            ("steps", !case.steps.is_empty()),
+            ("rule", case.rule.is_some()),
+            ("population", case.population.is_some() && vectors.kind != VectorKind::Filter),
+        ];
+        for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
+            let hint = Some("leave it out: what vectors need stands in their file".to_owned());
+            self.report.key_error(&self.at(key), format!("a case of vectors has no `{key}`"), hint);
+        }
+        let path = self.at("vectors.file");
+        if !self.library.vector_file_names().any(|name| name == vectors.file) {
+            return self.report.unknown(
+                &path,
+                "file of vectors",
+                &vectors.file,
+                self.library.vector_file_names(),
+            );
+        }
+        if vectors.trials.is_empty() {
+            self.report.error(&path, "no vector of this file is left", None);
+        }
+        for (index, id) in &vectors.unknown {
+            let path = self.at(&format!("vectors.without[{index}]"));
+            self.report.error(&path, format!("there is no vector `{id}` in this file"), None);
+        }
+        let mut ids = BTreeSet::new();
+        for vector in &vectors.trials {
+            if !ids.insert(&vector.id) {
+                self.report.error(&path, format!("the vector `{}` is there twice", vector.id), None);
+            }
+            for id in vector.spec.iter().filter(|id| self.known.catalogue.get(id).is_none()) {
+                self.report.error(&path, format!("{}: there is no requirement `{id}`", vector.id), None);
+            }
+        }
+        if vectors.kind == VectorKind::Filter {
+            self.filter_vectors(vectors, &path);
+        }
+    }
+
+    /// Filters find members of a population, so it has to be there and to have them.
+    fn filter_vectors(&mut self, vectors: &Vectors, path: &str) {
+        let Some(name) = &self.case.population else {
+            let hint = Some("add the `population` whose members the filters find".to_owned());
+            return self.report.error(path, "filters need something to find", hint);
+        };
+        let Some(population) = self.library.population(name) else {
+            let path = self.at("population");
+            return self.report.unknown(&path, "population", name, self.library.population_names());
+        };
+        for vector in &vectors.trials {
+            match FilterVector::read(vector) {
+                Err(why) => self.report.error(path, format!("{}: {why}", vector.id), None),
+                Ok(filter) => {
+                    for member in filter.members().filter(|it| !population.members.contains_key(*it)) {
+                        let message = format!("{}: the population has no `{member}`", vector.id);
+                        self.report.error(path, message, None);
+                    }
+                }
+            }
+        }
     }
 
     fn rule(&mut self, rule: &str) {
@@ -201,6 +274,9 @@ impl<'l> Walk<'_, '_, 'l> {
     fn all_cited(&self) -> Vec<String> {
         let (case, suite) = (self.case, &self.file.suite);
         let mut cited: Vec<String> = [suite.spec.as_slice(), &case.spec, &case.source].concat();
+        for vector in case.vectors.iter().flat_map(|vectors| &vectors.trials) {
+            cited.extend_from_slice(&vector.spec);
+        }
         for row in &case.rows {
             cited.extend_from_slice(&row.spec);
             row.expect.values().for_each(|expect| expectation::cited(expect, &mut cited));
@@ -672,7 +748,7 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn make(&mut self, names: &Names<'_>, path: &str, make: &Make, condition: &Condition) {
-        let Make { from, fixture, sent, set, without, template: _, at } = make;
+        let Make { from, fixture, sent, set, without, template: _, at, declared: _ } = make;
         let starts = [("from", from.is_some()), ("fixture", fixture.is_some()), ("sent", sent.is_some())];
         one_of(self.report, path, &starts);
         if let Some(name) = from {

@@ -105,13 +105,18 @@ pub(super) enum Many {
 
 /// How many answers divide: of a burst, beside what ended it; of parallel requests, in each block.
 pub(super) fn tallies(report: &mut Report<'_>, path: &str, expect: &Expect, many: Many) {
-    let also = || expect.also.iter().enumerate().map(|(index, block)| (format!("{path}.also[{index}]"), block));
+    let also =
+        || expect.also.iter().enumerate().map(|(index, block)| (format!("{path}.also[{index}]"), block));
     match many {
         Many::None => {
             for (path, block) in [(path.to_owned(), expect)].into_iter().chain(also()) {
                 if !block.tally.is_empty() {
                     let hint = Some("only `burst` and `parallel` have many answers".to_owned());
-                    report.key_error(&format!("{path}.tally"), "there is one answer, and nothing to count", hint);
+                    report.key_error(
+                        &format!("{path}.tally"),
+                        "there is one answer, and nothing to count",
+                        hint,
+                    );
                 }
             }
         }

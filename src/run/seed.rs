@@ -1,0 +1,248 @@
+//! What write cases start from, made together before the first of them runs, where the service provider has Bulk.
+//!
+//! A case must not be blamed for what Bulk broke. So a resource is used only if a list or a read shows it as it was
+//! sent; what lists say counts only for resources of a form of which one, read by itself, was the same as its row; and a
+//! case that does not come to a clean end on such resources is made again on resources of its own, made one by one. Only
+//! that counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::Shared;
+use super::given::{self, Pool};
+use super::names::{CaseNames, Created};
+use crate::judge::Handle;
+use crate::oracle::written::{Write, departures};
+use crate::plan::{Job, Phase};
+use crate::target::batch::WORTH;
+use crate::target::exchange::Exchange;
+use crate::target::{Grown, RequestPlan, resource_path};
+
+/// Who asks for what cases start from.
+pub const ORIGIN: &str = "givens";
+
+/// A resource that a case finds there.
+#[derive(Debug, Clone)]
+pub(super) struct Seed {
+    pub(super) created: Created,
+    /// The resource as it is now, where nothing was made since that may show in it.
+    pub(super) state: Option<Value>,
+}
+
+/// All that was made, by job and by the name that the case has for it.
+#[derive(Debug, Default)]
+pub(super) struct Seeds {
+    made: BTreeMap<String, BTreeMap<String, Vec<Seed>>>,
+    /// When the last of it was made.
+    when: Option<Instant>,
+}
+
+/// One that is to be made.
+struct Wanted<'w> {
+    job: &'w str,
+    name: &'w str,
+    times: usize,
+    endpoint: String,
+    resource: Value,
+}
+
+/// What resources have in common whose rows may be trusted alike: endpoint and attributes.
+type Form = (String, BTreeSet<String>);
+
+impl Seeds {
+    /// Makes what the write cases start from, as far as Bulk makes it.
+    pub(super) async fn plant(shared: &Shared<'_>, pool: &Pool) -> Seeds {
+        let mut seeds = Seeds::default();
+        let jobs: Vec<&Job<'_>> = shared.plan.running().filter(|job| seeds_for(shared, job)).collect();
+        let wanted: usize = jobs.iter().map(|job| own_givens(job)).sum();
+        // A budget that the run may not keep is better spent on whole cases, one by one.
+        if shared.target.bulk().is_none() || wanted < WORTH || !shared.can_spare() {
+            return seeds;
+        }
+        let mut names: Vec<(String, &Job<'_>, CaseNames)> = jobs
+            .into_iter()
+            .map(|job| {
+                let mut names = shared.names(job, &job.id());
+                pool.name(job, &mut names);
+                // The case itself will take the first words of its own generator.
+                names.generator = shared.generator.for_trial(&format!("given to {}", job.id()));
+                (job.id(), job, names)
+            })
+            .collect();
+        let mut trusted: BTreeMap<Form, bool> = BTreeMap::new();
+        let mut tried: BTreeSet<(String, String)> = BTreeSet::new();
+        // What refers to other givens comes when they are there.
+        loop {
+            let wave: Vec<Wanted<'_>> =
+                names.iter().flat_map(|(id, job, names)| ready(shared, id, job, names, &tried)).collect();
+            if wave.is_empty() || shared.target.bulk().is_none() || shared.target.interrupted() {
+                break;
+            }
+            tried.extend(wave.iter().map(|wanted| (wanted.job.to_owned(), wanted.name.to_owned())));
+            let (scouts, others) = scouts(wave, &trusted);
+            let scouted = seeds.make(shared, &scouts, &mut trusted, true).await;
+            let others: Vec<Wanted<'_>> =
+                others.into_iter().filter(|it| trusted.get(&form(it)) == Some(&true)).collect();
+            let made = seeds.make(shared, &others, &mut trusted, false).await;
+            let found: Vec<(String, String, Seed)> = scouts
+                .iter()
+                .zip(scouted)
+                .chain(others.iter().zip(made))
+                .filter_map(|(wanted, seed)| Some((wanted.job.to_owned(), wanted.name.to_owned(), seed?)))
+                .collect();
+            for wanted in scouts.iter().chain(&others) {
+                seeds.forget_members(wanted);
+            }
+            for (job, name, seed) in found {
+                seeds.made.entry(job).or_default().entry(name).or_default().push(seed);
+            }
+            for (id, job, names) in &mut names {
+                let Some(made) = seeds.made.get_mut(id.as_str()) else { continue };
+                made.retain(|name, all| {
+                    let times = job.case.given.get(name).and_then(|given| given.times).unwrap_or(1);
+                    all.len() == times as usize
+                });
+                for (name, all) in made {
+                    let all: Vec<Created> = all.iter().map(|seed| seed.created.clone()).collect();
+                    names.resources(name, &all);
+                }
+            }
+        }
+        seeds.when = (!seeds.made.is_empty()).then(Instant::now);
+        seeds
+    }
+
+    /// What is in a group shows it: what was seen of it before does not count any more.
+    fn forget_members(&mut self, group: &Wanted<'_>) {
+        let text = group.resource.to_string();
+        let named =
+            |seed: &Seed| seed.created.handle.id.as_ref().is_some_and(|id| text.contains(id.as_str()));
+        let all = self.made.get_mut(group.job).into_iter().flat_map(BTreeMap::values_mut).flatten();
+        all.filter(|seed| named(seed)).for_each(|seed| seed.state = None);
+    }
+
+    /// When the last of it was made, if there is any.
+    pub(super) fn when(&self) -> Option<Instant> {
+        self.when
+    }
+
+    /// What was made for a job, by name.
+    pub(super) fn of(&self, job: &str) -> Option<&BTreeMap<String, Vec<Seed>>> {
+        self.made.get(job).filter(|made| !made.is_empty())
+    }
+
+    /// Makes these together. Scouts are read by themselves, too: where that shows what their rows show, rows of their
+    /// form are trusted from then on.
+    async fn make(
+        &self,
+        shared: &Shared<'_>,
+        wanted: &[Wanted<'_>],
+        trusted: &mut BTreeMap<Form, bool>,
+        are_scouts: bool,
+    ) -> Vec<Option<Seed>> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let resources: Vec<(String, Value)> =
+            wanted.iter().map(|it| (it.endpoint.clone(), it.resource.clone())).collect();
+        let grown = shared.target.plant(&resources, ORIGIN).await.unwrap_or_default();
+        let mut seeds = Vec::new();
+        for (wanted, grown) in wanted.iter().zip(grown.into_iter().chain(std::iter::repeat(None))) {
+            let Some(grown) = grown.filter(|grown| is_as_sent(shared, wanted, grown)) else {
+                if are_scouts {
+                    trusted.insert(form(wanted), false);
+                }
+                seeds.push(None);
+                continue;
+            };
+            if are_scouts {
+                let is_same = grown.is_row && reads_the_same(shared, wanted, &grown).await;
+                trusted.insert(form(wanted), is_same);
+                if !is_same {
+                    seeds.push(None);
+                    continue;
+                }
+            }
+            seeds.push(Some(seed(shared, wanted, grown)));
+        }
+        seeds
+    }
+}
+
+/// Whether a job's own givens may be made together with those of others.
+fn seeds_for(shared: &Shared<'_>, job: &Job<'_>) -> bool {
+    // Deviations are counted, and a case that is made again would count twice.
+    job.phase == Phase::Write && shared.deviations_of(job).is_empty()
+}
+
+/// How many resources a job makes for itself alone before its first step.
+fn own_givens(job: &Job<'_>) -> usize {
+    let own = job.case.given.iter().filter(|(name, _)| !job.pooled.contains_key(*name));
+    own.map(|(_, given)| given.times.unwrap_or(1) as usize).sum()
+}
+
+/// The givens of a job of which everything is known, and that were not tried yet.
+fn ready<'w>(
+    shared: &Shared<'_>,
+    id: &'w str,
+    job: &'w Job<'_>,
+    names: &CaseNames,
+    tried: &BTreeSet<(String, String)>,
+) -> Vec<Wanted<'w>> {
+    let mut all = Vec::new();
+    for (name, given) in &job.case.given {
+        if job.pooled.contains_key(name) || tried.contains(&(id.to_owned(), name.clone())) {
+            continue;
+        }
+        let times = given.times.unwrap_or(1) as usize;
+        for _ in 0..times {
+            let Ok(resource) = given::resource(shared, given, names) else { break };
+            let (_, endpoint) = shared.kind_of(&resource);
+            all.push(Wanted { job: id, name, times, endpoint, resource });
+        }
+    }
+    all
+}
+
+/// The first of each form that was never seen, and all others.
+fn scouts<'w>(wave: Vec<Wanted<'w>>, known: &BTreeMap<Form, bool>) -> (Vec<Wanted<'w>>, Vec<Wanted<'w>>) {
+    let mut seen: BTreeSet<Form> = known.keys().cloned().collect();
+    // One of several under one name would leave the others without it.
+    wave.into_iter().partition(|wanted| wanted.times == 1 && seen.insert(form(wanted)))
+}
+
+fn form(wanted: &Wanted<'_>) -> Form {
+    let members = wanted.resource.as_object().map(|it| it.keys().cloned().collect()).unwrap_or_default();
+    (wanted.endpoint.clone(), members)
+}
+
+/// Whether every reading of the RFCs lets what is there come of what was sent.
+fn is_as_sent(shared: &Shared<'_>, wanted: &Wanted<'_>, grown: &Grown) -> bool {
+    let (kind, _) = shared.kind_of(&wanted.resource);
+    let Some(definition) = shared.probe.schemas.definition(&kind) else { return false };
+    departures(&Write::Create { sent: &wanted.resource }, &grown.state, &definition)
+        .is_some_and(|departures| departures.is_empty())
+}
+
+/// Whether a resource, read by itself, is what its row is.
+async fn reads_the_same(shared: &Shared<'_>, wanted: &Wanted<'_>, grown: &Grown) -> bool {
+    let mut plan = RequestPlan::get(resource_path(&wanted.endpoint, &grown.id), wanted.job);
+    plan.reason = Some("read, to see whether lists show the same".to_owned());
+    match shared.send(plan).await {
+        Ok(sent) => {
+            sent.exchange.status() == Some(200) && Exchange::json(&sent.exchange) == Some(&grown.state)
+        }
+        Err(_) => false,
+    }
+}
+
+fn seed(shared: &Shared<'_>, wanted: &Wanted<'_>, grown: Grown) -> Seed {
+    let handle = Handle {
+        resource_type: shared.kind_at(&wanted.endpoint),
+        id: Some(grown.id),
+        state: Some(grown.state.clone()),
+    };
+    Seed { created: Created { handle, endpoint: wanted.endpoint.clone() }, state: Some(grown.state) }
+}

@@ -1,0 +1,115 @@
+//! Faults that no case catches as a fault should be caught, each with the reason.
+
+/// Why no case fails on a fault, where that is right or known.
+pub fn excuse(fault: &str) -> Option<&'static str> {
+    EXCUSES.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
+}
+
+/// Faults that break a must and that no case fails on, each with the reason.
+pub const EXCUSES: &[(&str, &str)] = &[
+    ("accept-refused", "the probe is refused too, and the run ends with that"),
+    ("member-references-missing", "$ref and type are optional (AMB-26)"),
+    ("slow-users", "it breaks no requirement; clients with a short time-out are hurt"),
+    ("trailing-slash-answers-404", "it breaks no requirement; clients that write the slash are hurt"),
+];
+
+/// Why a case does no more than warn or take note of a fault that breaks a must, in both readings.
+pub fn leniency(fault: &str) -> Option<&'static str> {
+    LENIENCIES.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
+}
+
+/// Faults that break a must and that cases only warn of or take note of, each with the reason: mostly a dispute.
+const LENIENCIES: &[(&str, &str)] = &[
+    (
+        "bulk-fails-as-a-whole",
+        "an error for a job of which an operation failed contradicts examples only (AMB-124)",
+    ),
+    ("bulk-ids-not-unique", "what becomes of a bulkId that is there twice is open (AMB-121)"),
+    ("bulk-location-relative", "a relative location resolves all the same (AMB-127)"),
+    ("bulk-path-references-unknown", "the RFC does not speak of references in paths (AMB-122)"),
+    ("bulk-post-needs-no-bulk-id", "nothing is lost but the name of the result (AMB-121)"),
+    ("bulk-status-number", "the RFC's examples contradict its text (AMB-120)"),
+    ("bulk-version-of-result-wrong", "the version may change by other operations of the job"),
+    ("create-read-only-refused", "nothing wrong is stored, and the client is told (AMB-92)"),
+    ("cursor-unknown-of-another-keyword", "which keyword goes with the refusal is not binding (AMB-154)"),
+    ("delete-of-member-leaves-it", "whether the entry goes with the user is open (AMB-34)"),
+    ("discovery-paging-applied", "providers with many schemas page them (AMB-41)"),
+    ("error-scim-type-null-text", "a keyword of one's own is no worse than none"),
+    ("error-with-stack-trace", "detail is a text for people, and no text is forbidden"),
+    ("external-id-hidden", "externalId is optional (AMB-31)"),
+    ("external-id-unique", "whether an externalId may be used twice is the provider's domain"),
+    ("groups-of-user-missing", "groups is optional (AMB-34)"),
+    ("member-references-broken", "$ref is a should"),
+    ("meta-location-internal-host", "proxies change the host, and clients resolve what they know"),
+    ("meta-location-relative", "a relative reference resolves all the same"),
+    ("mutability-scim-type-missing", "which keyword goes with which refusal is in dispute (AMB-109)"),
+    ("patch-op-case-sensitive", "the RFC writes op in small letters (AMB-97)"),
+    ("root-search-missing", "a search at the root is optional (AMB-58)"),
+    ("schema-display-name-read-only", "a provider may declare other characteristics than the RFC"),
+    ("schemas-without-schemas", "the RFC's own examples of schemas leave it out"),
+    ("text-body-accepted", "what is too liberal serves every client (AMB-130)"),
+    ("times-without-zone", "xsd:dateTime allows it"),
+    ("undeclared-member-shown", "a client reads past what it does not know"),
+    ("version-missing", "the version is in the ETag header (AMB-132)"),
+];
+
+/// Why no case that catches a fault cites a requirement that the fault breaks.
+pub fn elsewhere(fault: &str) -> Option<&'static str> {
+    ELSEWHERE.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
+}
+
+const UNCITED: &str = "the cases that catch it have yet to cite what it breaks";
+
+/// Faults that are only caught by cases about something else, each with the reason.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("attributes-unknown-refused", UNCITED),
+    ("auth-failure-answers-403", UNCITED),
+    ("auth-failure-answers-500", UNCITED),
+    ("declared-case-exact:User.userName", UNCITED),
+    ("email-types-lost", UNCITED),
+    ("filter-eq-finds-nothing:EnterpriseUser.employeeNumber", UNCITED),
+    ("filter-equals-as-contains", UNCITED),
+    ("filter-external-id-answers-500", UNCITED),
+    ("filter-more-than-two-terms-refused", UNCITED),
+    ("filter-unknown-attribute-answers-500", UNCITED),
+    ("filter-value-path-refused", UNCITED),
+    ("group-name-stays-taken", UNCITED),
+    ("group-patch-refuses-id", UNCITED),
+    ("group-put-conflicts-with-itself", UNCITED),
+    ("groups-listed-without-members", UNCITED),
+    ("hidden-when-asked-for:EnterpriseUser.department", UNCITED),
+    ("hidden-when-asked-for:User.active", UNCITED),
+    ("hidden:EnterpriseUser.department", UNCITED),
+    ("hidden:Group.members", UNCITED),
+    ("hidden:User.active", UNCITED),
+    ("hidden:User.emails", UNCITED),
+    ("hidden:User.emails.type", UNCITED),
+    ("hidden:User.name.givenName", UNCITED),
+    ("hidden:User.phoneNumbers", UNCITED),
+    ("hidden:User.roles", UNCITED),
+    ("hidden:User.title", UNCITED),
+    ("json-refused", UNCITED),
+    ("large-count-refused", UNCITED),
+    ("list-needs-filter", UNCITED),
+    ("not-declared:User.userName", UNCITED),
+    ("patch-inactive-refused", UNCITED),
+    ("patch-missing", UNCITED),
+    ("patch-reactivation-ignored", UNCITED),
+    ("patch-unknown-attribute-stored", UNCITED),
+    ("placeholder-password-refused", UNCITED),
+    ("precondition-answers-500", UNCITED),
+    ("put-ignores:User.phoneNumbers", UNCITED),
+    ("put-refuses-groups", UNCITED),
+    ("resource-types-unknown-schema", UNCITED),
+    ("resource-types-wrong-endpoint", UNCITED),
+    ("root-search-missing", UNCITED),
+    ("schemas-foreign", UNCITED),
+    ("slow-groups", UNCITED),
+    ("sort-ignored", UNCITED),
+    ("sort-ignores:User.title", UNCITED),
+    ("sort-ignores:User.userName", UNCITED),
+    ("sort-refused", UNCITED),
+    ("sort-within-page", UNCITED),
+    ("undeclared-member-shown", UNCITED),
+    ("unique:User.name.familyName", UNCITED),
+];
