@@ -1184,6 +1184,9 @@ pub enum Capability {
     ServiceProviderConfig,
     /// Credentials are configured, so that there is something to test.
     Authentication,
+    /// The base URL ends in a version of the protocol, such as `/v2`.
+    #[serde(rename = "versioned-url")]
+    VersionedUrl,
 }
 
 /// The names of [`Capability`] as suites write them.
@@ -1204,6 +1207,7 @@ pub const CAPABILITIES: &[(&str, Capability)] = &[
     ("resource-types", Capability::ResourceTypes),
     ("service-provider-config", Capability::ServiceProviderConfig),
     ("authentication", Capability::Authentication),
+    ("versioned-url", Capability::VersionedUrl),
 ];
 
 impl Capability {
