@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::case::CaseRun;
+use super::read_back::asks_for_more;
 use super::request::{self, Prepared};
 use super::step::CaseSources;
 use crate::judge::History;
@@ -24,7 +25,7 @@ use crate::target::exchange::{Body, Exchange, ExchangeId, Request, Response};
 use crate::target::{resource_at, resource_path};
 
 /// So many reads after writes of one kind are made by themselves before rows stand for others.
-const BY_THEMSELVES: usize = 2;
+pub(super) const BY_THEMSELVES: usize = 2;
 
 /// Who asks for lists of what was written.
 const ORIGIN: &str = "read-back";
@@ -50,7 +51,7 @@ impl<'r> CaseRun<'r> {
         let defaults = &self.job.file.suite.defaults;
         let is_plain = self.job.parts.len() == 1
             && defaults.auth.is_none_or(|auth| auth == Auth::Good)
-            && defaults.headers.is_empty()
+            && !defaults.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()))
             && defaults.eventually.is_none();
         if !is_plain {
             return None;

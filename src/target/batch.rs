@@ -29,8 +29,9 @@ pub const WORTH: usize = 5;
 const MOST_OPERATIONS: usize = 100;
 /// The most bytes of a job, likewise.
 const MOST_BYTES: usize = 256 * 1024;
-/// Rows asked for at once where new resources are looked at together, and how often at most.
-const ROWS: usize = 200;
+/// Rows asked for at once where new resources are looked at together.
+pub const ROWS: usize = 200;
+/// Pages of them at most.
 const PAGES: usize = 20;
 
 /// Why lists of new resources are read: what they show counts as a read of each row.

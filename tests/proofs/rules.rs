@@ -115,10 +115,14 @@ fn alterations(rule: &str) -> &'static [Named] {
         })],
         "location-is-address" => &[
             ("a query", |it| {
-                each_meta(it, |meta| set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/7?x=1")))
+                each_meta(it, |meta| {
+                    set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/7?x=1"))
+                })
             }),
             ("a blank", |it| {
-                each_meta(it, |meta| set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/a b")))
+                each_meta(it, |meta| {
+                    set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/a b"))
+                })
             }),
             ("the version elsewhere", |it| {
                 each_meta(it, |meta| set_member(meta, "location", json!("http://127.0.0.1/v2/scim/Users/7")))
@@ -392,6 +396,10 @@ fn alterations(rule: &str) -> &'static [Named] {
             }),
             ("a password that is returned", |it| {
                 each_definition(it, "password", |it| set_member(it, "returned", json!("default")))
+            }),
+            ("a URN of another kind", |it| {
+                each(it, |schema| set_member(schema, "id", json!("urn:ietf:params:scim:Altered")))
+                    .filter(|_| it.request.path.starts_with("/Schemas"))
             }),
             ("one member", |it| {
                 each_definition(it, "members", |it| set_member(it, "multiValued", json!(false)))

@@ -28,12 +28,8 @@ fn error_is_no_success(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
         return RuleVerdict::Held;
     }
     let status = words::status(exchange.status().unwrap_or_default());
-    let fault = Fault::new(
-        format!("answered {status} with a SCIM error"),
-        "the status of the error",
-        status,
-    )
-    .class("status of an error", "success");
+    let fault = Fault::new(format!("answered {status} with a SCIM error"), "the status of the error", status)
+        .class("status of an error", "success");
     verdict("error-is-no-success", exchange, vec![fault])
 }
 

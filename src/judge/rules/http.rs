@@ -383,9 +383,10 @@ fn etag_on_304(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     if response.header("etag").is_some_and(|tag| !tag.trim().is_empty()) {
         return RuleVerdict::Held;
     }
-    let fault = Fault::new("answered 304 (Not Modified) without an ETag", "the ETag of the version", "no ETag")
-        .class("ETag", "absent")
-        .warning_unless_strict(context);
+    let fault =
+        Fault::new("answered 304 (Not Modified) without an ETag", "the ETag of the version", "no ETag")
+            .class("ETag", "absent")
+            .warning_unless_strict(context);
     verdict("etag-on-304", exchange, vec![fault])
 }
 

@@ -333,7 +333,10 @@ fn location_is_address(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         if let Some(stray) = location.chars().find(|c| !belongs_in_uri(*c)) {
             faults.push(
                 Fault::new(
-                    format!("{path} has {} in it, which a URI holds percent-encoded only", words::quote(&stray.to_string())),
+                    format!(
+                        "{path} has {} in it, which a URI holds percent-encoded only",
+                        words::quote(&stray.to_string())
+                    ),
                     "a percent-encoded URI",
                     &*shown,
                 )
@@ -354,12 +357,13 @@ fn location_is_address(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         }
         let endpoint = found.definition.map(|definition| definition.endpoint.trim_matches('/').to_owned());
         if let (Some(version), Some(endpoint)) = (&version, endpoint.filter(|it| !it.is_empty())) {
-            let segments: Vec<&str> = location.split(['?', '#']).next().unwrap_or_default().split('/').collect();
+            let segments: Vec<&str> =
+                location.split(['?', '#']).next().unwrap_or_default().split('/').collect();
             let first = endpoint.split('/').next().unwrap_or_default();
             let is_there = segments.iter().any(|segment| segment.eq_ignore_ascii_case(version));
-            let precedes = segments.windows(2).any(|pair| {
-                pair[0].eq_ignore_ascii_case(version) && pair[1].eq_ignore_ascii_case(first)
-            });
+            let precedes = segments
+                .windows(2)
+                .any(|pair| pair[0].eq_ignore_ascii_case(version) && pair[1].eq_ignore_ascii_case(first));
             if is_there && !precedes {
                 faults.push(
                     Fault::new(
