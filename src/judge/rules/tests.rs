@@ -237,6 +237,42 @@ fn http_rules() {
             ("501", exchange("DELETE", "/Schemas", 501, error(501, None)), Say::Silent),
         ],
     );
+    let not_modified = exchange("GET", "/Users/1", 304, Value::Null);
+    check(
+        "etag-on-304",
+        vec![
+            ("ETag", with_header(not_modified.clone(), "ETag", "W/\"1\""), Say::Held),
+            ("none", not_modified.clone(), Say::Warns),
+            ("200", get_user(), Say::Silent),
+        ],
+    );
+    assert_eq!(say("etag-on-304", &not_modified, Reading::Strict).0, Say::Fails);
+    let cookie = |text: &str| with_header(get_user(), "Set-Cookie", text);
+    check(
+        "cookies-end-with-the-session",
+        vec![
+            ("of the session", cookie("id=7; Path=/; HttpOnly"), Say::Held),
+            ("a year", cookie("id=7; Max-Age=31536000"), Say::Fails),
+            ("a far day", cookie("id=7; expires=Wed, 01 Jan 2098 00:00:00 GMT"), Say::Fails),
+            ("taken away", cookie("id=; Max-Age=0; Expires=Wed, 01 Jan 2098 00:00:00 GMT"), Say::Held),
+            ("of the past", cookie("id=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"), Say::Held),
+            ("no date", cookie("id=7; Expires=never"), Say::Held),
+            ("none", get_user(), Say::Silent),
+        ],
+    );
+    let accepted = |headers: &[(&str, &str)]| raw("DELETE", "/Users/1", 202, headers, b"");
+    let whole = [("Set-Txn", "7f3a"), ("Location", "/Users/1"), ("Preference-Applied", "respond-async")];
+    check(
+        "accepted-is-asynchronous",
+        vec![
+            ("all of it", accepted(&whole), Say::Held),
+            ("no Preference-Applied", accepted(&whole[..2]), Say::Warns),
+            ("no Location", accepted(&[whole[0], whole[2]]), Say::Fails),
+            ("nothing", accepted(&[]), Say::Fails),
+            ("a body", raw("DELETE", "/Users/1", 202, &whole, b"{}"), Say::Fails),
+            ("204", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Silent),
+        ],
+    );
     check(
         "no-stack-trace",
         vec![
@@ -584,6 +620,22 @@ fn resource_rules() {
                 Say::Fails,
             ),
             ("no header", get_user(), Say::Silent),
+        ],
+    );
+    let at = |location: &str| get(with(user("1"), "/meta/location", location.into()));
+    check(
+        "location-is-address",
+        vec![
+            ("as it is", get_user(), Say::Held),
+            ("relative", at("/Users/1"), Say::Held),
+            ("encoded", at("http://127.0.0.1:8080/scim/v2/Users/a%20b%C3%A9"), Say::Held),
+            ("of another host", at("https://scim.example.com/other/Users/1"), Say::Held),
+            ("below more versions", at("https://example.com/v1/scim/v2/Users/1"), Say::Held),
+            ("a query", at("http://127.0.0.1:8080/scim/v2/Users/1?tenant=7"), Say::Fails),
+            ("a blank", at("http://127.0.0.1:8080/scim/v2/Users/a b"), Say::Fails),
+            ("beyond ASCII", at("http://127.0.0.1:8080/scim/v2/Users/é"), Say::Fails),
+            ("the version elsewhere", at("http://127.0.0.1:8080/v2/scim/Users/1"), Say::Fails),
+            ("an error", exchange("GET", "/Users/1", 404, error(404, None)), Say::Silent),
         ],
     );
     check(
