@@ -39,6 +39,7 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         claims: &|_| Ok(()),
         allow: &[Permission::Disruptive, Permission::Slow],
         read_only: false,
+        schemas: None,
     };
     let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     let selected: HashSet<String> =

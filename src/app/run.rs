@@ -62,7 +62,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let catalogue = Catalogue::embedded();
     // Which cases there are does not depend on the target: what is wrong with the baseline is said before it is asked.
-    let unasked = Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only };
+    let unasked = Conditions {
+        claims: &|_| Ok(()),
+        allow: &config.allow,
+        read_only: config.read_only,
+        schemas: None,
+    };
     let whole = plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
     let cases = whole.parts().map(|(_, part)| part.id.as_str()).collect();
     let baseline = super::baseline::of_run(config, &profile.name, config.reading, &cases)?;
@@ -89,7 +94,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     probe.capabilities.page_size.clone_from(&profile.page_size);
     probe.capabilities.hooks = config.hooks.names();
     let claims = |requires: &_| probe.capabilities.check(requires);
-    let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
+    let conditions = Conditions {
+        claims: &claims,
+        allow: &config.allow,
+        read_only: config.read_only,
+        schemas: Some(&probe.schemas),
+    };
     let mut plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     plan.leave_out(|job| settings.lacked_by(job.file, job.case));
     let left_out = left_out(&whole, &plan);

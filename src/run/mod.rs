@@ -8,6 +8,7 @@ pub mod board;
 mod burst;
 mod case;
 pub mod deviation;
+mod filter_vectors;
 pub mod given;
 mod hook;
 pub mod names;
@@ -377,6 +378,14 @@ impl<'a> Shared<'a> {
     fn names(&self, job: &Job<'_>, trial: &str) -> CaseNames {
         let mut names = CaseNames::new(self.generator.for_trial(trial));
         names.value("setting", Value::Object(self.settings.clone()));
+        if let Some(each) = &job.each {
+            let (value, other) =
+                needs::samples(&each.attribute, &names.generator).unwrap_or((Value::Null, Value::Null));
+            let upper = value.as_str().map(str::to_uppercase);
+            let (path, name) = (&each.path, &each.attribute.name);
+            let data = serde_json::json!({"path": path, "name": name, "value": value, "other": other, "upper": upper});
+            names.value(&each.name, data);
+        }
         if let Some(row) = job.row {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }

@@ -67,6 +67,9 @@ pub struct FilterVector {
     /// The disputes of the RFCs that it touches.
     #[serde(default)]
     pub ambiguity: Vec<String>,
+    /// Whether the RFC names the scimType of the refusal; otherwise it is usual.
+    #[serde(default)]
+    pub demands_scim_type: bool,
     /// See [`Vector`].
     #[serde(default)]
     pub title: String,

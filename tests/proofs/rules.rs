@@ -397,6 +397,10 @@ fn alterations(rule: &str) -> &'static [Named] {
             ("a password that is returned", |it| {
                 each_definition(it, "password", |it| set_member(it, "returned", json!("default")))
             }),
+            ("a URN of another kind", |it| {
+                each(it, |schema| set_member(schema, "id", json!("urn:ietf:params:scim:Altered")))
+                    .filter(|_| it.request.path.starts_with("/Schemas"))
+            }),
             ("one member", |it| {
                 each_definition(it, "members", |it| set_member(it, "multiValued", json!(false)))
             }),

@@ -112,7 +112,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "GET of a resource that does not exist answers 200 with an empty list.",
         "clients that take a deleted account for a living one",
-        &["RFC7644-3.4.1-04", "RFC7644-3.12-12"],
+        &["RFC7644-3.4.1-04", "RFC7644-3.12-12", "RFC7644-3.4.1-01"],
         &[At(|seen, answer| {
             if is_missing(seen, answer, &Method::GET) {
                 *answer = Answer::json(StatusCode::OK, ListResponse::complete(Vec::new()).to_json());
