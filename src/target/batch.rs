@@ -298,7 +298,7 @@ impl Target {
         origin: &str,
     ) -> BTreeMap<String, (Arc<Exchange>, Value)> {
         let mut found = BTreeMap::new();
-        let Some(attribute) = self.name_of(endpoint).filter(|_| ids.len() > 1) else { return found };
+        let Some(attribute) = self.name_of(endpoint) else { return found };
         let filter = format!("{attribute} co {}", Value::from(self.run_mark()));
         let size = &self.page_size_parameter;
         let mut shown = 0;
