@@ -455,6 +455,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
         let (pool, seeds) = (&pool, &seeds);
         let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
+        // Where the budget ends before the lists that cases wait for, all of these are lost.
+        if phase == Phase::Write && shared.together.get().is_some() {
+            shared.target.reserve(together::LISTS);
+        }
         let held = &waiting;
         stream::iter(jobs)
             .for_each_concurrent(at_once, |job| async move {
@@ -469,6 +473,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             })
             .await;
         let waiting: Vec<Waiting<'_>> = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        shared.target.reserve(0);
         let seen = &together::judge_rows(shared, &waiting).await;
         stream::iter(waiting.into_iter().enumerate())
             .for_each_concurrent(at_once, |(index, mut waits)| async move {
