@@ -702,7 +702,9 @@ impl Comparison {
             found.extend(between(&expected[*left], &read[*right], &at(*left)));
         }
         found.into_iter().for_each(|it| self.tell(it));
-        let identity = |value: &Value| (key(value, attribute), label(value));
+        // What a reference says beside its id follows from that.
+        let is_reference = refers(attribute);
+        let identity = |value: &Value| (key(value, attribute), label(value).filter(|_| !is_reference));
         let mut times: HashMap<(String, Option<String>), usize> = HashMap::new();
         for value in expected {
             *times.entry(identity(value)).or_default() += 1;
