@@ -113,6 +113,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     shared.settings = settings.values;
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
+    shared.allow.clone_from(&config.allow);
     shared.patience = config.settle.map(Patience::new);
     let revise = baseline.as_ref().map(|baseline| {
         let rules = whole.parts().filter(|(job, _)| job.phase == Phase::Rules);

@@ -217,12 +217,12 @@ impl<'p> Run<'p> {
             for (.., given, _) in wanted.iter().filter(|(.., depth)| *depth == wave) {
                 let members: BTreeSet<&String> = given.set.keys().collect();
                 let form = format!("{:?} {members:?} {:?} {:?}", given.fixture, given.without, given.inline);
-                let is_scout = given.times.is_none_or(|times| times == 1) && forms.insert(form);
+                let is_scout = forms.insert(form);
+                // The first of a form is read by itself as well.
+                self.estimate.read_backs += u64::from(is_scout);
                 let made = if is_scout { &mut scouts } else { &mut others };
                 *made.entry(self.endpoint(given)).or_default() += resources(given);
             }
-            // Each scout is read by itself as well.
-            self.estimate.read_backs += scouts.values().sum::<usize>() as u64;
             for made in [scouts, others] {
                 let all: usize = made.values().sum();
                 self.estimate.givens += all.div_ceil(batch) as u64;

@@ -15,6 +15,7 @@ pub mod names;
 mod pages;
 mod paginate;
 mod parallel;
+mod patch_vectors;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -45,7 +46,7 @@ use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Requires};
+use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
 use crate::target::batch::{ROWS, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
@@ -111,6 +112,8 @@ pub struct Shared<'a> {
     /// What `${setting.NAME}` stands for.
     pub settings: Map<String, Value>,
     came: Mutex<BTreeMap<usize, deviation::Came>>,
+    /// What the operator allows.
+    pub allow: Vec<Permission>,
 }
 
 /// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
@@ -198,6 +201,7 @@ impl<'a> Shared<'a> {
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
+            allow: Vec::new(),
         }
     }
 
@@ -451,6 +455,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
         let (pool, seeds) = (&pool, &seeds);
         let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
+        // Where the budget ends before the lists that cases wait for, all of these are lost.
+        if phase == Phase::Write && shared.together.get().is_some() {
+            shared.target.reserve(together::LISTS);
+        }
         let held = &waiting;
         stream::iter(jobs)
             .for_each_concurrent(at_once, |job| async move {
@@ -465,6 +473,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             })
             .await;
         let waiting: Vec<Waiting<'_>> = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        shared.target.reserve(0);
         let seen = &together::judge_rows(shared, &waiting).await;
         stream::iter(waiting.into_iter().enumerate())
             .for_each_concurrent(at_once, |(index, mut waits)| async move {

@@ -15,7 +15,7 @@ use super::super::model::{
 use super::super::nearest::suggestion;
 use super::super::place::Places;
 use super::super::template::{references, references_in};
-use super::super::vectors::FilterVector;
+use super::super::vectors::{FilterVector, PatchVector};
 use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
@@ -207,8 +207,16 @@ impl<'l> Walk<'_, '_, 'l> {
                 self.report.error(&path, format!("{}: there is no requirement `{id}`", vector.id), None);
             }
         }
-        if vectors.kind == VectorKind::Filter {
-            self.filter_vectors(vectors, &path);
+        match vectors.kind {
+            VectorKind::Filter => self.filter_vectors(vectors, &path),
+            VectorKind::Patch => {
+                for (vector, read) in vectors.trials.iter().map(|vector| (vector, PatchVector::read(vector)))
+                {
+                    if let Err(why) = read {
+                        self.report.error(&path, format!("{}: {why}", vector.id), None);
+                    }
+                }
+            }
         }
     }
 
