@@ -237,10 +237,7 @@ impl<'r> CaseRun<'r> {
     async fn vectors(&mut self, vectors: &Vectors) {
         match vectors.kind {
             VectorKind::Filter => self.filter_vectors(vectors).await,
-            VectorKind::Patch => {
-                let verdict = precondition("PATCH vectors cannot be run yet".to_owned());
-                self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
-            }
+            VectorKind::Patch => self.patch_vectors().await,
         }
     }
 

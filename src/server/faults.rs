@@ -6,6 +6,7 @@ mod bulk;
 mod changes;
 mod cursors;
 mod discovery;
+mod disputed;
 mod errors;
 mod filters;
 mod http;
@@ -46,15 +47,14 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         schemas::FAULTS,
         changes::FAULTS,
         protocol::FAULTS,
+        disputed::FAULTS,
         &attributes::faults(),
     ]
     .concat()
 });
 
-/// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, queries, rare things, schemas, and the families over the
-/// attributes of the core
-/// schemas.
+/// All faults that can be planted, ordered by what they are about: one file after the other, and then the families over
+/// the attributes of the core schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::vectors::Vector;
 use crate::outcome::Level;
+use crate::scim::schema::{AttributeType, Mutability, Returned, Uniqueness};
 
 /// A suite: cases about one section of a document or one feature.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -135,6 +136,49 @@ pub struct Case {
     pub rule: Option<String>,
     /// Trials that stand in a file of their own, instead of steps.
     pub vectors: Option<Vectors>,
+    /// Trials that the service provider's own schemas make: the steps once for each attribute that fits.
+    pub for_each: Option<ForEach>,
+}
+
+/// Trials made from the service provider's own schemas, each reported as `suite/case[User.nickName]`. Where no attribute
+/// fits, the case is skipped.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ForEach {
+    /// Which attributes.
+    pub attribute: AttributeSelector,
+    /// What the attribute is called in the case: `${NAME.path}` is its path, `${NAME.name}` its name, `${NAME.value}` and
+    /// `${NAME.other}` are values that it can have, and `${NAME.upper}` is the first of them in capitals.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Attributes of a resource type by their characteristics; what is not said may be anything. Only attributes that hold one
+/// value, and no sub-attributes, of the base schema and of extensions.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AttributeSelector {
+    /// The name of the resource type, such as `User`.
+    pub of: String,
+    /// The data types.
+    #[serde(default, rename = "type")]
+    pub kinds: Vec<AttributeType>,
+    /// Whether a resource must have a value.
+    pub required: Option<bool>,
+    /// Whether case matters.
+    pub case_exact: Option<bool>,
+    /// When it can be written.
+    #[serde(default)]
+    pub mutability: Vec<Mutability>,
+    /// When it is returned.
+    #[serde(default)]
+    pub returned: Vec<Returned>,
+    /// Where its values are unique.
+    #[serde(default)]
+    pub uniqueness: Vec<Uniqueness>,
+    /// Names of attributes that other cases are about.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// Trials that stand in a file of their own (`fixtures/vectors/FILE.yaml`), each reported as `suite/case[vector-id]`.
@@ -354,6 +398,8 @@ pub struct Step {
     pub creates: Vec<String>,
     /// Action: several requests at once.
     pub parallel: Option<Parallel>,
+    /// The body of `send` as bytes that are no text, two hexadecimal digits each, with blanks between them or not.
+    pub hex: Option<String>,
 }
 
 /// Many reads as fast as they are answered, to see where the service provider's limit is. It begins after a whole
@@ -508,6 +554,19 @@ pub enum Payload<'a> {
     Bulk(&'a BulkMake),
     /// Text, whatever it is.
     Raw(&'a str),
+    /// Bytes, as hexadecimal digits.
+    Hex(&'a str),
+}
+
+/// The bytes that hexadecimal digits stand for, two for each, blanks left out; nothing where they stand for none.
+pub fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = digits
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| c.to_digit(16)?.try_into().ok())
+        .collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high * 16 + low).collect())
 }
 
 impl Step {
@@ -570,6 +629,9 @@ impl Step {
         }
         if let Some(raw) = &self.raw {
             payloads.push(("raw", Payload::Raw(raw)));
+        }
+        if let Some(hex) = &self.hex {
+            payloads.push(("hex", Payload::Hex(hex)));
         }
         match payloads.len() {
             0 => Ok(Payload::None),
@@ -857,6 +919,10 @@ pub struct Tally {
     /// Every answer that no other tally counts.
     #[serde(default)]
     pub rest: bool,
+    /// What another number means, in the lenient reading, where that is no failure.
+    pub verdict: Option<AlternativeVerdict>,
+    /// What it means in the strict reading; without it, the same.
+    pub strict: Option<AlternativeVerdict>,
 }
 
 /// One of several answers that are legal, or at least known.
@@ -1165,6 +1231,9 @@ pub enum Capability {
     ServiceProviderConfig,
     /// Credentials are configured, so that there is something to test.
     Authentication,
+    /// The base URL ends in a version of the protocol, such as `/v2`.
+    #[serde(rename = "versioned-url")]
+    VersionedUrl,
 }
 
 /// The names of [`Capability`] as suites write them.
@@ -1185,6 +1254,7 @@ pub const CAPABILITIES: &[(&str, Capability)] = &[
     ("resource-types", Capability::ResourceTypes),
     ("service-provider-config", Capability::ServiceProviderConfig),
     ("authentication", Capability::Authentication),
+    ("versioned-url", Capability::VersionedUrl),
 ];
 
 impl Capability {

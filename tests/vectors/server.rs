@@ -125,7 +125,7 @@ async fn patch_vectors() {
     bench.create("g", "/Groups", &json!({"schemas": [names::GROUP], "displayName": "Other"})).await;
     let (mut failures, mut not_preferred) = (Vec::new(), Vec::new());
     let vectors = list(&document, "vectors");
-    assert_eq!(vectors.len(), 126);
+    assert_eq!(vectors.len(), 131);
     for vector in vectors {
         let id = text(vector, "id");
         let definition = SchemaSet::core().definition(text(vector, "resource_type")).unwrap();

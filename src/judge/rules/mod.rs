@@ -15,6 +15,7 @@
 //! | `schema` | resources against the service provider's own schemas |
 //! | `definitions` | those schemas against the ones that RFC 7643 prints |
 //! | `written` | reads against the writes before them |
+//! | `version` | what marks a change: version and lastModified |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
@@ -29,6 +30,7 @@ mod resource;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod version;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -241,9 +243,13 @@ pub static RULES: &[Rule] = &[
     http::UNAUTHORIZED_CHALLENGE,
     http::ALLOW_ON_405,
     http::NO_STACK_TRACE,
+    http::ETAG_ON_304,
+    http::COOKIES_END_WITH_THE_SESSION,
+    http::ACCEPTED_IS_ASYNCHRONOUS,
     error::ERROR_SHAPE,
     error::ERROR_STATUS_MATCHES,
     error::SCIM_TYPE_REGISTERED,
+    error::ERROR_IS_NO_SUCCESS,
     list::LIST_SHAPE,
     list::LIST_ARITHMETIC,
     list::LIST_NO_REPEATS,
@@ -261,6 +267,7 @@ pub static RULES: &[Rule] = &[
     resource::META_RESOURCE_TYPE,
     resource::LOCATION_ON_CREATE,
     resource::LOCATION_EQUALS_META,
+    resource::LOCATION_IS_ADDRESS,
     resource::ETAG_SYNTAX,
     resource::ETAG_EQUALS_VERSION,
     resource::PASSWORD_NEVER_RETURNED,
@@ -281,6 +288,8 @@ pub static RULES: &[Rule] = &[
     written::WRITE_ANSWER_IS_READ,
     written::CREATED_STAYS,
     written::DELETED_IS_GONE,
+    version::VERSION_FOLLOWS_WRITES,
+    version::MODIFIED_NEVER_BACK,
 ];
 
 /// The rules that hold a read against the write before it.

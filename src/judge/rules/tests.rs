@@ -237,6 +237,42 @@ fn http_rules() {
             ("501", exchange("DELETE", "/Schemas", 501, error(501, None)), Say::Silent),
         ],
     );
+    let not_modified = exchange("GET", "/Users/1", 304, Value::Null);
+    check(
+        "etag-on-304",
+        vec![
+            ("ETag", with_header(not_modified.clone(), "ETag", "W/\"1\""), Say::Held),
+            ("none", not_modified.clone(), Say::Warns),
+            ("200", get_user(), Say::Silent),
+        ],
+    );
+    assert_eq!(say("etag-on-304", &not_modified, Reading::Strict).0, Say::Fails);
+    let cookie = |text: &str| with_header(get_user(), "Set-Cookie", text);
+    check(
+        "cookies-end-with-the-session",
+        vec![
+            ("of the session", cookie("id=7; Path=/; HttpOnly"), Say::Held),
+            ("a year", cookie("id=7; Max-Age=31536000"), Say::Fails),
+            ("a far day", cookie("id=7; expires=Wed, 01 Jan 2098 00:00:00 GMT"), Say::Fails),
+            ("taken away", cookie("id=; Max-Age=0; Expires=Wed, 01 Jan 2098 00:00:00 GMT"), Say::Held),
+            ("of the past", cookie("id=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"), Say::Held),
+            ("no date", cookie("id=7; Expires=never"), Say::Held),
+            ("none", get_user(), Say::Silent),
+        ],
+    );
+    let accepted = |headers: &[(&str, &str)]| raw("DELETE", "/Users/1", 202, headers, b"");
+    let whole = [("Set-Txn", "7f3a"), ("Location", "/Users/1"), ("Preference-Applied", "respond-async")];
+    check(
+        "accepted-is-asynchronous",
+        vec![
+            ("all of it", accepted(&whole), Say::Held),
+            ("no Preference-Applied", accepted(&whole[..2]), Say::Warns),
+            ("no Location", accepted(&[whole[0], whole[2]]), Say::Fails),
+            ("nothing", accepted(&[]), Say::Fails),
+            ("a body", raw("DELETE", "/Users/1", 202, &whole, b"{}"), Say::Fails),
+            ("204", exchange("DELETE", "/Users/1", 204, Value::Null), Say::Silent),
+        ],
+    );
     check(
         "no-stack-trace",
         vec![
@@ -584,6 +620,22 @@ fn resource_rules() {
                 Say::Fails,
             ),
             ("no header", get_user(), Say::Silent),
+        ],
+    );
+    let at = |location: &str| get(with(user("1"), "/meta/location", location.into()));
+    check(
+        "location-is-address",
+        vec![
+            ("as it is", get_user(), Say::Held),
+            ("relative", at("/Users/1"), Say::Held),
+            ("encoded", at("http://127.0.0.1:8080/scim/v2/Users/a%20b%C3%A9"), Say::Held),
+            ("of another host", at("https://scim.example.com/other/Users/1"), Say::Held),
+            ("below more versions", at("https://example.com/v1/scim/v2/Users/1"), Say::Held),
+            ("a query", at("http://127.0.0.1:8080/scim/v2/Users/1?tenant=7"), Say::Fails),
+            ("a blank", at("http://127.0.0.1:8080/scim/v2/Users/a b"), Say::Fails),
+            ("beyond ASCII", at("http://127.0.0.1:8080/scim/v2/Users/é"), Say::Fails),
+            ("the version elsewhere", at("http://127.0.0.1:8080/v2/scim/Users/1"), Say::Fails),
+            ("an error", exchange("GET", "/Users/1", 404, error(404, None)), Say::Silent),
         ],
     );
     check(
@@ -1114,6 +1166,88 @@ fn created_stays_and_deleted_is_gone() {
             (
                 "not deleted",
                 vec![exchange("DELETE", "/Users/1", 403, error(403, None)), get_user()],
+                Say::Silent,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn versions_follow_writes_and_times_never_go_back() {
+    let versioned = |resource: Value, version: &str| with(resource, "/meta/version", json!(version));
+    let put = |answer: Value| write("PUT", 200, &titled("A"), answer);
+    let late = |resource: Value, time: &str| with(resource, "/meta/lastModified", json!(time));
+    check_after(
+        "version-follows-writes",
+        vec![
+            (
+                "a new one",
+                vec![
+                    get_user(),
+                    put(versioned(titled("A"), "W/\"2\"")),
+                    get(versioned(titled("A"), "W/\"2\"")),
+                ],
+                Say::Held,
+            ),
+            (
+                "the answer has the old one",
+                vec![get_user(), put(titled("A")), get(versioned(titled("A"), "W/\"2\""))],
+                Say::Fails,
+            ),
+            (
+                "a create has another one",
+                vec![write("POST", 201, &titled("A"), titled("A")), get(versioned(titled("A"), "W/\"2\""))],
+                Say::Fails,
+            ),
+            ("the same in quotes", vec![get_user(), put(versioned(user("1"), "1")), get_user()], Say::Held),
+            (
+                "frozen",
+                vec![
+                    get_user(),
+                    put(late(titled("A"), "2026-11-22T10:00:09Z")),
+                    get(late(titled("A"), "2026-11-22T10:00:09Z")),
+                ],
+                Say::Fails,
+            ),
+            ("frozen within a second", vec![get_user(), put(titled("A")), get(titled("A"))], Say::Warns),
+            (
+                "no answer",
+                vec![get_user(), write("PUT", 204, &titled("A"), Value::Null), get(titled("A"))],
+                Say::Silent,
+            ),
+            (
+                "another one after a refusal",
+                vec![
+                    get_user(),
+                    write("PUT", 400, &titled("A"), error(400, None)),
+                    get(versioned(user("1"), "W/\"2\"")),
+                ],
+                Say::Warns,
+            ),
+            (
+                "the same after a refusal",
+                vec![get_user(), write("PUT", 400, &titled("A"), error(400, None)), get_user()],
+                Say::Held,
+            ),
+        ],
+    );
+    check_after(
+        "modified-never-back",
+        vec![
+            ("the same", vec![get_user(), put(titled("A")), get(titled("A"))], Say::Held),
+            (
+                "later",
+                vec![get_user(), put(titled("A")), get(late(titled("A"), "2026-11-22T10:00:01Z"))],
+                Say::Held,
+            ),
+            (
+                "earlier",
+                vec![get_user(), put(titled("A")), get(late(titled("A"), "2026-11-22T09:59:59Z"))],
+                Say::Fails,
+            ),
+            (
+                "never read before",
+                vec![put(titled("A")), get(late(titled("A"), "2001-01-01T00:00:00Z"))],
                 Say::Silent,
             ),
         ],

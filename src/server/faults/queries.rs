@@ -526,7 +526,8 @@ fn by_first_value(seen: &mut Seen<'_>, answer: &mut Answer) {
     if asked(seen, "sortBy").as_deref() == Some("emails.value")
         && let Some(rows) = rows(answer)
     {
-        let first = |row: &Value| row.pointer("/emails/0/value").and_then(Value::as_str).map(str::to_lowercase);
+        let first =
+            |row: &Value| row.pointer("/emails/0/value").and_then(Value::as_str).map(str::to_lowercase);
         rows.sort_by_key(|row| (row.get("emails").is_none(), first(row)));
     }
 }
