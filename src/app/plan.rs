@@ -29,7 +29,12 @@ pub fn show(config: &Config) -> Result<Exit, AppError> {
     probe.capabilities.page_size.clone_from(&profile.page_size);
     probe.capabilities.hooks = config.hooks.names();
     let claims = |requires: &_| probe.capabilities.check(requires);
-    let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
+    let conditions = Conditions {
+        claims: &claims,
+        allow: &config.allow,
+        read_only: config.read_only,
+        schemas: Some(&probe.schemas),
+    };
     let mut plan = plan(library.suites(), Catalogue::embedded(), profile, &config.selection, &conditions);
     plan.leave_out(|job| settings.lacked_by(job.file, job.case));
     if plan.jobs.is_empty() {
