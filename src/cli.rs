@@ -92,6 +92,7 @@ const LIST_HELP: &str = "\
 Examples:
   scimspec list --tag okta.create
   scimspec list --case 'query/*' --format json
+  scimspec list --plan $URL --token-env SCIM_TOKEN --rate 100/min
   scimspec list --export my-suites      writes suites and fixtures to a folder, to start from";
 
 const CHECK_HELP: &str = "\
@@ -222,7 +223,7 @@ pub enum Command {
     Run(Box<RunArguments>),
     /// Lists the cases that a run would consider
     #[command(after_long_help = LIST_HELP)]
-    List(ListArguments),
+    List(Box<ListArguments>),
     /// Checks suite files without running them
     #[command(after_long_help = CHECK_HELP)]
     Check(CheckArguments),
@@ -487,6 +488,14 @@ pub struct ListArguments {
     /// Writes the suites and fixtures inside scimspec to a folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub export: Option<PathBuf>,
+    /// Shows how many requests a run would need, and how long they take at a --rate
+    ///
+    /// Asks the server at the URL what it claims, and nothing else; without a URL, the one inside scimspec.
+    #[arg(long, conflicts_with_all = ["export", "format"])]
+    pub plan: bool,
+    /// The server that a run would test, with --plan.
+    #[command(flatten)]
+    pub target: TargetArguments,
 }
 
 /// For people or for programs.

@@ -18,6 +18,7 @@ pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod coverage;
+pub mod dispute;
 pub mod explain;
 pub mod hook;
 pub mod judge;

@@ -26,6 +26,12 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         print(&format!("{}: {written} files written, {unchanged} there already", directory.display()))?;
         return Ok(Exit::Conformant);
     }
+    if arguments.plan {
+        return super::plan::show(config);
+    }
+    if arguments.target.url.is_some() {
+        eprintln!("warning: without --plan no server is asked; the URL says nothing here");
+    }
     let library = library(config)?;
     let profile = Profile::chosen(&library, &config.profile)?;
     let catalogue = Catalogue::embedded();

@@ -9,6 +9,7 @@ mod coverage;
 mod error;
 mod explain;
 mod files;
+mod plan;
 mod probe;
 mod profile;
 mod run;

@@ -27,6 +27,7 @@ pub struct Proof {
 pub struct Proofs {
     by_requirement: BTreeMap<String, Vec<Proof>>,
     seen: BTreeSet<Proof>,
+    beside: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +46,8 @@ struct SeenBy {
     noted: Vec<String>,
     #[serde(default)]
     strict: Vec<String>,
+    #[serde(default)]
+    beside: Vec<String>,
 }
 
 impl Proofs {
@@ -69,11 +72,13 @@ impl Proofs {
             .collect();
         let killers: BTreeMap<String, SeenBy> = toml::from_str(killers)?;
         let mut seen: BTreeSet<Proof> = by_requirement.values().flatten().cloned().collect();
-        for (fault, SeenBy { failed, warned, noted, strict }) in killers {
+        let mut besides = BTreeMap::new();
+        for (fault, SeenBy { failed, warned, noted, strict, beside }) in killers {
             let cases = failed.into_iter().chain(warned).chain(noted).chain(strict);
             seen.extend(cases.map(|case| Proof { fault: fault.clone(), case }));
+            besides.insert(fault, beside);
         }
-        Ok(Proofs { by_requirement, seen })
+        Ok(Proofs { by_requirement, seen, beside: besides })
     }
 
     /// What shows that a requirement is tested.
@@ -98,6 +103,11 @@ impl Proofs {
     /// The cases that have been seen to find a fault.
     pub fn cases_of(&self, fault: &str) -> BTreeSet<&str> {
         self.seen.iter().filter(|proof| proof.fault == fault).map(|proof| proof.case.as_str()).collect()
+    }
+
+    /// The cases that have to run so that a rule has something to see of a fault.
+    pub fn beside(&self, fault: &str) -> &[String] {
+        self.beside.get(fault).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -129,6 +139,7 @@ mod tests {
         assert_eq!(proofs.of("RFC7644-3.3-01").len(), 2);
         assert_eq!(proofs.faults_of("s/case"), BTreeSet::from(["a", "b", "c"]));
         assert_eq!(proofs.faults_of("s/other"), BTreeSet::new(), "what runs beside shows nothing");
+        assert_eq!(proofs.beside("c"), ["s/other"]);
         assert_eq!(proofs.cases_of("d"), BTreeSet::from(["s/case-two"]));
     }
 }

@@ -104,7 +104,8 @@ pub fn clients(ids: &BTreeSet<&str>, sources: Sources<'_>) -> Vec<Line> {
 pub fn takers(file: &SuiteFile, case: &Case, sources: Sources<'_>) -> Vec<Line> {
     let profiles = sources.library.profiles().values();
     profiles
-        .filter(|profile| profile.includes(file, case))
+        // A suite of the user's runs in every profile, which says nothing of the client.
+        .filter(|profile| profile.takes(&file.path) && profile.includes(file, case))
         .filter(|profile| {
             let tagged = |tag: &String| case.tags.contains(tag) || file.suite.tags.contains(tag);
             !profile.features.values().any(|feature| feature.tags.iter().any(tagged))

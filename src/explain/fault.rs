@@ -20,10 +20,18 @@ pub fn fault(id: &str, sources: Sources<'_>) -> Option<Card> {
     card.some("caught by", about::cases(cases.iter().copied(), sources), CASES);
     let owner = profiles::catalogue().iter().find(|profile| profile.faults().any(|own| own.name == id));
     let profile = owner.map(|profile| format!(" --profile {}", profile.name)).unwrap_or_default();
-    let tried: Vec<&str> = cases.into_iter().take(TRIED).collect();
+    let (rules, own): (Vec<&str>, Vec<&str>) = cases.into_iter().partition(|case| case.starts_with("rules/"));
+    // A rule sees only what other cases exchange.
+    let tried: Vec<&str> = match own.as_slice() {
+        [] => {
+            let beside = sources.proofs.beside(id).iter().map(String::as_str);
+            rules.into_iter().take(1).chain(beside).collect()
+        }
+        own => own.iter().take(TRIED).copied().collect(),
+    };
+    let tried = if tried.len() == 1 && tried[0].starts_with("rules/") { Vec::new() } else { tried };
     let serve = Line::Command(format!("scimspec serve --port 8080{profile} --fault {}", quote(id)));
-    let run = (!tried.is_empty()).then(|| about::run(None, "--case", &tried));
-    card.lines("try", [serve].into_iter().chain(run));
+    card.lines("try", [serve, about::run(None, "--case", &tried)]);
     Some(card)
 }
 

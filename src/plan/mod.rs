@@ -4,6 +4,7 @@
 //! reports agree on it. This module refuses to know how a case is executed or judged.
 
 mod each;
+pub mod estimate;
 mod parts;
 mod pool;
 mod selection;
@@ -20,6 +21,7 @@ use crate::suite::load::SuiteFile;
 use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step, VectorKind};
 
 pub use each::Each;
+pub use estimate::{Estimate, Together};
 pub use pool::{is_write, mentions, stands_on};
 pub use selection::{PatternError, Selection};
 

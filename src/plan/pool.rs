@@ -97,7 +97,7 @@ pub fn mentions(step: &Step) -> BTreeSet<String> {
             }
             match payload {
                 // What a bulk job mentions stands above.
-                Payload::None | Payload::Bulk(_) => {}
+                Payload::None | Payload::Bulk(_) | Payload::Hex(_) => {}
                 Payload::Raw(raw) => text(raw),
                 Payload::Body(value) | Payload::Operations(value) => names_in(value, &mut names),
                 Payload::Make(make) => names_of(make, &mut names),

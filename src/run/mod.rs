@@ -8,12 +8,14 @@ pub mod board;
 mod burst;
 mod case;
 pub mod deviation;
+mod filter_vectors;
 pub mod given;
 mod hook;
 pub mod names;
 mod pages;
 mod paginate;
 mod parallel;
+mod patch_vectors;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -37,25 +39,26 @@ use crate::hook::Hooks;
 use crate::judge::rules::{Definitions, Pairs};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
-use crate::plan::{Disposition, Job, Part, Phase, Plan};
+use crate::plan::{Disposition, Job, Part, Phase, Plan, Together};
 use crate::profile::{COUNT, Profile};
 use crate::requirement::Catalogue;
 use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Requires};
-use crate::target::batch::WORTH;
+use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
+use crate::target::batch::{ROWS, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
 use crate::target::probe::{self, Probe};
-use crate::target::{BulkUse, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
+use crate::target::{BulkUse, Capabilities, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
 use case::Ran;
 use given::Pool;
 use names::{CaseNames, Created};
 use patience::Patience;
+use read_back::asks_for_more;
 use seed::Seeds;
 use together::Waiting;
 
@@ -102,13 +105,15 @@ pub struct Shared<'a> {
     trouble: Mutex<Trouble>,
     /// How often a write of each kind was read back, where reads may be made together.
     together: OnceLock<Mutex<BTreeMap<String, usize>>>,
-    /// Plain reads of cases that only read, by their path, and what was answered.
+    /// Plain reads of cases that only read, by their path and headers, and what was answered.
     plain_reads: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Option<Sent>>>>>,
     /// The profile, where it says more than which cases there are: deviations, the size of pages.
     pub profile: Option<&'a Profile>,
     /// What `${setting.NAME}` stands for.
     pub settings: Map<String, Value>,
     came: Mutex<BTreeMap<usize, deviation::Came>>,
+    /// What the operator allows.
+    pub allow: Vec<Permission>,
 }
 
 /// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
@@ -196,6 +201,7 @@ impl<'a> Shared<'a> {
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
+            allow: Vec::new(),
         }
     }
 
@@ -232,16 +238,21 @@ impl<'a> Shared<'a> {
     /// written meanwhile, so one answer serves them all. A case that asks twice means it, and so does one with headers or
     /// credentials of its own.
     async fn send_once(&self, plan: RequestPlan, asked: &mut BTreeSet<String>) -> Result<Sent, Refusal> {
-        let is_plain = plan.method == "GET" && plan.auth == Auth::Good && plan.headers.is_empty();
-        if !is_plain || self.patience.is_some() || !asked.insert(plan.path.clone()) {
+        let is_plain = plan.method == "GET"
+            && plan.auth == Auth::Good
+            && !plan.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()));
+        let key = format!("{} {:?}", plan.path, plan.headers);
+        if !is_plain || self.patience.is_some() || !asked.insert(key.clone()) {
             return self.send(plan).await;
         }
         let known = {
             let mut reads = self.plain_reads.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(reads.entry(plan.path.clone()).or_insert_with(|| {
+            Arc::clone(reads.entry(key).or_insert_with(|| {
                 let probed = self.target.exchanges().into_iter().take_while(|it| it.origin == probe::ORIGIN);
                 let asked = probed.filter(|it| it.request.method == "GET" && it.request.path == plan.path);
-                let serves = asked.filter(|it| it.request.auth == Auth::Good && is_settled(it)).last();
+                let serves = asked
+                    .filter(|it| plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it));
+                let serves = serves.last();
                 let sent = serves.map(|exchange| Sent { exchange, also: Vec::new(), created: None });
                 Arc::new(tokio::sync::Mutex::new(sent))
             }))
@@ -410,6 +421,17 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
     values
 }
 
+/// What a run makes together on a target with these capabilities, for an estimate.
+pub fn together(capabilities: &Capabilities, settles: bool) -> Together {
+    Together {
+        bulk: BulkUse::of(capabilities).map(|bulk| bulk.batch()),
+        reads: !settles,
+        worth: WORTH,
+        by_themselves: together::BY_THEMSELVES,
+        rows: ROWS,
+    }
+}
+
 /// Runs a plan. Every part gets an outcome on the board, whatever happens; the board is closed at the end.
 pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> CleanUp {
     for job in &shared.plan.jobs {
@@ -433,6 +455,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
         let (pool, seeds) = (&pool, &seeds);
         let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
+        // Where the budget ends before the lists that cases wait for, all of these are lost.
+        if phase == Phase::Write && shared.together.get().is_some() {
+            shared.target.reserve(together::LISTS);
+        }
         let held = &waiting;
         stream::iter(jobs)
             .for_each_concurrent(at_once, |job| async move {
@@ -447,6 +473,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             })
             .await;
         let waiting: Vec<Waiting<'_>> = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        shared.target.reserve(0);
         let seen = &together::judge_rows(shared, &waiting).await;
         stream::iter(waiting.into_iter().enumerate())
             .for_each_concurrent(at_once, |(index, mut waits)| async move {

@@ -185,9 +185,14 @@ fn is_read_of(plan: &RequestPlan, at: &Whereabouts) -> bool {
         && plan.auth == Auth::Good
         && !plan.path.contains('?')
         && resource_at(&plan.path).as_ref() == Some(at)
-        && !plan.headers.iter().any(|(name, _)| {
-            ["accept", "if-none-match", "if-match"].iter().any(|it| name.eq_ignore_ascii_case(it))
-        })
+        && !plan.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()))
+}
+
+/// Whether a header may bring another answer than the resource whole, as SCIM writes it.
+pub(super) fn asks_for_more(name: &str, value: Option<&str>) -> bool {
+    let is_scim = || value.is_some_and(|value| value.trim().eq_ignore_ascii_case("application/scim+json"));
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    (is("Accept") && !is_scim()) || is("If-None-Match") || is("If-Match") || is("Authorization")
 }
 
 fn is_bulk(path: &str) -> bool {
@@ -208,11 +213,15 @@ mod tests {
         let at = ("/Users".to_owned(), "4 2".to_owned());
         let plan = RequestPlan::get("/Users/4%202", "test");
         assert!(is_read_of(&plan, &at));
+        let usual = vec![("Accept".to_owned(), Some("application/scim+json".to_owned()))];
+        assert!(is_read_of(&RequestPlan { headers: usual, ..plan.clone() }, &at));
         for other in [
             RequestPlan::get("/Users/42", "test"),
             RequestPlan::get("/Users/4%202?attributes=id", "test"),
             RequestPlan::new("DELETE", "/Users/4%202", "test"),
             RequestPlan { auth: Auth::None, ..plan.clone() },
+            RequestPlan { headers: vec![("Accept".into(), Some("text/html".into()))], ..plan.clone() },
+            RequestPlan { headers: vec![("accept".into(), None)], ..plan.clone() },
             RequestPlan { headers: vec![("If-None-Match".into(), Some("*".into()))], ..plan.clone() },
         ] {
             assert!(!is_read_of(&other, &at), "{other:?}");

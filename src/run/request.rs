@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::scim::at;
 use crate::scim::names::{BULK_REQUEST, PATCH_OP, SEARCH_REQUEST};
 use crate::scim::path::PatchPath;
-use crate::suite::model::{BulkLimit, BulkMake, BulkStep, By, Encode, Make, Payload, Query};
+use crate::suite::model::{BulkLimit, BulkMake, BulkStep, By, Encode, Make, Payload, Query, bytes_of_hex};
 use crate::suite::template::{Escape, Scope, TemplateError};
 
 /// A request, ready but for credentials and default headers.
@@ -65,6 +65,9 @@ pub enum RequestError {
         /// What is wrong with it.
         why: String,
     },
+    /// `hex` holds something else.
+    #[error("hex: these are no bytes")]
+    Hex,
     /// A `make` names no source.
     #[error("make needs one of from, fixture and sent")]
     NoSource,
@@ -77,7 +80,10 @@ impl RequestError {
             RequestError::Template(error) => error.is_lack(),
             RequestError::Missing { what, .. } => *what != "fixture",
             RequestError::Limit { .. } => true,
-            RequestError::Line { .. } | RequestError::NoSource | RequestError::Path { .. } => false,
+            RequestError::Line { .. }
+            | RequestError::NoSource
+            | RequestError::Path { .. }
+            | RequestError::Hex => false,
         }
     }
 }
@@ -119,7 +125,7 @@ pub fn send(line: &str, payload: &Payload<'_>, sources: &impl Sources) -> Result
         return Err(malformed());
     }
     let json = match payload {
-        Payload::None | Payload::Raw(_) => None,
+        Payload::None | Payload::Raw(_) | Payload::Hex(_) => None,
         Payload::Body(body) => Some(sources.scope().resolve(body)?),
         Payload::Make(make) => Some(build(make, sources)?),
         Payload::Bulk(bulk) => Some(bulk_request(bulk, sources)?),
@@ -128,6 +134,7 @@ pub fn send(line: &str, payload: &Payload<'_>, sources: &impl Sources) -> Result
         ),
     };
     let body = match (payload, &json) {
+        (Payload::Hex(hex), _) => Some(Bytes::from(bytes_of_hex(hex).ok_or(RequestError::Hex)?)),
         (Payload::Raw(raw), _) => Some(Bytes::from(sources.scope().text(raw, Escape::None)?)),
         (Payload::Bulk(BulkMake { exceeds: Some(limit @ BulkLimit::MaxPayloadSize), .. }), Some(json)) => {
             let mut text = json.to_string();
@@ -388,6 +395,15 @@ pub fn endpoint_of(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::profile::COUNT;
+
+    #[test]
+    fn bytes_are_written_as_digits() {
+        assert_eq!(bytes_of_hex("7b 22FF"), Some(vec![0x7b, 0x22, 0xff]));
+        assert_eq!(bytes_of_hex(""), Some(Vec::new()));
+        for odd in ["7", "7b2", "xy", "7b,22", "é0"] {
+            assert_eq!(bytes_of_hex(odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn endpoints_lose_ids_and_queries() {

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::case::CaseRun;
+use super::read_back::asks_for_more;
 use super::request::{self, Prepared};
 use super::step::CaseSources;
 use crate::judge::History;
@@ -24,7 +25,10 @@ use crate::target::exchange::{Body, Exchange, ExchangeId, Request, Response};
 use crate::target::{resource_at, resource_path};
 
 /// So many reads after writes of one kind are made by themselves before rows stand for others.
-const BY_THEMSELVES: usize = 2;
+pub(super) const BY_THEMSELVES: usize = 2;
+
+/// About how many lists that takes.
+pub(super) const LISTS: usize = 4;
 
 /// Who asks for lists of what was written.
 const ORIGIN: &str = "read-back";
@@ -50,7 +54,7 @@ impl<'r> CaseRun<'r> {
         let defaults = &self.job.file.suite.defaults;
         let is_plain = self.job.parts.len() == 1
             && defaults.auth.is_none_or(|auth| auth == Auth::Good)
-            && defaults.headers.is_empty()
+            && !defaults.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()))
             && defaults.eventually.is_none();
         if !is_plain {
             return None;
@@ -176,7 +180,7 @@ pub(super) async fn judge_rows(
     }
     let mut rows: BTreeMap<(&str, String), (Arc<Exchange>, Value)> = BTreeMap::new();
     for (endpoint, ids) in ids.into_iter().filter(|(_, ids)| ids.len() >= WORTH) {
-        let found = shared.target.survey(endpoint, &ids, ORIGIN).await;
+        let found = shared.target.survey(endpoint, &ids, shared.target.run_mark(), ORIGIN).await;
         rows.extend(found.into_iter().map(|(id, row)| ((endpoint, id), row)));
     }
     let log = shared.target.exchanges();

@@ -313,6 +313,7 @@ impl Expander<'_> {
             ("operations", step.operations.is_some()),
             ("bulk", step.bulk.is_some()),
             ("raw", step.raw.is_some()),
+            ("hex", step.hex.is_some()),
             ("query", step.query.is_some()),
             ("read", step.read.is_some()),
             ("unchanged", !step.unchanged.is_empty()),

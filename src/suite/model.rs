@@ -398,6 +398,8 @@ pub struct Step {
     pub creates: Vec<String>,
     /// Action: several requests at once.
     pub parallel: Option<Parallel>,
+    /// The body of `send` as bytes that are no text, two hexadecimal digits each, with blanks between them or not.
+    pub hex: Option<String>,
 }
 
 /// Many reads as fast as they are answered, to see where the service provider's limit is. It begins after a whole
@@ -552,6 +554,19 @@ pub enum Payload<'a> {
     Bulk(&'a BulkMake),
     /// Text, whatever it is.
     Raw(&'a str),
+    /// Bytes, as hexadecimal digits.
+    Hex(&'a str),
+}
+
+/// The bytes that hexadecimal digits stand for, two for each, blanks left out; nothing where they stand for none.
+pub fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = digits
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| c.to_digit(16)?.try_into().ok())
+        .collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high * 16 + low).collect())
 }
 
 impl Step {
@@ -614,6 +629,9 @@ impl Step {
         }
         if let Some(raw) = &self.raw {
             payloads.push(("raw", Payload::Raw(raw)));
+        }
+        if let Some(hex) = &self.hex {
+            payloads.push(("hex", Payload::Hex(hex)));
         }
         match payloads.len() {
             0 => Ok(Payload::None),
@@ -901,6 +919,10 @@ pub struct Tally {
     /// Every answer that no other tally counts.
     #[serde(default)]
     pub rest: bool,
+    /// What another number means, in the lenient reading, where that is no failure.
+    pub verdict: Option<AlternativeVerdict>,
+    /// What it means in the strict reading; without it, the same.
+    pub strict: Option<AlternativeVerdict>,
 }
 
 /// One of several answers that are legal, or at least known.
@@ -1209,6 +1231,9 @@ pub enum Capability {
     ServiceProviderConfig,
     /// Credentials are configured, so that there is something to test.
     Authentication,
+    /// The base URL ends in a version of the protocol, such as `/v2`.
+    #[serde(rename = "versioned-url")]
+    VersionedUrl,
 }
 
 /// The names of [`Capability`] as suites write them.
@@ -1229,6 +1254,7 @@ pub const CAPABILITIES: &[(&str, Capability)] = &[
     ("resource-types", Capability::ResourceTypes),
     ("service-provider-config", Capability::ServiceProviderConfig),
     ("authentication", Capability::Authentication),
+    ("versioned-url", Capability::VersionedUrl),
 ];
 
 impl Capability {

@@ -285,6 +285,8 @@ fn judge(
             no_foreign_reference(asked, &method, ownership)
         }
         Touch::Collection { .. } if permissions.collection => Ok(()),
+        // With nothing to write, nothing is written, whoever obeys.
+        Touch::Collection { .. } if writes_nothing(&method, asked) => Ok(()),
         Touch::Collection { .. } => Err(Refusal::NotPermitted {
             method,
             path,
@@ -317,6 +319,14 @@ fn may_write(method: &str, endpoint: &str, id: &str, ownership: &impl Ownership)
         id: shorten(id, 200),
         why,
     })
+}
+
+/// Whether a request would write to an endpoint of discovery, and has nothing that could be written.
+fn writes_nothing(method: &str, asked: &Asked<'_>) -> bool {
+    let path = asked.path.trim_matches('/');
+    DISCOVERY.iter().any(|name| path.eq_ignore_ascii_case(name))
+        && matches!(method, "POST" | "PUT" | "PATCH")
+        && asked.body.unwrap_or_default().is_empty()
 }
 
 /// Refuses bodies that would draw somebody else's resource in: adding a member to a group changes the member
@@ -553,7 +563,7 @@ mod tests {
     #[test]
     fn what_only_a_correct_server_survives_needs_a_permission() {
         for (method, path) in
-            [("DELETE", "/Users"), ("POST", "/Schemas"), ("PUT", ""), ("PATCH", "/Me"), ("POST", "/Bulk")]
+            [("DELETE", "/Users"), ("DELETE", "/Schemas"), ("PUT", ""), ("PATCH", "/Me"), ("POST", "/Bulk")]
         {
             assert!(matches!(decided(method, path), Err(Refusal::NotPermitted { .. })), "{method} {path}");
             let all = Permissions { collection: true, bulk: true, me: true };
@@ -561,6 +571,24 @@ mod tests {
                 decide(&asked(method, path, None), &known(), all, false, &Ids).is_ok(),
                 "{method} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_nothing_but_that_may_be_sent() {
+        for (method, path) in [("POST", "/ServiceProviderConfig"), ("PUT", "/Schemas"), ("PATCH", "/ResourceTypes")] {
+            assert!(decided(method, path).is_ok(), "{method} {path}");
+            let with_body = decide(
+                &asked(method, path, Some(b"{}".as_slice())),
+                &known(),
+                Permissions::default(),
+                false,
+                &Ids,
+            );
+            assert!(matches!(with_body, Err(Refusal::NotPermitted { .. })), "{method} {path}");
+        }
+        for (method, path) in [("DELETE", "/Schemas"), ("POST", "/Schemas/x"), ("PUT", "/Users")] {
+            assert!(matches!(decided(method, path), Err(Refusal::NotPermitted { .. })), "{method} {path}");
         }
     }
 

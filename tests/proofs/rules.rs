@@ -38,7 +38,8 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
         }
         // Where the rule is silent on the exchange as it came, the alteration may still bring up its subject.
         let is_eligible = (rule.judge)(exchange, &view) == RuleVerdict::Held;
-        if !is_eligible && name != "charset-is-utf-8" {
+        let brings_up = ["charset-is-utf-8", "cookies-end-with-the-session", "accepted-is-asynchronous"];
+        if !is_eligible && !brings_up.contains(&name) {
             continue;
         }
         for (what, alter) in alterations(name) {
@@ -97,6 +98,35 @@ fn alterations(rule: &str) -> &'static [Named] {
         "no-stack-trace" => &[
             ("Java", |it| set(it, "detail", json!("java.lang.NullPointerException\n\tat Users.get"))),
             ("Python", |it| set(it, "detail", json!("Traceback (most recent call last):"))),
+        ],
+        "etag-on-304" => &[("no ETag", |it| Some(alter::header(it, "etag", None)))],
+        "cookies-end-with-the-session" => &[
+            ("a year", |it| Some(alter::header(it, "set-cookie", Some("id=7; Path=/; Max-Age=31536000")))),
+            ("a far day", |it| {
+                Some(alter::header(it, "set-cookie", Some("id=7; Expires=Wed, 01 Jan 2098 00:00:00 GMT")))
+            }),
+        ],
+        "accepted-is-asynchronous" => &[
+            ("nothing but 202", |it| (it.status() == Some(204)).then(|| alter::status(it, 202))),
+            ("a body", |it| (it.status() == Some(201)).then(|| alter::status(it, 202))),
+        ],
+        "error-is-no-success" => &[("an error with 200", |it| {
+            set(it, "schemas", json!(["urn:ietf:params:scim:api:messages:2.0:Error"]))
+        })],
+        "location-is-address" => &[
+            ("a query", |it| {
+                each_meta(it, |meta| {
+                    set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/7?x=1"))
+                })
+            }),
+            ("a blank", |it| {
+                each_meta(it, |meta| {
+                    set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/a b"))
+                })
+            }),
+            ("the version elsewhere", |it| {
+                each_meta(it, |meta| set_member(meta, "location", json!("http://127.0.0.1/v2/scim/Users/7")))
+            }),
         ],
         "error-shape" => &[
             ("no body", |it| Some(alter::text(it, ""))),
@@ -157,6 +187,21 @@ fn alterations(rule: &str) -> &'static [Named] {
             (rows(it) > 0 && !filter.contains("%20"))
                 .then(|| each(it, |resource| set_member(resource, "userName", json!("altered"))))
                 .flatten()
+        })],
+        "sorted-in-order" => &[("the other way round", |it| {
+            // Only where each row has a value of its own is every other order wrong.
+            let is_by_name = it.request.path.contains("sortBy=userName");
+            (is_by_name && rows(it) > 1).then(|| alter::rows(it, |rows| rows.reverse())).flatten()
+        })],
+        "row-is-the-resource" => &[("another userName", |it| {
+            each_named(it, |resource| set_member(resource, "userName", json!("altered")))
+        })],
+        "projection-keeps-values" => &[("another userName", |it| {
+            each_named(it, |resource| set_member(resource, "userName", json!("altered")))
+        })],
+        "total-is-stable" => &[("one more", |it| {
+            let total = get(it.json()?, "totalResults")?.as_u64()?;
+            set(it, "totalResults", json!(total + 1))
         })],
         "filter-finds-all" => &[("nothing found", |it| alter::rows(it, Vec::clear))],
         "schemas-present" => &[
@@ -348,6 +393,14 @@ fn alterations(rule: &str) -> &'static [Named] {
         "created-stays" => &[("another time", |it| {
             each_meta(it, |meta| set_member(meta, "created", json!("2001-02-03T04:05:06.789Z")))
         })],
+        "version-follows-writes" => &[("another tag", |it| {
+            let altered = each_meta(it, |meta| set_member(meta, "version", json!("\"altered\"")))
+                .unwrap_or_else(|| it.clone());
+            Some(alter::header(&altered, "etag", Some("\"altered\"")))
+        })],
+        "modified-never-back" => &[("long ago", |it| {
+            each_meta(it, |meta| set_member(meta, "lastModified", json!("1999-12-31T23:59:59Z")))
+        })],
         "deleted-is-gone" => &[("still there", |it| Some(alter::status(it, 200)))],
         "values-differ" => &[("the first value again", |it| {
             each(it, |resource| {
@@ -438,6 +491,16 @@ fn each_definition(
             .filter_map(Value::as_object_mut)
             .filter(|it| it.get("name").is_some_and(|it| it == name))
             .for_each(&change);
+    })?;
+    (altered.json() != exchange.json()).then_some(altered)
+}
+
+/// Changes the resources that have a userName; `None` where there is none.
+fn each_named(exchange: &Exchange, change: impl Fn(&mut Map<String, Value>)) -> Option<Exchange> {
+    let altered = each(exchange, |resource| {
+        if resource.contains_key("userName") {
+            change(resource);
+        }
     })?;
     (altered.json() != exchange.json()).then_some(altered)
 }

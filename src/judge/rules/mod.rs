@@ -10,10 +10,12 @@
 //! | `error` | SCIM errors |
 //! | `list` | ListResponses |
 //! | `filter` | ListResponses against the filter that was asked for |
+//! | `query` | answers to queries against each other: order, rows, projections, totals |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
 //! | `definitions` | those schemas against the ones that RFC 7643 prints |
 //! | `written` | reads against the writes before them |
+//! | `version` | what marks a change: version and lastModified |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
@@ -23,10 +25,12 @@ mod filter;
 mod http;
 mod list;
 mod pairs;
+mod query;
 mod resource;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod version;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,15 +243,23 @@ pub static RULES: &[Rule] = &[
     http::UNAUTHORIZED_CHALLENGE,
     http::ALLOW_ON_405,
     http::NO_STACK_TRACE,
+    http::ETAG_ON_304,
+    http::COOKIES_END_WITH_THE_SESSION,
+    http::ACCEPTED_IS_ASYNCHRONOUS,
     error::ERROR_SHAPE,
     error::ERROR_STATUS_MATCHES,
     error::SCIM_TYPE_REGISTERED,
+    error::ERROR_IS_NO_SUCCESS,
     list::LIST_SHAPE,
     list::LIST_ARITHMETIC,
     list::LIST_NO_REPEATS,
     list::LIST_WITHIN_LIMIT,
     filter::FILTER_ROWS_MATCH,
     filter::FILTER_FINDS_ALL,
+    query::SORTED_IN_ORDER,
+    query::ROW_IS_THE_RESOURCE,
+    query::PROJECTION_KEEPS_VALUES,
+    query::TOTAL_IS_STABLE,
     resource::SCHEMAS_PRESENT,
     resource::ID_PRESENT,
     resource::ID_STABLE,
@@ -255,6 +267,7 @@ pub static RULES: &[Rule] = &[
     resource::META_RESOURCE_TYPE,
     resource::LOCATION_ON_CREATE,
     resource::LOCATION_EQUALS_META,
+    resource::LOCATION_IS_ADDRESS,
     resource::ETAG_SYNTAX,
     resource::ETAG_EQUALS_VERSION,
     resource::PASSWORD_NEVER_RETURNED,
@@ -275,6 +288,8 @@ pub static RULES: &[Rule] = &[
     written::WRITE_ANSWER_IS_READ,
     written::CREATED_STAYS,
     written::DELETED_IS_GONE,
+    version::VERSION_FOLLOWS_WRITES,
+    version::MODIFIED_NEVER_BACK,
 ];
 
 /// The rules that hold a read against the write before it.
@@ -535,7 +550,7 @@ fn is_known_endpoint(exchange: &Exchange, context: &View<'_>) -> bool {
 }
 
 /// A parameter of the query, decoded; of `.search` the member of the body as text.
-fn parameter(exchange: &Exchange, name: &str) -> Option<String> {
+pub(super) fn parameter(exchange: &Exchange, name: &str) -> Option<String> {
     if kind::is_search(&exchange.request) {
         let body = exchange.request.json()?;
         return match get(&body, name)? {

@@ -9,6 +9,7 @@ use super::{Fault, Found, Rule, RuleVerdict, View, found, success, verdict};
 use crate::judge::check::is_etag;
 use crate::judge::{kind, same_id, words};
 use crate::scim::datetime;
+use crate::scim::names::is_version;
 use crate::scim::resource::{elements, get, is_unassigned};
 use crate::suite::model::Capability;
 use crate::target::exchange::{Exchange, Request};
@@ -29,6 +30,8 @@ pub const LOCATION_EQUALS_META: Rule = Rule {
     subject: "resource with a Location or Content-Location header",
     judge: location_equals_meta,
 };
+pub const LOCATION_IS_ADDRESS: Rule =
+    Rule { name: "location-is-address", subject: "resource", judge: location_is_address };
 pub const ETAG_SYNTAX: Rule = Rule { name: "etag-syntax", subject: "ETag header", judge: etag_syntax };
 pub const ETAG_EQUALS_VERSION: Rule = Rule {
     name: "etag-equals-version",
@@ -306,6 +309,77 @@ fn base(exchange: &Exchange) -> Option<Url> {
     Url::parse(&format!("{}/", base.trim_end_matches('/'))).ok()
 }
 
+/// What a URI may hold (RFC 3986 section 2): the reserved and the unreserved characters, and the percent sign.
+fn belongs_in_uri(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
+}
+
+/// Locations are the base URI and the path of the resource, encoded as URIs are.
+fn location_is_address(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
+    // Where the base URI ends in a version, that is what stands before the endpoint.
+    let version = base(exchange)
+        .and_then(|base| base.path_segments()?.rfind(|segment| !segment.is_empty()).map(str::to_owned))
+        .filter(|segment| is_version(segment));
+    let location_of = |found: &Found<'_>| {
+        meta_text(found.resource, "location").filter(|location| !location.is_empty()).map(str::to_owned)
+    };
+    let located: Vec<Found<'_>> =
+        found(exchange, context).into_iter().filter(|found| location_of(found).is_some()).collect();
+    each("location-is-address", exchange, located, |found| {
+        let Some(location) = location_of(found) else { return Vec::new() };
+        let (path, class) = (found.path("meta.location"), found.path_class("meta.location"));
+        let shown = words::quote(&location);
+        let mut faults = Vec::new();
+        if let Some(stray) = location.chars().find(|c| !belongs_in_uri(*c)) {
+            faults.push(
+                Fault::new(
+                    format!(
+                        "{path} has {} in it, which a URI holds percent-encoded only",
+                        words::quote(&stray.to_string())
+                    ),
+                    "a percent-encoded URI",
+                    &*shown,
+                )
+                .class(format!("{class} encoded"), "other characters")
+                .breaks(&["RFC7644-1.2-01"]),
+            );
+        }
+        if location.contains('?') {
+            faults.push(
+                Fault::new(
+                    format!("{path} has a query: clients append paths and queries to what comes before"),
+                    "a URI without a query",
+                    &*shown,
+                )
+                .class(format!("{class} without a query"), "query")
+                .breaks(&["RFC7644-1.3-01"]),
+            );
+        }
+        let endpoint = found.definition.map(|definition| definition.endpoint.trim_matches('/').to_owned());
+        if let (Some(version), Some(endpoint)) = (&version, endpoint.filter(|it| !it.is_empty())) {
+            let segments: Vec<&str> =
+                location.split(['?', '#']).next().unwrap_or_default().split('/').collect();
+            let first = endpoint.split('/').next().unwrap_or_default();
+            let is_there = segments.iter().any(|segment| segment.eq_ignore_ascii_case(version));
+            let precedes = segments
+                .windows(2)
+                .any(|pair| pair[0].eq_ignore_ascii_case(version) && pair[1].eq_ignore_ascii_case(first));
+            if is_there && !precedes {
+                faults.push(
+                    Fault::new(
+                        format!("{path} has {version} elsewhere than before {first}"),
+                        format!("…/{version}/{first}/…"),
+                        &*shown,
+                    )
+                    .class(format!("{class} version before the endpoint"), "version elsewhere")
+                    .breaks(&["RFC7644-3.13-02"]),
+                );
+            }
+        }
+        faults
+    })
+}
+
 fn meta_text<'a>(resource: &'a Value, name: &str) -> Option<&'a str> {
     get(resource, "meta").and_then(|meta| get(meta, name)).and_then(Value::as_str)
 }
@@ -447,7 +521,10 @@ fn etag_equals_version(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                 format!("meta.version {}", words::quote(version)),
             )
             .class("ETag = meta.version", if is_close { "other form" } else { "other tag" })
-            .breaks(&["RFC7643-3.1-25"]);
+            .breaks(match exchange.request.method.as_str() {
+                "POST" => &["RFC7643-3.1-25", "RFC7644-3.3-12"],
+                _ => &["RFC7643-3.1-25"],
+            });
             if is_close { fault.warning() } else { fault }
         }
         _ if !context.claims(Capability::Etag) => return RuleVerdict::NotEligible,

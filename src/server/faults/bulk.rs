@@ -240,7 +240,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "The 413 of a job that exceeds a limit does not say which.",
         "clients, which cannot tell by how much to cut it",
-        &["RFC7644-3.7.4-04"],
+        &["RFC7644-3.7.4-04", "RFC7644-3.12-15"],
         &[Job(|job| {
             if job.is_too_large()
                 && let Some(refusal) = &mut job.refusal

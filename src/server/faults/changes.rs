@@ -512,7 +512,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "patch-password-stays",
         &["DEF-116"],
-        "A PATCH of password is answered with 400, although changePassword.supported is true.",
+        "A PATCH of password is answered with 501, although changePassword.supported is true.",
         "people, who cannot change it",
         &["RFC7643-5-13"],
         &[Written(|change| {
@@ -520,7 +520,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                 && change.operations.iter().any(|it| names_attribute(it, "password"))
             {
                 change.after = None;
-                change.refusal = Some(ScimError::new(403, "passwords are changed elsewhere"));
+                change.refusal = Some(ScimError::new(501, "passwords are changed elsewhere"));
             }
         })],
     ),

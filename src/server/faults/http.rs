@@ -349,7 +349,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "Answers with a resource have no ETag, although etag.supported is true.",
         "clients that guard against lost updates",
-        &["RFC7644-3.14-02", "RFC7644-3.3-12"],
+        &["RFC7644-3.14-02", "RFC7644-3.3-12", "RFC9110-8.8.3-02"],
         &[At(|_, answer| {
             answer.headers.remove(ETAG);
         })],
@@ -430,7 +430,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-215"],
         "A write with the current tag in If-Match, or with *, is answered with 412.",
         "clients that guard against lost updates",
-        &["RFC9110-13.1.1-05", "RFC9110-13.1.1-01"],
+        &["RFC9110-13.1.1-05", "RFC9110-13.1.1-01", "RFC7644-3.14-01"],
         &[Before(|request| {
             if request.headers.contains_key(IF_MATCH) {
                 request.headers.insert(IF_MATCH, HeaderValue::from_static("\"never\""));

@@ -9,13 +9,13 @@ use super::super::action::Slip;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, ForEach, Fresh, Given, Make, Paginate, Parallel,
-    Payload, Query, Requires, Step, VectorKind, Vectors,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, ForEach, Fresh, Given, Make, Paginate,
+    Parallel, Payload, Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
 use super::super::template::{references, references_in};
-use super::super::vectors::FilterVector;
+use super::super::vectors::{FilterVector, PatchVector};
 use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
@@ -147,7 +147,8 @@ impl<'l> Walk<'_, '_, 'l> {
 
     /// The attribute that each trial is about, under its name.
     fn for_each(&mut self, for_each: &ForEach, names: &mut Names<'l>) {
-        let has_others = !self.case.rows.is_empty() || self.case.vectors.is_some() || self.case.rule.is_some();
+        let has_others =
+            !self.case.rows.is_empty() || self.case.vectors.is_some() || self.case.rule.is_some();
         if has_others {
             let hint = Some("make two cases of it".to_owned());
             self.report.key_error(
@@ -156,7 +157,13 @@ impl<'l> Walk<'_, '_, 'l> {
                 hint,
             );
         }
-        names.add(self.report, &for_each.name, Kind::Attribute, &self.at("for-each.as"), &Condition::default());
+        names.add(
+            self.report,
+            &for_each.name,
+            Kind::Attribute,
+            &self.at("for-each.as"),
+            &Condition::default(),
+        );
     }
 
     /// Vectors stand alone: what they are made from is a population, or their file has it.
@@ -200,8 +207,16 @@ impl<'l> Walk<'_, '_, 'l> {
                 self.report.error(&path, format!("{}: there is no requirement `{id}`", vector.id), None);
             }
         }
-        if vectors.kind == VectorKind::Filter {
-            self.filter_vectors(vectors, &path);
+        match vectors.kind {
+            VectorKind::Filter => self.filter_vectors(vectors, &path),
+            VectorKind::Patch => {
+                for (vector, read) in vectors.trials.iter().map(|vector| (vector, PatchVector::read(vector)))
+                {
+                    if let Err(why) = read {
+                        self.report.error(&path, format!("{}: {why}", vector.id), None);
+                    }
+                }
+            }
         }
     }
 
@@ -649,6 +664,12 @@ impl<'l> Walk<'_, '_, 'l> {
     fn payload(&mut self, names: &Names<'_>, path: &str, payload: &Payload<'_>, condition: &Condition) {
         match payload {
             Payload::None => {}
+            Payload::Hex(hex) => {
+                if bytes_of_hex(hex).is_none_or(|bytes| bytes.is_empty()) {
+                    let hint = Some("two hexadecimal digits for each byte, such as `7b 22`".to_owned());
+                    self.report.error(&format!("{path}.hex"), "these are no bytes", hint);
+                }
+            }
             Payload::Body(body) => names.value(self.report, &format!("{path}.body"), body, condition),
             Payload::Operations(operations) => {
                 names.value(self.report, &format!("{path}.operations"), operations, condition);
@@ -886,6 +907,7 @@ fn has_payload(step: &Step) -> Option<&'static str> {
         ("operations", step.operations.is_some()),
         ("bulk", step.bulk.is_some()),
         ("raw", step.raw.is_some()),
+        ("hex", step.hex.is_some()),
     ];
     all.into_iter().find(|(_, present)| *present).map(|(key, _)| key)
 }
