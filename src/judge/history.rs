@@ -30,8 +30,8 @@ pub struct History<'e> {
     created: BTreeMap<&'e str, Vec<(&'e str, &'e str)>>,
     /// When lists showed a resource, by its id, in the order of the exchanges.
     sightings: BTreeMap<&'e str, Vec<Sighting<'e>>>,
-    /// When any answer showed a resource as a whole, by its id, in the order of the exchanges.
-    wholes: BTreeMap<&'e str, Vec<Whole<'e>>>,
+    /// When any answer showed a resource as a whole, by its endpoint and id, in the order of the exchanges.
+    wholes: BTreeMap<(&'e str, &'e str), Vec<Whole<'e>>>,
     /// The lists that a filter was answered with, by endpoint and filter, in the order of the exchanges.
     filtered: BTreeMap<(String, String), Vec<Total<'e>>>,
     /// Everything that may have changed something.
@@ -134,9 +134,11 @@ impl<'e> History<'e> {
             Some(rows) => rows.iter().collect(),
             None => single().into_iter().collect(),
         };
+        // Ids of one type may be those of another, so what the root shows is nobody's.
+        let Some(segment) = endpoint_of(exchange) else { return };
         for state in shown {
             if let Some(id) = get(state, "id").and_then(Value::as_str) {
-                self.wholes.entry(id).or_default().push(Whole { shown_by: exchange, state });
+                self.wholes.entry((segment, id)).or_default().push(Whole { shown_by: exchange, state });
             }
         }
     }
@@ -152,7 +154,7 @@ impl<'e> History<'e> {
         if self.has_gaps || exchange.request.auth != Auth::Good {
             return None;
         }
-        let shown = self.wholes.get(id)?;
+        let shown = self.wholes.get(&(endpoint_of(exchange)?, id))?;
         let latest = shown.iter().rev().find(|whole| whole.shown_by.id < exchange.id)?;
         self.is_quiet(between(latest.shown_by, exchange)).then_some((latest.state, latest.shown_by))
     }
@@ -265,6 +267,12 @@ impl<'e> History<'e> {
     fn is_quiet(&self, span: Span) -> bool {
         !self.writes.iter().any(|write| write.from <= span.to && write.to >= span.from)
     }
+}
+
+/// The first segment of the path, where all that an answer shows lives; nothing at the root.
+fn endpoint_of(exchange: &Exchange) -> Option<&str> {
+    let segment = kind::first_segment(&exchange.request);
+    (!segment.is_empty() && !segment.starts_with('.') && segment != "Me").then_some(segment)
 }
 
 /// From the beginning of one exchange to the end of another.

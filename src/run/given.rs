@@ -221,10 +221,14 @@ impl Pool {
             if given.inline.as_ref().is_some_and(|resource| !shared.keeps(resource)) {
                 continue;
             }
-            let created = create(shared, given, &names, "population").await.map_err(|mut trouble| {
-                trouble.detail = format!("population {name}, {member}: {}", trouble.detail);
-                trouble
-            })?;
+            let created = match create(shared, given, &names, "population").await {
+                Ok(created) => created,
+                Err(trouble) if trouble.refused && population.optional.contains(member) => continue,
+                Err(mut trouble) => {
+                    trouble.detail = format!("population {name}, {member}: {}", trouble.detail);
+                    return Err(trouble);
+                }
+            };
             names.resources(member, &created);
             made.insert(member.clone(), created);
         }

@@ -157,6 +157,9 @@ pub struct Population {
     pub title: Option<String>,
     /// Its resources by name, in the order in which they are created. A member may refer to those before it.
     pub members: IndexMap<String, Given>,
+    /// Members that a service provider may refuse: where it does, the others do without them.
+    #[serde(default)]
+    pub optional: Vec<String>,
 }
 
 /// All that suites are made of: the suite files, the fixtures, the populations, the profiles.
