@@ -14,7 +14,8 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::config::value;
-use crate::outcome::Reading;
+use crate::coverage::State;
+use crate::outcome::{Level, Reading};
 use crate::target::{ClientAuth, Rate};
 
 const STYLES: Styles = Styles::styled()
@@ -91,6 +92,7 @@ const LIST_HELP: &str = "\
 Examples:
   scimspec list --tag okta.create
   scimspec list --case 'query/*' --format json
+  scimspec list --plan $URL --token-env SCIM_TOKEN --rate 100/min
   scimspec list --export my-suites      writes suites and fixtures to a folder, to start from";
 
 const CHECK_HELP: &str = "\
@@ -167,6 +169,28 @@ Before scimspec creates a resource it notes so in a ledger on this machine, and
 takes the note away when the resource is deleted. After a run that was killed,
 the ledger knows what is still there. Nothing else is touched.";
 
+const COVERAGE_HELP: &str = "\
+Examples:
+  scimspec coverage                              counts, aims, and what is not proven
+  scimspec coverage --document RFC7644 --section 3.5.2 --proven
+  scimspec coverage --level must --state missing,cited
+  scimspec coverage --format json > coverage.json
+
+A requirement is proven once a server with a defect against it has turned a
+case red that cites it. 'scimspec explain ID' says more of each.";
+
+const EXPLAIN_HELP: &str = "\
+Examples:
+  scimspec explain create/minimal-user           a case: why, how to mend, requests
+  scimspec explain rules/list-arithmetic         a rule
+  scimspec explain RFC7644-3.3-07                a requirement, and who tests it
+  scimspec explain create-answers-200            a fault of the reference server
+  scimspec explain okta.deactivate               a feature of a profile
+
+An ID is whatever reports and lists print: a case (with a row or a form), a
+suite, a requirement, a vendor's statement (AMP-03), a dispute of the RFCs
+(AMB-61), a fault, a variant, a profile.";
+
 /// The conformance harness for SCIM 2.0 servers
 ///
 /// Point it at a base URL, and it tells with evidence whether the server keeps RFC 7643 and RFC 7644, and
@@ -199,7 +223,7 @@ pub enum Command {
     Run(Box<RunArguments>),
     /// Lists the cases that a run would consider
     #[command(after_long_help = LIST_HELP)]
-    List(ListArguments),
+    List(Box<ListArguments>),
     /// Checks suite files without running them
     #[command(after_long_help = CHECK_HELP)]
     Check(CheckArguments),
@@ -224,6 +248,12 @@ pub enum Command {
     /// Shows, accepts or rejects payloads that are not as accepted
     #[command(after_long_help = SNAPSHOTS_HELP)]
     Snapshots(SnapshotsArguments),
+    /// Shows which requirements of the RFCs are tested, by what, and why others are not
+    #[command(after_long_help = COVERAGE_HELP)]
+    Coverage(CoverageArguments),
+    /// Explains a case, a requirement, a fault or anything else that has an id
+    #[command(after_long_help = EXPLAIN_HELP)]
+    Explain(ExplainArguments),
 }
 
 /// What every command understands.
@@ -458,6 +488,14 @@ pub struct ListArguments {
     /// Writes the suites and fixtures inside scimspec to a folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub export: Option<PathBuf>,
+    /// Shows how many requests a run would need, and how long they take at a --rate
+    ///
+    /// Asks the server at the URL what it claims, and nothing else; without a URL, the one inside scimspec.
+    #[arg(long, conflicts_with_all = ["export", "format"])]
+    pub plan: bool,
+    /// The server that a run would test, with --plan.
+    #[command(flatten)]
+    pub target: TargetArguments,
 }
 
 /// For people or for programs.
@@ -627,6 +665,8 @@ pub enum SchemaOf {
     Report,
     /// scimspec.toml.
     Config,
+    /// The report of 'scimspec coverage --format json'.
+    Coverage,
 }
 
 /// `scimspec baseline`.
@@ -727,6 +767,76 @@ pub enum SnapshotsAction {
     Reject,
 }
 
+/// `scimspec coverage`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CoverageArguments {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: CoverageFormat,
+    /// Only the requirements of this document, such as RFC7644; can be repeated
+    #[arg(long, value_name = "DOCUMENT", value_delimiter = ',')]
+    pub document: Vec<String>,
+    /// Only the requirements of this section and those below it, such as 3.5.2; can be repeated
+    #[arg(long, value_name = "SECTION", value_delimiter = ',')]
+    pub section: Vec<String>,
+    /// Only the requirements of this level; can be repeated
+    #[arg(long, value_enum, value_name = "LEVEL", value_delimiter = ',')]
+    pub level: Vec<LevelName>,
+    /// Lists only the requirements in this state; can be repeated, and leaves the counts as they are
+    #[arg(long, value_enum, value_name = "STATE", value_delimiter = ',')]
+    pub state: Vec<State>,
+    /// Lists the proven requirements, too, with the cases and faults that prove them
+    #[arg(long)]
+    pub proven: bool,
+    /// Adds the suites of a folder; can be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub suites: Vec<PathBuf>,
+}
+
+/// How coverage is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CoverageFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// As a page.
+    Markdown,
+}
+
+/// A level, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LevelName {
+    /// What has to be.
+    Must,
+    /// What is recommended.
+    Should,
+    /// What is permitted.
+    May,
+}
+
+impl From<LevelName> for Level {
+    fn from(name: LevelName) -> Level {
+        match name {
+            LevelName::Must => Level::Must,
+            LevelName::Should => Level::Should,
+            LevelName::May => Level::May,
+        }
+    }
+}
+
+/// `scimspec explain`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExplainArguments {
+    /// What to explain, by its id
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
+    /// Adds the suites of a folder; can be repeated
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub suites: Vec<PathBuf>,
+}
+
 impl Cli {
     /// Reads the command line of this process. Ends the process where it asks for help or the version (code 0),
     /// or cannot be understood (code 2).
@@ -773,6 +883,11 @@ mod tests {
             "scimspec snapshots diff",
             "scimspec snapshots accept dir --case create/*",
             "scimspec snapshots reject dir",
+            "scimspec coverage --format markdown",
+            "scimspec coverage --document RFC7644,RFC7643 --section 3.5.2 --level must --level should \
+             --state missing,cited,beyond-tests --proven --suites dir --format json",
+            "scimspec explain create/minimal-user RFC7644-3.3-07 --suites dir",
+            "scimspec schema coverage",
         ] {
             if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
                 panic!("{line}\n{error}");
@@ -803,6 +918,8 @@ mod tests {
             "baseline",
             "baseline write",
             "baseline update",
+            "coverage",
+            "explain",
         ];
         insta::assert_snapshot!(
             "help_others",

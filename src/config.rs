@@ -157,7 +157,11 @@ impl Config {
         };
         let arguments = arguments(&flags);
         let settings = flags.over(from_environment).over(in_file);
-        let speaks = matches!(cli.command, Command::Run(_) | Command::Probe(_) | Command::Clean(_));
+        let speaks = match &cli.command {
+            Command::Run(_) | Command::Probe(_) | Command::Clean(_) => true,
+            Command::List(list) => list.plan,
+            _ => false,
+        };
         resolve(settings, arguments, speaks, environment)
     }
 
@@ -199,7 +203,7 @@ impl Config {
 fn flags(cli: &Cli) -> Settings {
     let mut settings = match &cli.command {
         Command::Run(run) => run_settings(run),
-        Command::List(list) => selection_settings(&list.selection, Settings::default()),
+        Command::List(list) => selection_settings(&list.selection, target_settings(&list.target)),
         Command::Probe(probe) => target_settings(&probe.target),
         Command::Clean(clean) => {
             Settings { consent: clean.yes.then_some(true), ..target_settings(&clean.target) }
@@ -223,6 +227,8 @@ fn flags(cli: &Cli) -> Settings {
             };
             Settings { baseline: file.clone(), ..Settings::default() }
         }
+        Command::Coverage(coverage) => Settings { suites: coverage.suites.clone(), ..Settings::default() },
+        Command::Explain(explain) => Settings { suites: explain.suites.clone(), ..Settings::default() },
     };
     settings.color = cli.common.color;
     settings

@@ -3,12 +3,15 @@
 //! Suites cite it, reports quote it. It is data (`suites/requirements/`), one file a document, read when the first of
 //! its ids is asked for. This module refuses to know suites and verdicts.
 
+pub mod definitions;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
 use include_dir::File;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::outcome::Level;
 use crate::suite::load::EMBEDDED_SUITES;
@@ -60,7 +63,7 @@ pub struct Untested {
 }
 
 /// Kinds of reasons why no case tests a requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Because {
     /// Nothing that crosses the wire shows whether it is kept.
@@ -77,15 +80,39 @@ pub enum Because {
     NotTheServer,
 }
 
+impl Because {
+    /// Whether no case of any kind could test it: there is nothing to see, nothing to break, or nobody to blame.
+    pub fn is_beyond_tests(self) -> bool {
+        matches!(self, Because::Unobservable | Because::NothingToBreak | Because::NotTheServer)
+    }
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Because::Unobservable => "cannot be observed",
+            Because::NeedsHook => "needs a hook",
+            Because::NeedsSecondTenant => "needs a second tenant",
+            Because::Disruptive => "disruptive",
+            Because::NothingToBreak => "nothing to break",
+            Because::NotTheServer => "does not bind the server",
+        })
+    }
+}
+
 impl Requirement {
     /// Where the section can be read: `https://www.rfc-editor.org/rfc/rfc7644#section-3.5.2.3`.
     pub fn link(&self) -> String {
-        let document = self.document.to_lowercase();
-        // Appendices have a letter first and an anchor of their own.
-        let kind =
-            if self.section.starts_with(|c: char| c.is_ascii_digit()) { "section" } else { "appendix" };
-        format!("https://www.rfc-editor.org/rfc/{document}#{kind}-{}", self.section)
+        section_link(&self.document, &self.section)
     }
+}
+
+/// Where a section of an RFC can be read: `https://www.rfc-editor.org/rfc/rfc7644#section-3.5.2.3`.
+pub fn section_link(document: &str, section: &str) -> String {
+    let document = document.to_lowercase();
+    // Appendices have a letter first and an anchor of their own.
+    let kind = if section.starts_with(|c: char| c.is_ascii_digit()) { "section" } else { "appendix" };
+    format!("https://www.rfc-editor.org/rfc/{document}#{kind}-{section}")
 }
 
 impl fmt::Display for Requirement {
@@ -108,7 +135,9 @@ pub enum Actor {
 }
 
 /// How well a client can see over HTTP whether a requirement is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Observable {
     /// Wholly.
@@ -163,6 +192,8 @@ struct Document {
 
 #[derive(Debug, Default)]
 struct Entries {
+    title: String,
+    link: String,
     requirements: Vec<Requirement>,
     sources: Vec<Source>,
     by_id: HashMap<String, usize>,
@@ -248,6 +279,22 @@ impl Catalogue {
             .unwrap_or(Level::Must)
     }
 
+    /// The documents by what their ids begin with, such as `RFC7644`.
+    pub fn documents(&self) -> impl Iterator<Item = &'static str> {
+        self.documents.iter().map(|document| document.code)
+    }
+
+    /// The title of a document, and where it can be read.
+    pub fn about(&self, document: &str) -> Option<(&str, &str)> {
+        let entries = self.documents.iter().find(|one| one.code == document)?.entries();
+        Some((&entries.title, &entries.link))
+    }
+
+    /// What a section of a document is called.
+    pub fn section_title(&self, document: &str, section: &str) -> Option<&'static str> {
+        self.documents.iter().find(|one| one.code == document)?.section_title(section)
+    }
+
     /// The document that an id belongs to, by its first part.
     fn document_of(&self, id: &str) -> Option<&Document> {
         let name = id.split_once('-')?.0;
@@ -272,7 +319,6 @@ fn nearest_id<'a>(id: &str, candidates: impl Iterator<Item = &'a str>) -> Option
 #[serde(deny_unknown_fields)]
 struct DocumentFile {
     document: String,
-    #[expect(dead_code, reason = "read by people, and held to be there")]
     title: String,
     link: String,
     #[serde(default)]
@@ -337,11 +383,21 @@ impl Document {
         })
     }
 
+    /// The name of a section: the comment that stands before its entries, `# 3.5.2 Modifying with PATCH`. A test holds
+    /// that every section has one.
+    fn section_title(&self, section: &str) -> Option<&'static str> {
+        let lines = self.file.contents_utf8().unwrap_or_default().lines();
+        lines.filter_map(|line| line.strip_prefix("  # ")?.split_once(' ')).find_map(|(number, title)| {
+            let is_it = number.trim_end_matches('.') == section;
+            is_it.then_some(title.trim())
+        })
+    }
+
     fn read(&self) -> Result<Entries, Box<crate::suite::Diagnostic>> {
         let name = format!("suites/{}", self.file.path().display());
         let text = String::from_utf8_lossy(self.file.contents());
-        let DocumentFile { document, link, requirements, sources, .. } = yaml::read(&name, &text)?;
-        let mut entries = Entries::default();
+        let DocumentFile { document, title, link, requirements, sources } = yaml::read(&name, &text)?;
+        let mut entries = Entries { title, link: link.clone(), ..Entries::default() };
         for entry in requirements {
             entries.by_id.insert(entry.id.clone(), entries.requirements.len());
             entries.requirements.push(Requirement {
@@ -416,6 +472,21 @@ mod tests {
             assert!(seen.insert(&source.id), "{} twice", source.id);
             assert!(source.link.is_some(), "{} has no link", source.id);
             assert_eq!(Catalogue::embedded().source(&source.id), Some(source), "{}", source.id);
+        }
+    }
+
+    #[test]
+    fn every_section_has_a_name_and_every_document_a_title() {
+        let catalogue = Catalogue::embedded();
+        for Requirement { id, document, section, .. } in catalogue.requirements() {
+            assert!(
+                catalogue.section_title(document, section).is_some(),
+                "{id}: no comment names its section"
+            );
+        }
+        assert_eq!(catalogue.section_title("RFC7644", "1.2"), Some("Notational Conventions"));
+        for document in catalogue.documents() {
+            assert!(catalogue.about(document).is_some_and(|(title, _)| !title.is_empty()), "{document}");
         }
     }
 

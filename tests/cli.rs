@@ -18,9 +18,20 @@ fn head(text: &str, lines: usize) -> String {
 #[test]
 fn every_command_has_a_short_and_a_long_help() {
     let bench = Bench::new();
-    for command in
-        ["run", "list", "check", "probe", "serve", "profile", "schema", "clean", "snapshots", "baseline"]
-    {
+    for command in [
+        "run",
+        "list",
+        "check",
+        "probe",
+        "serve",
+        "profile",
+        "schema",
+        "clean",
+        "snapshots",
+        "baseline",
+        "coverage",
+        "explain",
+    ] {
         let short = bench.run(&[command, "-h"]).exits(0);
         let long = bench.run(&[command, "--help"]).exits(0);
         assert!(short.stdout.contains(&format!("Usage: scimspec {command}")), "{}", short.stdout);
@@ -76,11 +87,107 @@ fn list_names_every_case_with_its_place() {
 #[test]
 fn schemas_are_the_files_of_the_repository() {
     let bench = Bench::new();
-    for kind in ["suite", "report", "config", "profile"] {
+    for kind in ["suite", "report", "config", "profile", "coverage"] {
         let printed = bench.run(&["schema", kind]).exits(0).stdout;
         let file = format!("{}/schema/{kind}.schema.json", env!("CARGO_MANIFEST_DIR"));
         assert_eq!(printed, std::fs::read_to_string(file).unwrap(), "{kind}");
     }
+}
+
+#[test]
+fn coverage_is_narrowed_and_printed_in_three_ways() {
+    let bench = Bench::new();
+    let whole = bench.run(&["coverage"]).exits(0).stdout;
+    for part in ["── aims: ", "RFC 7644 by section", "RFC 9967: not proven", "apart, counted nowhere else"]
+    {
+        assert!(whole.contains(part), "{part}");
+    }
+    assert!(whole.lines().all(|line| line.chars().count() <= 100), "no line is wider than the page");
+    let part = ["coverage", "--document", "rfc7644", "--section", "3.3.1", "--level", "must"];
+    let shown = bench.run(&[part.as_slice(), &["--proven"]].concat()).exits(0).stdout;
+    assert!(!shown.contains("aims"), "an aim is about the whole: {shown}");
+    assert!(shown.contains("RFC7644-3.3.1-01") && !shown.contains("RFC7644-3.3-"), "{shown}");
+    let json = bench.run(&[part.as_slice(), &["--format", "json"]].concat()).exits(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["requirements"][0]["id"], "RFC7644-3.3.1-01");
+    assert!(json["requirements"][0]["cases"].as_array().unwrap().contains(&"create/minimal-user".into()));
+    let page = bench.run(&["coverage", "--format", "markdown"]).exits(0).stdout;
+    assert!(page.contains("(https://www.rfc-editor.org/rfc/rfc7644#section-3.5.2.3)"), "no link");
+    let missing = bench.run(&["coverage", "--state", "proven", "--format", "json"]).exits(0).stdout;
+    let missing: serde_json::Value = serde_json::from_str(&missing).unwrap();
+    let states = missing["requirements"].as_array().unwrap().iter().map(|one| &one["state"]);
+    assert!(states.clone().count() > 0 && states.clone().all(|state| state == "proven"));
+}
+
+#[test]
+fn coverage_of_what_does_not_exist_is_a_slip() {
+    let bench = Bench::new();
+    insta::assert_snapshot!(bench.run(&["coverage", "--document", "RFC7643x"]).exits(2).stderr, @"error: the catalogue has no document `RFC7643x`; did you mean `RFC7643`?");
+    insta::assert_snapshot!(
+        bench.run(&["coverage", "--document", "RFC7644", "--section", "99"]).exits(2).stderr,
+        @r"
+        error: no requirement matches
+          = help: 'scimspec coverage' shows the documents and sections that there are
+        "
+    );
+}
+
+#[test]
+fn a_suite_of_the_users_counts_for_coverage_and_is_explained() {
+    let bench = Bench::new();
+    let case = "{id: a, title: It is so, hint: Mend it., spec: [RFC7644-3.3.1-01], \
+                steps: [{send: GET /Users, expect: {status: 200}}]}";
+    bench.write("mine/mine.yaml", &format!("suite: mine\ntitle: Mine\ncases:\n  - {case}\n"));
+    let words = ["coverage", "--suites", "mine", "--section", "3.3.1", "--format", "json"];
+    let json: serde_json::Value = serde_json::from_str(&bench.run(&words).exits(0).stdout).unwrap();
+    let cases = json["requirements"][0]["cases"].as_array().unwrap();
+    assert!(cases.contains(&"mine/a".into()), "{cases:?}");
+    insta::assert_snapshot!(bench.run(&["explain", "mine/a", "--suites", "mine"]).exits(0).stdout, @r#"
+    ── case mine/a ────────────────────────────────────────────────────────────────────────────── MUST ─
+    It is so
+
+     how to mend  Mend it.
+            asks  RFC7644-3.3.1-01  SHALL: meta.resourceType is set by the provider according to the
+                  endpoint posted to.
+                  https://www.rfc-editor.org/rfc/rfc7644#section-3.3.1
+        requests  GET /Users
+       stands in  mine/mine.yaml:4
+             run  scimspec run URL --case mine/a
+    "#);
+}
+
+#[test]
+fn explain_tells_what_an_id_stands_for() {
+    let bench = Bench::new();
+    for (name, id) in [
+        ("case", "create/body-is-no-object"),
+        ("rule", "rules/allow-on-405"),
+        ("requirement", "RFC9110-10.2.1-01"),
+        ("source", "AMP-09"),
+        ("fault", "wrong-method-without-allow"),
+        ("variant", "page-of-ten"),
+        ("feature", "okta.password-sync"),
+        ("profile", "learnamp"),
+    ] {
+        // The line that a case stands in changes with every case before it.
+        insta::with_settings!({filters => vec![(r"\.yaml:\d+", ".yaml:LINE")]}, {
+            insta::assert_snapshot!(format!("explain_{name}"), bench.run(&["explain", id]).exits(0).stdout);
+        });
+    }
+    let two = bench.run(&["explain", "page-of-ten", "AMP-09"]).exits(0).stdout;
+    assert!(two.contains("── variant page-of-ten ") && two.contains("── source AMP-09 "), "{two}");
+}
+
+#[test]
+fn explain_answers_a_slip_with_what_is_like_it() {
+    let bench = Bench::new();
+    insta::assert_snapshot!(bench.run(&["explain", "create/minimal-usr"]).exits(2).stderr, @r#"
+    error: nothing is called `create/minimal-usr`; did you mean `create/minimal-user`?
+      = help: 'scimspec list' shows the cases, 'scimspec coverage' the requirements,
+              'scimspec serve --list-faults' the faults, 'scimspec profile list' the profiles
+    "#);
+    let ran = bench.run(&["explain", "page-of-ten", "RFC7644-3.3-99"]).exits(2);
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("did you mean `RFC7644-3.3-0"), "{}", ran.stderr);
 }
 
 #[test]

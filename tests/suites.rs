@@ -121,7 +121,9 @@ fn a_read_only_run_only_reads() {
 #[test]
 fn every_write_is_read_back() {
     let cases = ["create/*", "replace/*", "patch*/*", "delete/*", "version/*"].map(str::to_owned).to_vec();
-    let ran = Trial { cases, ..Trial::of(everything()) }.run().expect("the server can be probed");
+    // Whoever looks at judgements sees each read; else the last ones of cases are made together.
+    let ran = Trial { cases, observer: Some(&|_| {}), ..Trial::of(everything()) };
+    let ran = ran.run().expect("the server can be probed");
     assert_conformant(&ran);
     let mut alive: BTreeSet<String> = BTreeSet::new();
     let (mut written, mut unasked) = (0, 0);
@@ -133,6 +135,7 @@ fn every_write_is_read_back() {
         if exchange.request.method == "POST" && succeeded {
             let id = exchange.json().and_then(|body| body.get("id")?.as_str());
             alive.extend(id.map(|id| format!("{path}/{id}")));
+            alive.extend(made_by_bulk(exchange));
         }
         let is_case = exchange.origin.contains('/');
         if !is_case || !alive.contains(&path) || exchange.request.method == "GET" {
@@ -157,6 +160,53 @@ fn every_write_is_read_back() {
     assert!(written >= 100, "{written} writes");
     let all = u32::try_from(ran.exchanges.len()).expect("not so many");
     assert!(unasked >= 20 && unasked * 5 < all, "{unasked} of {all} requests are made unasked");
+}
+
+/// The paths of what a bulk job says that it made.
+fn made_by_bulk(exchange: &Exchange) -> Vec<String> {
+    let results = exchange.json().and_then(|body| body.get("Operations")?.as_array());
+    let made = results.into_iter().flatten().filter(|result| result["method"] == "POST");
+    let location = |result: &serde_json::Value| result["location"].as_str().map(str::to_owned);
+    let path = |location: String| {
+        let mut segments = location.rsplit('/');
+        let (id, endpoint) = (segments.next()?, segments.next()?);
+        Some(format!("/{endpoint}/{id}"))
+    };
+    made.filter_map(location).filter_map(path).collect()
+}
+
+/// Where reads are made together, each write is read back all the same: by itself, or in a list that the run reads
+/// after it, in which no other resource of the case is missing.
+#[test]
+fn what_is_read_together_is_read() {
+    let cases = ["replace/*", "patch*/*"].map(str::to_owned).to_vec();
+    let ran = Trial { cases, ..Trial::of(everything()) }.run().expect("the server can be probed");
+    assert_conformant(&ran);
+    let (mut alone, mut together) = (0, 0);
+    for (index, exchange) in ran.exchanges.iter().enumerate() {
+        let method = exchange.request.method.as_str();
+        if !exchange.origin.contains('/') || !matches!(method, "PUT" | "PATCH") {
+            continue;
+        }
+        let path = exchange.request.path.split('?').next().expect("a path");
+        let id = path.rsplit('/').next().expect("an id");
+        let is_ours = ran.exchanges[..index].iter().any(|other| {
+            other.request.method == "POST" && other.json().is_some_and(|body| body.to_string().contains(id))
+        });
+        let later = || ran.exchanges[index + 1..].iter().filter(|later| later.request.method == "GET");
+        let shows = |list: &Exchange| {
+            let rows = list.json().and_then(|body| body.get("Resources")?.as_array());
+            list.origin == "read-back" && rows.is_some_and(|rows| rows.iter().any(|row| row["id"] == id))
+        };
+        if later().any(|read| read.request.path == path && read.origin == exchange.origin) {
+            alone += 1;
+        } else if later().any(|list| shows(list)) {
+            together += 1;
+        } else {
+            assert!(!is_ours, "{} {method} {path} was never read back", exchange.id);
+        }
+    }
+    assert!(alone >= 10 && together >= 50, "{alone} alone, {together} together");
 }
 
 /// A budget that is short of some requests costs reads that no step asks for, and no case.

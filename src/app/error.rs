@@ -4,6 +4,7 @@ use std::io;
 
 use super::BaselineError;
 use crate::config::{Config, ConfigError};
+use crate::explain::UnknownId;
 use crate::outcome::Exit;
 use crate::profile::skeleton::SkeletonError;
 use crate::profile::{UnknownProfile, UnknownSetting};
@@ -121,6 +122,24 @@ pub enum AppError {
     /// The list of known failures.
     #[error("{0}")]
     Baseline(#[from] BaselineError),
+    /// An id that nothing has.
+    #[error(
+        "error: {0}\n  = help: 'scimspec list' shows the cases, 'scimspec coverage' the requirements,\n          'scimspec serve --list-faults' the faults, 'scimspec profile list' the profiles\n"
+    )]
+    Unknown(#[from] UnknownId),
+    /// A document that the catalogue does not have.
+    #[error("error: the catalogue has no document `{document}`; {hint}\n")]
+    UnknownDocument {
+        /// What was asked for.
+        document: String,
+        /// What there is.
+        hint: String,
+    },
+    /// No requirement was selected.
+    #[error(
+        "error: no requirement matches\n  = help: 'scimspec coverage' shows the documents and sections that there are\n"
+    )]
+    NoRequirement,
     /// Printing, threads, signals.
     #[error("error: {0}\n")]
     Io(#[from] io::Error),
@@ -179,6 +198,9 @@ impl AppError {
             | AppError::Snapshots(_)
             | AppError::NoSnapshots
             | AppError::Baseline(_)
+            | AppError::Unknown(_)
+            | AppError::UnknownDocument { .. }
+            | AppError::NoRequirement
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
             AppError::Token { error, .. } => error.exit(),

@@ -26,6 +26,12 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         print(&format!("{}: {written} files written, {unchanged} there already", directory.display()))?;
         return Ok(Exit::Conformant);
     }
+    if arguments.plan {
+        return super::plan::show(config);
+    }
+    if arguments.target.url.is_some() {
+        eprintln!("warning: without --plan no server is asked; the URL says nothing here");
+    }
     let library = library(config)?;
     let profile = Profile::chosen(&library, &config.profile)?;
     let catalogue = Catalogue::embedded();
@@ -33,6 +39,7 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         claims: &|_| Ok(()),
         allow: &[Permission::Disruptive, Permission::Slow],
         read_only: false,
+        schemas: None,
     };
     let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     let selected: HashSet<String> =
@@ -116,6 +123,7 @@ pub fn schema(arguments: &SchemaArguments) -> Result<Exit, AppError> {
         SchemaOf::Report => schema_text(&json::schema()),
         SchemaOf::Profile => schema_text(&profile::schema()),
         SchemaOf::Config => schema_text(&config::settings::schema()),
+        SchemaOf::Coverage => schema_text(&crate::coverage::schema()),
     })?;
     Ok(Exit::Conformant)
 }

@@ -5,8 +5,11 @@
 
 mod baseline;
 mod clean;
+mod coverage;
 mod error;
+mod explain;
 mod files;
+mod plan;
 mod probe;
 mod profile;
 mod run;
@@ -51,6 +54,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, AppError> {
         Command::Serve(arguments) => serve::serve(arguments),
         Command::Clean(_) => clean::clean(&config),
         Command::Snapshots(arguments) => snapshots::snapshots(&config, arguments),
+        Command::Coverage(arguments) => coverage::coverage(&config, arguments),
+        Command::Explain(arguments) => explain::explain(&config, arguments),
         Command::Baseline(arguments) => baseline::baseline(&config, &arguments.action),
     }
 }

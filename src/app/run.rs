@@ -17,7 +17,7 @@ use super::{AppError, print, runtime};
 use crate::baseline::Judge;
 use crate::config::Config;
 use crate::outcome::{ErrorCause, Exit, Outcome, Verdict};
-use crate::plan::{Conditions, Phase, Plan, Selection, plan};
+use crate::plan::{Conditions, Estimate, Phase, Plan, Selection, plan};
 use crate::profile::Profile;
 use crate::readiness::{LeftOut, readiness};
 use crate::report::failure;
@@ -62,7 +62,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let catalogue = Catalogue::embedded();
     // Which cases there are does not depend on the target: what is wrong with the baseline is said before it is asked.
-    let unasked = Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only };
+    let unasked = Conditions {
+        claims: &|_| Ok(()),
+        allow: &config.allow,
+        read_only: config.read_only,
+        schemas: None,
+    };
     let whole = plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
     let cases = whole.parts().map(|(_, part)| part.id.as_str()).collect();
     let baseline = super::baseline::of_run(config, &profile.name, config.reading, &cases)?;
@@ -89,14 +94,20 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     probe.capabilities.page_size.clone_from(&profile.page_size);
     probe.capabilities.hooks = config.hooks.names();
     let claims = |requires: &_| probe.capabilities.check(requires);
-    let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
+    let conditions = Conditions {
+        claims: &claims,
+        allow: &config.allow,
+        read_only: config.read_only,
+        schemas: Some(&probe.schemas),
+    };
     let mut plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     plan.leave_out(|job| settings.lacked_by(job.file, job.case));
     let left_out = left_out(&whole, &plan);
     if plan.jobs.is_empty() {
         return Err(AppError::NothingSelected);
     }
-    show(&place.announcement(config, profile, &plan))?;
+    let estimate = estimate(config, &library, &plan, &probe);
+    show(&place.announcement(config, profile, &plan, &estimate))?;
     begun.store(true, Ordering::SeqCst);
 
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
@@ -173,8 +184,14 @@ fn requirement(catalogue: &Catalogue, id: &str) -> Option<RequirementText> {
     })
 }
 
+/// How many requests a plan will need.
+pub(super) fn estimate(config: &Config, library: &Library, plan: &Plan<'_>, probe: &Probe) -> Estimate {
+    let together = crate::run::together(&probe.capabilities, config.settle.is_some());
+    Estimate::of(plan, library, &|requires| probe.capabilities.check(requires), together)
+}
+
 /// The configuration with the profile's limits where the operator says nothing.
-fn paced(config: &Config, profile: &Profile) -> Config {
+pub(super) fn paced(config: &Config, profile: &Profile) -> Config {
     let mut config = config.clone();
     config.rate = config.rate.or(profile.limits.rate);
     config.requests = config.requests.or(profile.limits.requests);
@@ -235,7 +252,7 @@ fn makes_usual_resources(config: &Config) -> bool {
 }
 
 /// The suites, embedded and the user's own; those of the user are linted before they run.
-fn library(config: &Config) -> Result<Library, AppError> {
+pub(super) fn library(config: &Config) -> Result<Library, AppError> {
     let library = super::files::library(config)?;
     let own = library.suites().iter().any(|file| file.origin != Origin::Embedded);
     if own || library.profiles().values().any(|profile| profile.origin != Origin::Embedded) {
@@ -359,14 +376,14 @@ fn show(text: &str) -> Result<(), AppError> {
 }
 
 /// Where the service provider is: somewhere, or inside scimspec.
-enum Place {
+pub(super) enum Place {
     Elsewhere(Url),
     Embedded(RunningServer, Url),
 }
 
 impl Place {
     /// Without a URL it is inside scimspec: as the profile's vendor documents it, where there is such a double.
-    fn of(config: &Config, profile: &Profile, runtime: &Runtime) -> Result<Place, AppError> {
+    pub(super) fn of(config: &Config, profile: &Profile, runtime: &Runtime) -> Result<Place, AppError> {
         match &config.url {
             Some(url) => Ok(Place::Elsewhere(url.clone())),
             None => {
@@ -380,7 +397,7 @@ impl Place {
         }
     }
 
-    fn target(&self, config: &Config, profile: &Profile, mark: &str) -> Result<Target, AppError> {
+    pub(super) fn target(&self, config: &Config, profile: &Profile, mark: &str) -> Result<Target, AppError> {
         let mut options = match self {
             Place::Elsewhere(url) => config.target_options(url.clone(), mark),
             Place::Embedded(server, url) => {
@@ -398,7 +415,13 @@ impl Place {
         Ok(Target::new(options)?)
     }
 
-    fn announcement(&self, config: &Config, profile: &Profile, plan: &Plan<'_>) -> String {
+    fn announcement(
+        &self,
+        config: &Config,
+        profile: &Profile,
+        plan: &Plan<'_>,
+        estimate: &Estimate,
+    ) -> String {
         let cases = plan.parts().count();
         let running = plan.running().map(|job| job.parts.len()).sum::<usize>();
         let (what, url) = match self {
@@ -414,10 +437,11 @@ impl Place {
             config.seed,
         );
         if let Some(rate) = config.rate {
-            // About four requests a case is what runs have needed; it is said so that nobody waits unawares.
-            let minutes = rate.time_for(running as u64 * 4).as_secs().div_ceil(60);
+            // It is said so that nobody waits unawares.
+            let requests = estimate.total();
+            let takes = crate::plan::estimate::time(rate.time_for(requests));
             let whose = if profile.limits.rate == Some(rate) { ", as the profile says," } else { "" };
-            text.push_str(&format!("at {rate}{whose} this takes about {minutes} min\n"));
+            text.push_str(&format!("about {requests} requests; at {rate}{whose} this takes about {takes}\n"));
         }
         text
     }
@@ -434,7 +458,7 @@ impl Place {
         }
     }
 
-    fn close(self, runtime: &Runtime) {
+    pub(super) fn close(self, runtime: &Runtime) {
         if let Place::Embedded(server, _) = self {
             runtime.block_on(server.shutdown());
         }

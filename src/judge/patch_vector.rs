@@ -6,8 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::words;
 use super::body::without_indexes;
+use super::words;
 use crate::oracle::patched::{Effect, effect};
 use crate::oracle::written::{Departure, Grade, OPERATIONS, Write, departures};
 use crate::outcome::{Difference, Finding, Level, Place, Reading, Severity, Signature};
@@ -151,7 +151,8 @@ fn refused(came: &Came<'_>) -> Vec<Finding> {
             && came.vector.errors().next().is_none();
         let tolerated = came.vector.tolerated.iter().find(|it| {
             it.error.as_ref().is_some_and(|it| {
-                is_status(it) && (it.scim_type.is_none() || scim_type.is_none() || it.scim_type.as_deref() == scim_type)
+                is_status(it)
+                    && (it.scim_type.is_none() || scim_type.is_none() || it.scim_type.as_deref() == scim_type)
             })
         });
         match tolerated {
@@ -219,7 +220,8 @@ impl Came<'_> {
             all.push("200 with the resource, or 204".to_owned());
         }
         for error in self.vector.errors() {
-            let scim_type = error.scim_type.as_ref().map(|it| format!(" with scimType {it}")).unwrap_or_default();
+            let scim_type =
+                error.scim_type.as_ref().map(|it| format!(" with scimType {it}")).unwrap_or_default();
             all.push(format!("{}{scim_type}", error.status));
         }
         all.join(", or ")
@@ -323,14 +325,8 @@ mod tests {
             "initial_resource": initial(), "section": "s", "reasoning": "r",
         });
         said.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        let vector = Vector {
-            id: "v".into(),
-            title: "t".into(),
-            spec: vec![],
-            level: None,
-            requires: vec![],
-            said,
-        };
+        let vector =
+            Vector { id: "v".into(), title: "t".into(), spec: vec![], level: None, requires: vec![], said };
         PatchVector::read(&vector).unwrap()
     }
 
@@ -338,7 +334,13 @@ mod tests {
         json!({"schemas": [names::USER], "userName": "a", "title": "Guide"})
     }
 
-    fn worst(vector: &PatchVector, status: u16, answer: Value, after: Value, reading: Reading) -> Option<Severity> {
+    fn worst(
+        vector: &PatchVector,
+        status: u16,
+        answer: Value,
+        after: Value,
+        reading: Reading,
+    ) -> Option<Severity> {
         let definition = SchemaSet::core().definition("User").unwrap();
         let sent = json!({"schemas": [names::PATCH_OP], "Operations": vector.operations});
         let initial = initial();

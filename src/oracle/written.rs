@@ -550,7 +550,11 @@ impl Comparison {
             Stance::Refused => "the write was refused, and took it away",
             Stance::Answered { .. } => "the answer to the write shows it, and it is not there",
         };
-        self.report(spot, Some(expected), None, grade, why);
+        let told = self.stance.departure(spot.path.to_owned(), Some(expected), None, grade, why);
+        let is_owed = matches!(self.stance, Stance::Create) && spot.attribute.returned == Returned::Default;
+        // What is returned by default has to be there, however it got lost.
+        let requirements = if is_owed { &["RFC7644-3.3-01", "RFC7643-7-29"] } else { told.requirements };
+        self.tell(Departure { requirements, ..told });
     }
 
     /// A value is there that nothing was said of.

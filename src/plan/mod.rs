@@ -3,6 +3,8 @@
 //! Pure: what runs is decided here, before the first case sends a request, so that `list`, the trials and the
 //! reports agree on it. This module refuses to know how a case is executed or judged.
 
+mod each;
+pub mod estimate;
 mod parts;
 mod pool;
 mod selection;
@@ -14,9 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
+use crate::scim::schema::SchemaSet;
 use crate::suite::load::SuiteFile;
 use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step, VectorKind};
 
+pub use each::Each;
+pub use estimate::{Estimate, Together};
 pub use pool::{is_write, mentions, stands_on};
 pub use selection::{PatternError, Selection};
 
@@ -79,6 +84,8 @@ pub struct Job<'a> {
     pub form: Option<&'a str>,
     /// The row, where the case has rows.
     pub row: Option<&'a Row>,
+    /// The attribute, where the case is tried with attributes of the service provider's schemas.
+    pub each: Option<Each>,
     /// Its parts: one, or one a checkpoint, or one a vector.
     pub parts: Vec<Part>,
     /// When it runs.
@@ -94,7 +101,8 @@ impl Job<'_> {
     pub fn id(&self) -> String {
         let form = self.form.map(|form| format!("@{form}")).unwrap_or_default();
         let row = self.row.map(|row| format!("[{}]", row.id)).unwrap_or_default();
-        format!("{}/{}{form}{row}", self.file.suite.suite, self.case.id)
+        let each = self.each.as_ref().map(|each| format!("[{}]", each.id)).unwrap_or_default();
+        format!("{}/{}{form}{row}{each}", self.file.suite.suite, self.case.id)
     }
 
     /// What the whole job needs beside what its steps need.
@@ -123,6 +131,10 @@ impl Job<'_> {
                 Ok(Action::Send { line, .. }) if line.starts_with("POST ") => 2,
                 Ok(Action::Hook(_) | Action::Wait(_)) => 0,
                 Ok(Action::Burst(burst)) => burst.at_most as usize,
+                Ok(Action::Parallel(parallel)) => {
+                    let given = parallel.over.as_ref().and_then(|over| self.case.given.get(over)?.times);
+                    given.map_or_else(|| parallel.at_least(), |times| times as usize)
+                }
                 _ => 1,
             };
         }
@@ -148,6 +160,8 @@ pub struct Conditions<'a> {
     pub allow: &'a [Permission],
     /// Whether nothing may be written.
     pub read_only: bool,
+    /// The target's schemas, which make trials of cases; without them, the core schemas do.
+    pub schemas: Option<&'a SchemaSet>,
 }
 
 /// What a run is going to do.
@@ -217,16 +231,33 @@ pub fn plan<'a>(
             }
             let rows: Vec<Option<&Row>> =
                 if case.rows.is_empty() { vec![None] } else { case.rows.iter().map(Some).collect() };
+            let eaches: Vec<Option<Each>> = match &case.for_each {
+                None => vec![None],
+                Some(for_each) => {
+                    let schemas = conditions.schemas.unwrap_or_else(|| SchemaSet::core());
+                    let trials: Vec<Option<Each>> =
+                        each::trials(for_each, schemas).into_iter().map(Some).collect();
+                    if trials.is_empty() { vec![None] } else { trials }
+                }
+            };
             let forms = file.forms_of(index).into_iter().filter(|(form, _)| profile.takes_form(*form));
-            for ((form, case), row) in forms.flat_map(|form| rows.iter().map(move |row| (form, *row))) {
+            let trials = forms.flat_map(|form| {
+                let eaches = &eaches;
+                rows.iter().flat_map(move |row| eaches.iter().map(move |each| (form.clone(), *row, each)))
+            });
+            for ((form, case), row, each) in trials {
                 let path = format!("cases[{index}]");
-                let parts = parts(file, case, form, row, &path, catalogue);
+                let mut parts = parts(file, case, form, row, &path, catalogue);
+                if let Some(each) = each {
+                    parts.iter_mut().for_each(|part| part.id = format!("{}[{}]", part.id, each.id));
+                }
                 let mut job = Job {
                     file,
                     case,
                     path,
                     form,
                     row,
+                    each: each.clone(),
                     parts,
                     phase: phase(case),
                     disposition: Disposition::Run,
@@ -252,6 +283,11 @@ pub fn plan<'a>(
 }
 
 fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
+    if let (Some(for_each), None) = (&job.case.for_each, &job.each) {
+        let needs = each::wanted(&for_each.attribute);
+        let evidence = "/Schemas declares none".to_owned();
+        return Disposition::Skip(SkipReason::Capability { needs, evidence });
+    }
     // Without its hook a case would end half-way.
     let hooks: Vec<Requires> =
         all_steps(job.case).filter_map(|step| step.hook.clone()).map(Requires::Hook).collect();
@@ -279,7 +315,9 @@ fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
 /// Whether a case leaves a trace on the target: it needs resources, or sends what is no read.
 fn writes(case: &Case) -> bool {
     has_patch_vectors(case)
-        || !case.given.is_empty() || case.population.is_some() || all_steps(case).any(is_write)
+        || !case.given.is_empty()
+        || case.population.is_some()
+        || all_steps(case).any(is_write)
 }
 
 fn phase(case: &Case) -> Phase {
@@ -291,7 +329,10 @@ fn phase(case: &Case) -> Phase {
         Phase::Renewing
     } else if case.exclusive {
         Phase::Exclusive
-    } else if has_patch_vectors(case) || all_steps(case).any(is_write) || pooled(case).len() < case.given.len() {
+    } else if has_patch_vectors(case)
+        || all_steps(case).any(is_write)
+        || pooled(case).len() < case.given.len()
+    {
         Phase::Write
     } else {
         Phase::ReadOnly

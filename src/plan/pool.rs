@@ -19,6 +19,7 @@ pub fn is_write(step: &Step) -> bool {
         }
         // Nobody knows what a command does.
         Ok(Action::Hook(_)) => true,
+        Ok(Action::Parallel(parallel)) => parallel.steps().iter().any(is_write),
         // What an action does is known of the case that has its steps in place.
         Ok(
             Action::Query(_)
@@ -96,7 +97,7 @@ pub fn mentions(step: &Step) -> BTreeSet<String> {
             }
             match payload {
                 // What a bulk job mentions stands above.
-                Payload::None | Payload::Bulk(_) => {}
+                Payload::None | Payload::Bulk(_) | Payload::Hex(_) => {}
                 Payload::Raw(raw) => text(raw),
                 Payload::Body(value) | Payload::Operations(value) => names_in(value, &mut names),
                 Payload::Make(make) => names_of(make, &mut names),
@@ -110,6 +111,14 @@ pub fn mentions(step: &Step) -> BTreeSet<String> {
         Ok(Action::Paginate(paginate)) => text(paginate.filter.as_deref().unwrap_or_default()),
         Ok(Action::Hook(_)) => step.with.values().for_each(|value| text(value)),
         Ok(Action::Burst(burst)) => text(&burst.send),
+        Ok(Action::Parallel(parallel)) => {
+            step.headers.values().flatten().for_each(|header| text(header));
+            let mut requests: BTreeSet<String> = parallel.steps().iter().flat_map(mentions).collect();
+            if let Some(name) = &parallel.name {
+                requests.remove(name);
+            }
+            names.extend(requests.into_iter().chain(parallel.over.clone()));
+        }
         Ok(Action::Wait(_) | Action::Do(_)) | Err(_) => {}
     }
     names
@@ -132,6 +141,11 @@ pub fn stands_on(step: &Step) -> BTreeSet<String> {
     let in_bulk =
         step.bulk.iter().flat_map(|bulk| &bulk.operations).filter_map(|operation| operation.make.as_ref());
     names.extend(step.make.iter().chain(in_bulk).filter_map(|make| make.from.clone()));
+    if let Some(parallel) = &step.parallel {
+        names.extend(
+            parallel.steps().iter().flat_map(stands_on).filter(|name| parallel.name.as_ref() != Some(name)),
+        );
+    }
     names
 }
 

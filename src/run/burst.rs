@@ -3,7 +3,7 @@
 //!
 //! A burst has its window to itself: it begins after a whole window of silence, and the gate stays closed behind it
 //! until another has passed, for the clean-up too. Its refusals are what it is about, so they are neither repeated nor
-//! counted as trouble. What its answers divide into is judged here; what the refusal holds, the judge looks at.
+//! counted as trouble. What its answers divide into, `tally` judges; what the refusal holds, the judge looks at.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use super::case::{CaseRun, Flow};
 use super::request::{self, Prepared};
 use super::step::CaseSources;
-use crate::outcome::{ErrorCause, Finding, SkipReason, Verdict};
-use crate::scim::names::ERROR;
-use crate::suite::model::{Burst, Expect, Payload, Step, Tally, Wait};
+use super::tally::Count;
+use crate::outcome::{ErrorCause, SkipReason, Verdict};
+use crate::suite::model::{Burst, Expect, Payload, Step, Wait};
 use crate::target::RequestPlan;
 use crate::target::exchange::Exchange;
 use crate::target::pace::retry_after;
@@ -146,45 +146,23 @@ impl CaseRun<'_> {
         let Some(last) = volley.refusal.as_ref().or(volley.answers.last()) else {
             return self.stop(true, "no request of the burst was sent".to_owned());
         };
-        let mut counts = vec![0_u32; expect.tally.len()];
-        let mut stray: Option<(usize, &Exchange)> = None;
-        for exchange in &volley.answers {
-            let is_one = |tally: &Tally| is_kind(tally, exchange);
-            let counted = expect.tally.iter().position(|tally| !tally.rest && is_one(tally));
-            let rest = expect.tally.iter().position(|tally| tally.rest);
-            match (counted, rest) {
-                (Some(at), _) => counts[at] += 1,
-                (None, Some(at)) if !is_one(&expect.tally[at]) => stray = stray.or(Some((at, exchange))),
-                (None, _) => {}
-            }
-        }
+        let count = Count::of(&expect.tally, &volley.answers);
         let too_slow = volley.refusal.is_none() && volley.sent < burst.at_most;
-        let mut findings = Vec::new();
-        for (at, tally) in expect.tally.iter().enumerate().filter(|(_, tally)| !tally.rest) {
-            let Some(wanted) = wrong_count(tally, counts[at]) else { continue };
-            if too_slow && tally.at_least.is_some_and(|least| counts[at] < least) {
-                let why = format!(
-                    "only {} requests went through in {} s, so the limit was not reached",
-                    volley.sent,
-                    volley.took.as_secs()
-                );
-                self.part().trouble = Some(Verdict::Inconclusive { why });
-                return Flow::End;
-            }
-            let message = format!(
-                "{} of {} answers of the burst are {}, expected {wanted}",
-                counts[at],
-                volley.answers.len(),
-                called(tally)
+        let short = expect
+            .tally
+            .iter()
+            .zip(&count.counts)
+            .any(|(tally, count)| !tally.rest && tally.at_least.is_some_and(|least| *count < least));
+        if too_slow && short {
+            let why = format!(
+                "only {} requests went through in {} s, so the limit was not reached",
+                volley.sent,
+                volley.took.as_secs()
             );
-            findings.push(self.miscount(expect, place, at, last, message, wanted, counts[at].to_string()));
+            self.part().trouble = Some(Verdict::Inconclusive { why });
+            return Flow::End;
         }
-        if let Some((at, exchange)) = stray {
-            let wanted = format!("every other answer {}", called(&expect.tally[at]));
-            let status = exchange.status().unwrap_or_default();
-            let message = format!("an answer of the burst is {status}, expected {wanted}");
-            findings.push(self.miscount(expect, place, at, exchange, message, wanted, status.to_string()));
-        }
+        let findings = self.miscounts(step, expect, place, &volley.answers, last, "the burst");
         self.part().findings.extend(findings);
         if volley.refusal.is_none() {
             return Flow::On;
@@ -201,29 +179,6 @@ impl CaseRun<'_> {
             Some(error) => self.stop(error.is_lack, error.to_string()),
             None => Flow::On,
         }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one finding")]
-    fn miscount(
-        &self,
-        expect: &Expect,
-        place: &str,
-        at: usize,
-        exchange: &Exchange,
-        message: String,
-        expected: String,
-        actual: String,
-    ) -> Finding {
-        let check = format!("tally[{at}]");
-        let mut finding =
-            self.finding(&check, exchange, &format!("{place}.tally[{at}]"), message, expected, actual);
-        if let Some(level) = expect.level {
-            finding.level = level;
-            finding.severity = level.severity();
-        }
-        finding.signature.expected = called(&expect.tally[at]);
-        finding.signature.actual = "another number of answers".to_owned();
-        finding
     }
 
     /// The longest wait that a refusal may ask for.
@@ -264,65 +219,8 @@ impl CaseRun<'_> {
     }
 }
 
-/// Whether an answer is of the kind that a tally counts.
-fn is_kind(tally: &Tally, exchange: &Exchange) -> bool {
-    let Some(status) = exchange.status() else { return false };
-    let Some(error) = &tally.error else {
-        return tally.status.as_ref().is_some_and(|wanted| wanted.contains(status));
-    };
-    let body = exchange.json();
-    let is_error = body
-        .and_then(|body| body.get("schemas")?.as_array())
-        .is_some_and(|schemas| schemas.iter().any(|urn| urn == ERROR));
-    let keyword = body.and_then(|body| body.get("scimType")?.as_str());
-    let fits = |all: &[String]| all.iter().any(|wanted| keyword == Some(wanted));
-    error.status.contains(status) && is_error && (error.scim_type.is_empty() || fits(&error.scim_type))
-}
-
 /// How long a refusal asks to wait.
 fn asked_for(exchange: &Exchange) -> Option<Duration> {
     let header = exchange.response()?.header("Retry-After")?;
     retry_after(header, SystemTime::now())
-}
-
-/// What a tally demands, where the count does not keep it.
-fn wrong_count(tally: &Tally, count: u32) -> Option<String> {
-    let demands = [
-        tally.exactly.filter(|wanted| *wanted != count).map(|wanted| format!("exactly {wanted}")),
-        tally.at_least.filter(|least| count < *least).map(|least| format!("at least {least}")),
-        tally.at_most.filter(|most| count > *most).map(|most| format!("at most {most}")),
-    ];
-    demands.into_iter().flatten().next()
-}
-
-/// What a tally counts, in words.
-fn called(tally: &Tally) -> String {
-    match (&tally.name, &tally.status, &tally.error) {
-        (Some(name), ..) => name.clone(),
-        (None, Some(status), _) => status.to_string(),
-        (None, None, Some(error)) => format!("errors {}", error.status),
-        (None, None, None) => "answers".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::suite::model::{StatusPattern, StatusSet};
-
-    #[test]
-    fn counts_are_held_against_what_is_demanded() {
-        let tally = |exactly, at_least, at_most| Tally { exactly, at_least, at_most, ..Tally::default() };
-        assert_eq!(wrong_count(&tally(Some(2), None, None), 2), None);
-        assert_eq!(wrong_count(&tally(Some(2), None, None), 3).as_deref(), Some("exactly 2"));
-        assert_eq!(wrong_count(&tally(None, Some(100), None), 99).as_deref(), Some("at least 100"));
-        assert_eq!(wrong_count(&tally(None, Some(100), Some(200)), 100), None);
-        assert_eq!(wrong_count(&tally(None, None, Some(0)), 1).as_deref(), Some("at most 0"));
-        let status = Some(StatusSet(vec![StatusPattern::Code(429)]));
-        assert_eq!(called(&Tally { status: status.clone(), ..Tally::default() }), "429");
-        assert_eq!(
-            called(&Tally { status, name: Some("refused".to_owned()), ..Tally::default() }),
-            "refused"
-        );
-    }
 }

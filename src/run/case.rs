@@ -12,30 +12,71 @@ use super::given::{self, Pool};
 use super::names::CaseNames;
 use super::read_back::ReadBack;
 use super::seed::Seeds;
+use super::together::Waiting;
 use super::{Shared, outcome};
 use crate::outcome::{ErrorCause, Finding, Outcome, Severity, SkipReason, Verdict};
 use crate::plan::{Job, mentions};
-use crate::suite::model::{Step, VectorKind};
+use crate::suite::model::{Step, VectorKind, Vectors};
 use crate::target::exchange::{Exchange, ExchangeId};
 
-/// Runs one job and gives an outcome for each of its parts. On resources made together with others only a clean end
-/// counts: else the job runs once more, on its own.
-pub(super) async fn surely(
-    shared: &Shared<'_>,
+/// How far a case has come.
+pub(super) enum Ran<'r> {
+    /// It has ended, with an outcome for each of its parts.
+    Ended(Vec<Outcome>),
+    /// Only reads are left of it, that may be made with those of others.
+    Waits(Box<Waiting<'r>>),
+}
+
+/// Runs one job, until it ends or waits.
+pub(super) async fn begin<'r>(
+    shared: &'r Shared<'r>,
     pool: &Pool,
     seeds: &Seeds,
-    job: &Job<'_>,
-) -> Vec<Outcome> {
-    let id = job.id();
-    let outcomes = run(shared, pool, seeds, job, &id).await;
+    job: &'r Job<'r>,
+) -> Ran<'r> {
+    let mut case = CaseRun::new(shared, pool, seeds, job, &job.id());
+    match case.go(pool, seeds, true).await {
+        Some(next) => Ran::Waits(Box::new(case.waiting_with(next))),
+        None => Ran::Ended(sure(case, pool, seeds).await),
+    }
+}
+
+/// Ends a case that waited: at once where rows have stood for its reads, else with these.
+pub(super) async fn resume(waiting: Waiting<'_>, pool: &Pool, seeds: &Seeds, seen: bool) -> Vec<Outcome> {
+    let Waiting { mut case, next, .. } = waiting;
+    if !seen {
+        case.part().started = Some(Instant::now());
+        case.steps(next, false).await;
+    }
+    sure(case, pool, seeds).await
+}
+
+/// The outcomes of a case. It runs once more, with fresh values and on resources of its own, where requests sent at once
+/// met trouble that says nothing of the service provider, and where it stood on resources made together with others and
+/// did not end clean.
+async fn sure(mut case: CaseRun<'_>, pool: &Pool, seeds: &Seeds) -> Vec<Outcome> {
+    case.read_back().await;
+    let (shared, job, lost) = (case.shared, case.job, case.lost.take());
+    let outcomes = case.finish();
     let is_clean = |outcome: &Outcome| {
-        matches!(outcome.verdict, Verdict::Passed | Verdict::Noted | Verdict::Deviates { .. } | Verdict::Skipped { .. })
+        use Verdict::{Deviates, Noted, Passed, Skipped};
+        matches!(outcome.verdict, Passed | Noted | Deviates { .. } | Skipped { .. })
     };
-    let may_blame = seeds.of(&id).is_some() && !outcomes.iter().all(is_clean);
-    if !may_blame || shared.target.interrupted() || shared.gone().is_some() {
+    let may_blame = seeds.of(&job.id()).is_some() && !outcomes.iter().all(is_clean);
+    if !(may_blame || lost.is_some()) || shared.target.interrupted() || shared.gone().is_some() {
         return outcomes;
     }
-    let mut again = run(shared, pool, &Seeds::default(), job, &format!("{id} again")).await;
+    let alone = Seeds::default();
+    let mut case = CaseRun::new(shared, pool, &alone, job, &format!("{} again", job.id()));
+    case.go(pool, &alone, false).await;
+    case.read_back().await;
+    let mut again = case.finish();
+    if let Some(why) = lost {
+        for outcome in &mut again {
+            outcome.notes.push(format!("done once more, since of requests sent at once {why}"));
+        }
+        return again;
+    }
     for (outcome, before) in again.iter_mut().zip(&outcomes) {
         if is_clean(outcome) && !is_clean(before) {
             outcome.notes.push(format!(
@@ -45,42 +86,6 @@ pub(super) async fn surely(
         }
     }
     again
-}
-
-/// Runs one job and gives an outcome for each of its parts. `trial` is what its fresh values depend on.
-async fn run(
-    shared: &Shared<'_>,
-    pool: &Pool,
-    seeds: &Seeds,
-    job: &Job<'_>,
-    trial: &str,
-) -> Vec<Outcome> {
-    let mut case = CaseRun {
-        shared,
-        job,
-        origin: job.id(),
-        names: shared.names(job, trial),
-        parts: job.parts.iter().map(|_| PartRun::default()).collect(),
-        current: 0,
-        last: None,
-        reads: ReadBack::default(),
-        deviations: shared.deviations_of(job),
-        asked_to_wait: None,
-        wrote: seeds.of(&job.id()).and(seeds.when()).or(pool.made()),
-        began: shared.target.next_exchange(),
-    };
-    case.parts[0].started = Some(Instant::now());
-    match case.prepare(pool, seeds).await {
-        Ok(()) if is_patch_vectors(job) => case.patch_vectors().await,
-        Ok(()) => case.steps().await,
-        Err(verdict) => case.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone())),
-    }
-    case.read_back().await;
-    case.finish()
-}
-
-fn is_patch_vectors(job: &Job<'_>) -> bool {
-    job.case.vectors.as_ref().is_some_and(|vectors| vectors.kind == VectorKind::Patch)
 }
 
 /// What one part has come to so far.
@@ -130,9 +135,51 @@ pub(super) struct CaseRun<'r> {
     pub(super) wrote: Option<Instant>,
     /// The first exchange that may be this case's.
     pub(super) began: ExchangeId,
+    /// The paths that it has asked for already.
+    pub(super) asked: BTreeSet<String>,
+    /// Why nothing can be said of requests that were sent at once.
+    pub(super) lost: Option<String>,
 }
 
-impl CaseRun<'_> {
+impl<'r> CaseRun<'r> {
+    /// A case before anything is sent. `trial` is what its fresh values depend on.
+    fn new(shared: &'r Shared<'r>, pool: &Pool, seeds: &Seeds, job: &'r Job<'r>, trial: &str) -> CaseRun<'r> {
+        CaseRun {
+            shared,
+            job,
+            origin: job.id(),
+            names: shared.names(job, trial),
+            parts: job.parts.iter().map(|_| PartRun::default()).collect(),
+            current: 0,
+            last: None,
+            reads: ReadBack::default(),
+            deviations: shared.deviations_of(job),
+            asked_to_wait: None,
+            wrote: seeds.of(&job.id()).and(seeds.when()).or(pool.made()),
+            began: shared.target.next_exchange(),
+            asked: BTreeSet::new(),
+            lost: None,
+        }
+    }
+
+    /// Everything up to the end, or to where only reads are left that may wait: the position of the first of them.
+    async fn go(&mut self, pool: &Pool, seeds: &Seeds, may_wait: bool) -> Option<usize> {
+        self.parts[0].started = Some(Instant::now());
+        match self.prepare(pool, seeds).await {
+            Ok(()) => match &self.job.case.vectors {
+                Some(vectors) => {
+                    self.vectors(vectors).await;
+                    None
+                }
+                None => self.steps(0, may_wait).await,
+            },
+            Err(verdict) => {
+                self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
+                None
+            }
+        }
+    }
+
     /// Population, shared and own givens, then `setup`.
     async fn prepare(&mut self, pool: &Pool, seeds: &Seeds) -> Result<(), Verdict> {
         if let Some(name) = &self.job.case.population {
@@ -186,12 +233,25 @@ impl CaseRun<'_> {
         Ok(())
     }
 
-    async fn steps(&mut self) {
+    /// The vectors of the job's parts.
+    async fn vectors(&mut self, vectors: &Vectors) {
+        match vectors.kind {
+            VectorKind::Filter => self.filter_vectors(vectors).await,
+            VectorKind::Patch => self.patch_vectors(vectors).await,
+        }
+    }
+
+    /// The steps from that position on. Gives the position of the first of those that may wait, if they do.
+    async fn steps(&mut self, from: usize, may_wait: bool) -> Option<usize> {
         let steps = &self.job.case.steps;
         let mut seen_checkpoint = false;
         let mut broken: Option<String> = None;
         let mut skipping = false;
-        for (index, step) in steps.iter().enumerate() {
+        for (index, step) in steps.iter().enumerate().skip(from) {
+            if may_wait && broken.is_none() && self.may_wait(index) {
+                self.close_part();
+                return Some(index);
+            }
             if step.checkpoint.is_some() {
                 self.close_part();
                 if seen_checkpoint {
@@ -221,7 +281,10 @@ impl CaseRun<'_> {
                 }
             }
         }
+        let is_whole = broken.is_none() && self.parts.iter().all(|part| part.trouble.is_none());
+        let waits = may_wait && is_whole && self.may_wait(steps.len());
         self.close_part();
+        waits.then_some(steps.len())
     }
 
     /// The first name that the steps up to the next checkpoint stand on and that is not there.

@@ -82,11 +82,7 @@ pub async fn create(
 }
 
 /// The resource that a given describes, new.
-pub(super) fn resource(
-    shared: &Shared<'_>,
-    given: &Given,
-    names: &CaseNames,
-) -> Result<Value, GivenTrouble> {
+pub(super) fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) -> Result<Value, GivenTrouble> {
     let trouble = |detail: String| GivenTrouble::new(given.fixture.as_ref(), detail);
     let base = match (&given.inline, &given.fixture) {
         (Some(inline), _) => names.scope.resolve(inline).map_err(|error| trouble(error.to_string()))?,

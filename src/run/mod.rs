@@ -8,11 +8,13 @@ pub mod board;
 mod burst;
 mod case;
 pub mod deviation;
+mod filter_vectors;
 pub mod given;
 mod hook;
 pub mod names;
 mod pages;
 mod paginate;
+mod parallel;
 mod patch_vectors;
 pub mod patience;
 mod read_back;
@@ -22,11 +24,13 @@ mod seed;
 mod settle;
 mod snapshot;
 mod step;
+mod tally;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
@@ -35,25 +39,28 @@ use crate::hook::Hooks;
 use crate::judge::rules::{Definitions, Pairs};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
-use crate::plan::{Disposition, Job, Part, Phase, Plan};
+use crate::plan::{Disposition, Job, Part, Phase, Plan, Together};
 use crate::profile::{COUNT, Profile};
 use crate::requirement::Catalogue;
 use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
+use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
+use crate::target::batch::{ROWS, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
-use crate::target::batch::WORTH;
 use crate::target::needs;
-use crate::target::probe::Probe;
-use crate::target::{BulkUse, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
+use crate::target::probe::{self, Probe};
+use crate::target::{BulkUse, Capabilities, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
+use case::Ran;
 use given::Pool;
 use names::{CaseNames, Created};
 use patience::Patience;
+use read_back::asks_for_more;
 use seed::Seeds;
+use together::Waiting;
 
 /// The operator's own needs: attributes that the target insists on.
 #[derive(Debug, Clone)]
@@ -96,6 +103,10 @@ pub struct Shared<'a> {
     /// About how many requests the cases that have not ended will make.
     ahead: AtomicU64,
     trouble: Mutex<Trouble>,
+    /// How often a write of each kind was read back, where reads may be made together.
+    together: OnceLock<Mutex<BTreeMap<String, usize>>>,
+    /// Plain reads of cases that only read, by their path and headers, and what was answered.
+    plain_reads: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Option<Sent>>>>>,
     /// The profile, where it says more than which cases there are: deviations, the size of pages.
     pub profile: Option<&'a Profile>,
     /// What `${setting.NAME}` stands for.
@@ -135,6 +146,11 @@ struct Trouble {
 fn busy(exchange: &Exchange) -> Option<String> {
     (exchange.status() == Some(429))
         .then(|| "429 Too Many Requests, also after waiting; give the server's limit with --rate".to_owned())
+}
+
+/// Whether an answer says what it says for good: another request would not mend it.
+fn is_settled(exchange: &Exchange) -> bool {
+    exchange.status().is_some_and(|status| status < 500 && status != 429)
 }
 
 /// After so many requests in a row without an answer, the target counts as gone and the rest is not tried:
@@ -180,6 +196,8 @@ impl<'a> Shared<'a> {
             mutes: Mutex::default(),
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
+            together: OnceLock::new(),
+            plain_reads: Mutex::default(),
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
@@ -212,6 +230,41 @@ impl<'a> Shared<'a> {
         trouble.in_a_row = if met.is_some() { trouble.in_a_row + 1 } else { 0 };
         if trouble.in_a_row >= GONE_AFTER {
             trouble.gone = met;
+        }
+        Ok(sent)
+    }
+
+    /// Sends a request of a case that only reads, unless another case or the probe has asked for exactly that: nothing is
+    /// written meanwhile, so one answer serves them all. A case that asks twice means it, and so does one with headers or
+    /// credentials of its own.
+    async fn send_once(&self, plan: RequestPlan, asked: &mut BTreeSet<String>) -> Result<Sent, Refusal> {
+        let is_plain = plan.method == "GET"
+            && plan.auth == Auth::Good
+            && !plan.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()));
+        let key = format!("{} {:?}", plan.path, plan.headers);
+        if !is_plain || self.patience.is_some() || !asked.insert(key.clone()) {
+            return self.send(plan).await;
+        }
+        let known = {
+            let mut reads = self.plain_reads.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(reads.entry(key).or_insert_with(|| {
+                let probed = self.target.exchanges().into_iter().take_while(|it| it.origin == probe::ORIGIN);
+                let asked = probed.filter(|it| it.request.method == "GET" && it.request.path == plan.path);
+                let serves = asked.filter(|it| {
+                    plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it)
+                });
+                let serves = serves.last();
+                let sent = serves.map(|exchange| Sent { exchange, also: Vec::new(), created: None });
+                Arc::new(tokio::sync::Mutex::new(sent))
+            }))
+        };
+        let mut known = known.lock().await;
+        if let Some(sent) = known.as_ref() {
+            return Ok(sent.clone());
+        }
+        let sent = self.send(plan).await?;
+        if is_settled(&sent.exchange) {
+            *known = Some(Sent { also: Vec::new(), ..sent.clone() });
         }
         Ok(sent)
     }
@@ -270,6 +323,15 @@ impl<'a> Shared<'a> {
         needs::fill(resource, &definition, template, generator)
     }
 
+    /// A resource without what the server's own schemas do not declare.
+    fn declared(&self, resource: Value) -> Value {
+        let (kind, _) = self.kind_of(&resource);
+        match self.probe.schemas.definition(&kind) {
+            Some(definition) => needs::declared(resource, &definition),
+            None => resource,
+        }
+    }
+
     /// The resource type and endpoint that a resource's `schemas` name; Users where they name none.
     fn kind_of(&self, resource: &Value) -> (String, String) {
         let schemas: Vec<&str> = resource
@@ -320,6 +382,14 @@ impl<'a> Shared<'a> {
     fn names(&self, job: &Job<'_>, trial: &str) -> CaseNames {
         let mut names = CaseNames::new(self.generator.for_trial(trial));
         names.value("setting", Value::Object(self.settings.clone()));
+        if let Some(each) = &job.each {
+            let (value, other) =
+                needs::samples(&each.attribute, &names.generator).unwrap_or((Value::Null, Value::Null));
+            let upper = value.as_str().map(str::to_uppercase);
+            let (path, name) = (&each.path, &each.attribute.name);
+            let data = serde_json::json!({"path": path, "name": name, "value": value, "other": other, "upper": upper});
+            names.value(&each.name, data);
+        }
         if let Some(row) = job.row {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }
@@ -352,6 +422,17 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
     values
 }
 
+/// What a run makes together on a target with these capabilities, for an estimate.
+pub fn together(capabilities: &Capabilities, settles: bool) -> Together {
+    Together {
+        bulk: BulkUse::of(capabilities).map(|bulk| bulk.batch()),
+        reads: !settles,
+        worth: WORTH,
+        by_themselves: together::BY_THEMSELVES,
+        rows: ROWS,
+    }
+}
+
 /// Runs a plan. Every part gets an outcome on the board, whatever happens; the board is closed at the end.
 pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> CleanUp {
     for job in &shared.plan.jobs {
@@ -359,16 +440,47 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             post_all(board, job, &Verdict::Skipped { reason: reason.clone() });
         }
     }
-    let writing = shared.plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)).count();
+    let writing =
+        shared.plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)).count();
     if let Some(bulk) = BulkUse::of(&shared.probe.capabilities).filter(|_| writing >= WORTH) {
         shared.target.use_bulk(bulk);
+    }
+    // A test that looks at judgements wants to see each read; and reads that are to settle do not wait for others.
+    if writing >= WORTH && shared.observer.is_none() && shared.patience.is_none() {
+        shared.together.get_or_init(Mutex::default);
     }
     let pool = Pool::create(shared).await;
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive, Phase::Renewing, Phase::Bursting] {
         let at_once = if phase >= Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
         let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
-        stream::iter(jobs).for_each_concurrent(at_once, |job| one(shared, &pool, &seeds, board, job)).await;
+        let (pool, seeds) = (&pool, &seeds);
+        let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
+        let held = &waiting;
+        stream::iter(jobs)
+            .for_each_concurrent(at_once, |job| async move {
+                let begun = async { Some(case::begin(shared, pool, seeds, job).await) };
+                match one(shared, board, job, begun).await {
+                    Some(Ran::Waits(waits)) => {
+                        held.lock().unwrap_or_else(PoisonError::into_inner).push(*waits);
+                    }
+                    Some(Ran::Ended(outcomes)) => end(shared, board, job, outcomes).await,
+                    None => end(shared, board, job, Vec::new()).await,
+                }
+            })
+            .await;
+        let waiting: Vec<Waiting<'_>> = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let seen = &together::judge_rows(shared, &waiting).await;
+        stream::iter(waiting.into_iter().enumerate())
+            .for_each_concurrent(at_once, |(index, mut waits)| async move {
+                let job = waits.case.job;
+                let lists = seen.get(&index);
+                lists.into_iter().for_each(|lists| waits.case.seen_in(lists));
+                let ended = async { Some(case::resume(waits, pool, seeds, lists.is_some()).await) };
+                let outcomes = one(shared, board, job, ended).await.unwrap_or_default();
+                end(shared, board, job, outcomes).await;
+            })
+            .await;
     }
     // Clean-up comes before the rules, so that they see its exchanges too.
     let clean_up = shared.target.clean_up().await;
@@ -388,17 +500,25 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     clean_up
 }
 
-/// Runs one job; a panic in it is a defect of ours, and no reason to lose the others.
-async fn one(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, board: &Board, job: &Job<'_>) {
+/// Runs a part of one job; a panic in it is a defect of ours, and no reason to lose the others. Where nothing comes of
+/// it, its outcomes are posted.
+async fn one<T>(
+    shared: &Shared<'_>,
+    board: &Board,
+    job: &Job<'_>,
+    part: impl Future<Output = Option<T>>,
+) -> Option<T> {
     if shared.target.interrupted() {
-        return post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
+        post_all(board, job, &Verdict::Skipped { reason: SkipReason::Interrupted });
+        return None;
     }
     if let Some(why) = shared.gone() {
         let detail = format!("the target stopped serving ({why}); the rest was not tried");
-        return post_all(board, job, &Verdict::Errored { cause: ErrorCause::Transport { detail } });
+        post_all(board, job, &Verdict::Errored { cause: ErrorCause::Transport { detail } });
+        return None;
     }
-    match AssertUnwindSafe(case::surely(shared, pool, seeds, job)).catch_unwind().await {
-        Ok(outcomes) => outcomes.into_iter().for_each(|outcome| board.post(outcome)),
+    match AssertUnwindSafe(part).catch_unwind().await {
+        Ok(result) => result,
         Err(panic) => {
             let detail = panic
                 .downcast_ref::<String>()
@@ -406,8 +526,14 @@ async fn one(shared: &Shared<'_>, pool: &Pool, seeds: &Seeds, board: &Board, job
                 .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
                 .unwrap_or_else(|| "a panic without a message".to_owned());
             post_all(board, job, &Verdict::Errored { cause: ErrorCause::Harness { detail } });
+            None
         }
     }
+}
+
+/// Posts what came of a job, and lets go of what it made.
+async fn end(shared: &Shared<'_>, board: &Board, job: &Job<'_>, outcomes: Vec<Outcome>) {
+    outcomes.into_iter().for_each(|outcome| board.post(outcome));
     shared.ahead.fetch_sub(job.requests(), Ordering::Relaxed);
     shared.target.clean_up_after(&job.id()).await;
 }

@@ -137,7 +137,7 @@ impl CaseNames {
 }
 
 /// The state of a handle with its id in it, also where the answer held the id only in its Location.
-fn with_id(handle: &Handle) -> Value {
+pub(super) fn with_id(handle: &Handle) -> Value {
     let mut state = handle.state.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     if let (Value::Object(members), Some(id)) = (&mut state, &handle.id) {
         let shown = members.entry("id").or_insert_with(|| Value::from(id.clone()));

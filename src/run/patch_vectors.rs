@@ -22,7 +22,7 @@ use crate::scim::bulk::{BulkResponse, BulkResult};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{member, member_name, remove_member, schemas, set_member};
-use crate::suite::model::{Capability, FreshKind, Given, Permission, Requires};
+use crate::suite::model::{Capability, FreshKind, Given, Permission, Requires, Vectors};
 use crate::suite::vectors::PatchVector;
 use crate::target::batch::WORTH;
 use crate::target::exchange::{Exchange, ExchangeId};
@@ -78,8 +78,8 @@ struct Stopped(Verdict);
 
 impl CaseRun<'_> {
     /// Tries every vector of the case that was selected and that the service provider has the attributes for.
-    pub(super) async fn patch_vectors(&mut self) {
-        let trials = self.trials();
+    pub(super) async fn patch_vectors(&mut self, vectors: &Vectors) {
+        let trials = self.trials(vectors);
         if trials.is_empty() {
             return;
         }
@@ -96,7 +96,7 @@ impl CaseRun<'_> {
             self.shared.target.may_use_bulk(usage);
         }
         let is_bulk = is_worth && self.shared.target.bulk().is_some();
-        let batch = if is_bulk { self.together(&trials, &common, &mut neighbours).await } else { None };
+        let batch = if is_bulk { self.all_at_once(&trials, &common, &mut neighbours).await } else { None };
         let seen = match batch {
             Some(seen) => Ok(seen),
             None => self.chained(&trials, &common, &mut neighbours).await,
@@ -128,9 +128,8 @@ impl CaseRun<'_> {
     }
 
     /// The vectors whose conditions hold; the others are skipped.
-    fn trials(&mut self) -> Vec<Trial> {
+    fn trials(&mut self, vectors: &Vectors) -> Vec<Trial> {
         let mut trials = Vec::new();
-        let Some(vectors) = &self.job.case.vectors else { return trials };
         for (part, reported) in self.job.parts.iter().enumerate() {
             let named = vectors.trials.iter().find(|it| reported.id.ends_with(&format!("[{}]", it.id)));
             let Some(said) = named else { continue };
@@ -172,7 +171,9 @@ impl CaseRun<'_> {
         let Some(members) = resource.as_object_mut() else { return resource };
         let definition = &trial.definition;
         members.retain(|name, _| {
-            name == "schemas" || definition.top_attribute(name).is_some() || definition.extension(name).is_some()
+            name == "schemas"
+                || definition.top_attribute(name).is_some()
+                || definition.extension(name).is_some()
         });
         if let Some(Value::Array(urns)) = members.get_mut("schemas") {
             urns.retain(|urn| urn.as_str().is_some_and(|urn| definition.knows_schema(urn)));
@@ -220,9 +221,10 @@ impl CaseRun<'_> {
             wanted.iter().copied().filter(|name| !neighbours.ids.contains_key(name)).collect();
         for name in missing {
             let (resource, user_name) = self.neighbour(name, common);
-            let created = self.create(&resource).await.map_err(|trouble| {
-                Stopped(trouble.verdict(self.shared, &self.origin))
-            })?;
+            let created = self
+                .create(&resource)
+                .await
+                .map_err(|trouble| Stopped(trouble.verdict(self.shared, &self.origin)))?;
             neighbours.take(name, created.1, user_name);
         }
         Ok(())
@@ -255,7 +257,7 @@ impl CaseRun<'_> {
 
     /// All vectors at once: one resource each, one job, lists before and after. `None` where Bulk or the lists do not
     /// carry that.
-    async fn together(
+    async fn all_at_once(
         &mut self,
         trials: &[Trial],
         common: &str,
@@ -272,10 +274,12 @@ impl CaseRun<'_> {
                 (true, true) => vec![GROUP],
                 (true, false) => Vec::new(),
             };
-            let chosen: Vec<usize> = (0..trials.len()).filter(|index| is_group(&trials[*index]) == second).collect();
+            let chosen: Vec<usize> =
+                (0..trials.len()).filter(|index| is_group(&trials[*index]) == second).collect();
             let neighbouring: Vec<(Value, Option<String>)> =
                 beside.iter().map(|name| self.neighbour(name, common)).collect();
-            let own: Vec<Value> = chosen.iter().map(|index| self.initial(&trials[*index], neighbours)).collect();
+            let own: Vec<Value> =
+                chosen.iter().map(|index| self.initial(&trials[*index], neighbours)).collect();
             let resources: Vec<(String, Value)> = neighbouring
                 .iter()
                 .map(|(resource, _)| resource)
@@ -295,7 +299,8 @@ impl CaseRun<'_> {
             {
                 // A row that leaves out what was sent says nothing about a PATCH of it.
                 let definition = &trials[index].definition;
-                made[index] = grown.filter(|it| is_well(departures(&Write::Create { sent }, &it.state, definition)))
+                made[index] = grown
+                    .filter(|it| is_well(departures(&Write::Create { sent }, &it.state, definition)))
                     .map(|it| (it.id, it.state));
             }
         }
@@ -304,10 +309,12 @@ impl CaseRun<'_> {
         for second in [false, true] {
             let of_kind = trials.iter().zip(&made).filter(|(trial, _)| is_group(trial) == second);
             let ids: Vec<&str> = of_kind.filter_map(|(_, made)| Some(made.as_ref()?.0.as_str())).collect();
-            let endpoint = trials.iter().find(|trial| is_group(trial) == second).map(|it| &it.definition.endpoint);
+            let endpoint =
+                trials.iter().find(|trial| is_group(trial) == second).map(|it| &it.definition.endpoint);
             if let Some(endpoint) = endpoint {
                 let endpoint = endpoint.trim_end_matches('/');
-                rows.extend(self.shared.target.survey(endpoint, &ids, &found_by, &self.origin).await);
+                let listed = self.shared.target.survey(endpoint, &ids, &found_by, &self.origin).await;
+                rows.extend(listed.into_iter().map(|(id, (_, row))| (id, row)));
             }
         }
         let mut seen = Vec::new();
@@ -322,7 +329,8 @@ impl CaseRun<'_> {
             };
             let body = self.body(trial, neighbours);
             let initial = self.initial(trial, neighbours);
-            let findings = self.judged(trial, (&body, &initial), before, (status, answer, after), Some(exchange));
+            let findings =
+                self.judged(trial, (&body, &initial), before, (status, answer, after), Some(exchange));
             let is_well = findings.iter().all(|it| it.severity == Severity::Note);
             if is_well {
                 let part = &mut self.parts[trial.part];
@@ -475,18 +483,19 @@ impl CaseRun<'_> {
         let mut resource = self.shared.fill(self.initial(trial, neighbours), &self.names.generator);
         if let (Some(members), Some(now)) = (resource.as_object_mut(), current.state.as_object()) {
             for name in ["userName", "externalId", "displayName"] {
-                let own = members.keys().find(|member| member.as_str() == name).and_then(|_| member(now, name));
+                let own =
+                    members.keys().find(|member| member.as_str() == name).and_then(|_| member(now, name));
                 let is_own = name != "displayName" || trial.vector.resource_type == "Group";
                 if let Some(own) = own.filter(|_| is_own).cloned() {
                     set_member(members, name, own);
                 }
             }
         }
-        let mut plan =
-            RequestPlan::new("PUT", resource_path(&current.endpoint, &current.id), &self.origin).json(&resource);
+        let mut plan = RequestPlan::new("PUT", resource_path(&current.endpoint, &current.id), &self.origin)
+            .json(&resource);
         plan.endpoint = format!("{}/{{id}}", current.endpoint);
         plan.reason = Some("a resource like the one that the next vector starts from".to_owned());
-        let (exchange, status) = self.ask(trial, plan).await?;
+        let (exchange, status) = self.ask_for(trial, plan).await?;
         let shown = resource_of(&exchange, &current.id).filter(|it| status == 200 && !schemas(it).is_empty());
         let (body, initial) = (self.body(trial, neighbours), self.initial(trial, neighbours));
         let state = shown.filter(|state| alike(&body, &initial, state, &trial.definition));
@@ -557,8 +566,13 @@ impl CaseRun<'_> {
                 read
             }
         };
-        let findings =
-            self.judged(trial, (&body, &initial), &current.state, (status, answer.as_ref(), &after), Some(exchange.id));
+        let findings = self.judged(
+            trial,
+            (&body, &initial),
+            &current.state,
+            (status, answer.as_ref(), &after),
+            Some(exchange.id),
+        );
         let is_well = findings.iter().all(|it| it.severity == Severity::Note);
         seen[index] = Some(if is_well { Seen::Well } else { Seen::Doubtful });
         if is_well {
@@ -667,18 +681,18 @@ impl CaseRun<'_> {
         let path = format!("{}{query}", resource_path(endpoint, id));
         let mut plan = RequestPlan::new("PATCH", path, &self.origin).json(body);
         plan.endpoint = format!("{endpoint}/{{id}}");
-        self.ask(trial, plan).await
+        self.ask_for(trial, plan).await
     }
 
     /// Reads a resource. `None` where what comes is none.
     async fn fetch(&mut self, trial: &Trial, endpoint: &str, id: &str) -> Result<Option<Value>, Stopped> {
         let mut plan = RequestPlan::get(resource_path(endpoint, id), &self.origin);
         plan.endpoint = request::endpoint_of(&plan.path);
-        let (exchange, _) = self.ask(trial, plan).await?;
+        let (exchange, _) = self.ask_for(trial, plan).await?;
         Ok(resource_of(&exchange, id))
     }
 
-    async fn ask(
+    async fn ask_for(
         &mut self,
         trial: &Trial,
         plan: RequestPlan,
@@ -747,7 +761,8 @@ fn refers_to(vector: &PatchVector) -> impl Iterator<Item = &'static str> + use<>
     let text = operations.iter().map(|it| format!("{it:?}")).collect::<String>()
         + &vector.initial_resource.to_string();
     let is_named = move |name: &&'static str| {
-        text.contains(&format!("{{{{{name}.id}}}}")) || (*name == USERS[0] && text.to_lowercase().contains("pv-other"))
+        text.contains(&format!("{{{{{name}.id}}}}"))
+            || (*name == USERS[0] && text.to_lowercase().contains("pv-other"))
     };
     USERS.into_iter().chain([GROUP]).filter(is_named)
 }
@@ -812,7 +827,8 @@ fn shape(effect: Effect) -> Effect {
             (Some(Value::Array(was)), Some(Value::Array(is))) => {
                 let gone: Vec<&Value> = was.iter().filter(|it| !is.contains(it)).collect();
                 let come: Vec<&Value> = is.iter().filter(|it| !was.contains(it)).collect();
-                let pairs: Vec<Value> = gone.iter().zip(&come).map(|(left, right)| parts(left, right)).collect();
+                let pairs: Vec<Value> =
+                    gone.iter().zip(&come).map(|(left, right)| parts(left, right)).collect();
                 json!([gone.len(), come.len(), if gone.len() == come.len() { pairs } else { Vec::new() }])
             }
             (Some(was), Some(is)) if was.is_object() && is.is_object() => parts(was, is),
@@ -830,9 +846,7 @@ mod tests {
     #[test]
     fn a_chain_goes_on_where_a_vector_does_what_it_was_written_for() {
         let definition = SchemaSet::core().definition("User").unwrap();
-        let sent = |path: &str, op: &str, value: &str| {
-            json!({"schemas": [names::PATCH_OP], "Operations": [{"op": op, "path": path, "value": value}]})
-        };
+        let sent = |path: &str, op: &str, value: &str| json!({"schemas": [names::PATCH_OP], "Operations": [{"op": op, "path": path, "value": value}]});
         let initial = json!({"userName": "a", "emails": [
             {"value": "a@example.com", "type": "work"}, {"value": "b@example.com", "type": "home"},
         ]});

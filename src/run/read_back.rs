@@ -6,7 +6,7 @@
 //! would make anyway. They change no handle, so that `becomes` and `unchanged` mean what they always did, and trouble
 //! on their way is nobody's verdict. They are the first to be left out where the request budget is short.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -16,7 +16,7 @@ use super::patience::ReadKind;
 use super::seed::Seed;
 use super::step::resource_of;
 use crate::suite::model::Auth;
-use crate::target::exchange::Exchange;
+use crate::target::exchange::{Exchange, ExchangeId};
 use crate::target::{Created, RequestPlan, Sent, resource_at, resource_path};
 
 /// Where a resource lives: its endpoint and its id.
@@ -37,12 +37,24 @@ pub(super) struct ReadBack {
     due: Option<Due>,
     /// Resources as a read showed them, with no write since that could have changed them.
     images: BTreeMap<Whereabouts, Value>,
+    /// The kind of the last write: its method, where it went, and whether it was taken.
+    kind: Option<String>,
 }
 
 impl ReadBack {
     /// The resource as it is now, where a read has shown it and nothing was written since.
     pub(super) fn image(&self, endpoint: &str, id: &str) -> Option<&Value> {
         self.images.get(&(endpoint.to_owned(), id.to_owned()))
+    }
+
+    /// Where the read is to be made that is due, if any.
+    pub(super) fn due_at(&self) -> Option<&Whereabouts> {
+        self.due.as_ref().map(|due| &due.at)
+    }
+
+    /// The kind of the last write, if there was one.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
     }
 
     /// Takes over what was seen of resources before the case.
@@ -79,6 +91,12 @@ impl CaseRun<'_> {
         }
     }
 
+    /// What was to be read, these lists have shown.
+    pub(super) fn seen_in(&mut self, lists: &BTreeSet<ExchangeId>) {
+        self.reads.due = None;
+        self.part().exchanges.extend(lists);
+    }
+
     /// Makes the read that is due, if any.
     pub(super) async fn read_back(&mut self) {
         if let Some(due) = self.reads.due.take() {
@@ -96,6 +114,7 @@ impl CaseRun<'_> {
         }
         self.wrote = Some(Instant::now());
         let status = exchange.status();
+        self.reads.kind = Some(format!("{} {}", words(plan), status.unwrap_or_default() / 100));
         let succeeded = status.is_some_and(|status| (200..300).contains(&status));
         // 429 says nothing about the resource; without an answer, or after a 5xx, anything may be.
         let is_refused = status.is_some_and(|status| (400..500).contains(&status) && status != 429);
@@ -166,9 +185,14 @@ fn is_read_of(plan: &RequestPlan, at: &Whereabouts) -> bool {
         && plan.auth == Auth::Good
         && !plan.path.contains('?')
         && resource_at(&plan.path).as_ref() == Some(at)
-        && !plan.headers.iter().any(|(name, _)| {
-            ["accept", "if-none-match", "if-match"].iter().any(|it| name.eq_ignore_ascii_case(it))
-        })
+        && !plan.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()))
+}
+
+/// Whether a header may bring another answer than the resource whole, as SCIM writes it.
+pub(super) fn asks_for_more(name: &str, value: Option<&str>) -> bool {
+    let is_scim = || value.is_some_and(|value| value.trim().eq_ignore_ascii_case("application/scim+json"));
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    (is("Accept") && !is_scim()) || is("If-None-Match") || is("If-Match") || is("Authorization")
 }
 
 fn is_bulk(path: &str) -> bool {
@@ -189,11 +213,15 @@ mod tests {
         let at = ("/Users".to_owned(), "4 2".to_owned());
         let plan = RequestPlan::get("/Users/4%202", "test");
         assert!(is_read_of(&plan, &at));
+        let usual = vec![("Accept".to_owned(), Some("application/scim+json".to_owned()))];
+        assert!(is_read_of(&RequestPlan { headers: usual, ..plan.clone() }, &at));
         for other in [
             RequestPlan::get("/Users/42", "test"),
             RequestPlan::get("/Users/4%202?attributes=id", "test"),
             RequestPlan::new("DELETE", "/Users/4%202", "test"),
             RequestPlan { auth: Auth::None, ..plan.clone() },
+            RequestPlan { headers: vec![("Accept".into(), Some("text/html".into()))], ..plan.clone() },
+            RequestPlan { headers: vec![("accept".into(), None)], ..plan.clone() },
             RequestPlan { headers: vec![("If-None-Match".into(), Some("*".into()))], ..plan.clone() },
         ] {
             assert!(!is_read_of(&other, &at), "{other:?}");

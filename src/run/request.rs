@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::scim::at;
 use crate::scim::names::{BULK_REQUEST, PATCH_OP, SEARCH_REQUEST};
 use crate::scim::path::PatchPath;
-use crate::suite::model::{BulkLimit, BulkMake, BulkStep, By, Encode, Make, Payload, Query};
+use crate::suite::model::{BulkLimit, BulkMake, BulkStep, By, Encode, Make, Payload, Query, bytes_of_hex};
 use crate::suite::template::{Escape, Scope, TemplateError};
 
 /// A request, ready but for credentials and default headers.
@@ -65,6 +65,9 @@ pub enum RequestError {
         /// What is wrong with it.
         why: String,
     },
+    /// `hex` holds something else.
+    #[error("hex: these are no bytes")]
+    Hex,
     /// A `make` names no source.
     #[error("make needs one of from, fixture and sent")]
     NoSource,
@@ -77,7 +80,10 @@ impl RequestError {
             RequestError::Template(error) => error.is_lack(),
             RequestError::Missing { what, .. } => *what != "fixture",
             RequestError::Limit { .. } => true,
-            RequestError::Line { .. } | RequestError::NoSource | RequestError::Path { .. } => false,
+            RequestError::Line { .. }
+            | RequestError::NoSource
+            | RequestError::Path { .. }
+            | RequestError::Hex => false,
         }
     }
 }
@@ -94,6 +100,8 @@ pub trait Sources {
     fn fixture(&self, name: &str) -> Option<Value>;
     /// The operator's template and the server's required attributes, filled in.
     fn fill(&self, resource: Value) -> Value;
+    /// The resource without what the service provider's schemas do not declare.
+    fn declared(&self, resource: Value) -> Value;
     /// A limit of Bulk, where the service provider says it.
     fn limit(&self, limit: BulkLimit) -> Option<u64>;
 }
@@ -117,7 +125,7 @@ pub fn send(line: &str, payload: &Payload<'_>, sources: &impl Sources) -> Result
         return Err(malformed());
     }
     let json = match payload {
-        Payload::None | Payload::Raw(_) => None,
+        Payload::None | Payload::Raw(_) | Payload::Hex(_) => None,
         Payload::Body(body) => Some(sources.scope().resolve(body)?),
         Payload::Make(make) => Some(build(make, sources)?),
         Payload::Bulk(bulk) => Some(bulk_request(bulk, sources)?),
@@ -126,6 +134,7 @@ pub fn send(line: &str, payload: &Payload<'_>, sources: &impl Sources) -> Result
         ),
     };
     let body = match (payload, &json) {
+        (Payload::Hex(hex), _) => Some(Bytes::from(bytes_of_hex(hex).ok_or(RequestError::Hex)?)),
         (Payload::Raw(raw), _) => Some(Bytes::from(sources.scope().text(raw, Escape::None)?)),
         (Payload::Bulk(BulkMake { exceeds: Some(limit @ BulkLimit::MaxPayloadSize), .. }), Some(json)) => {
             let mut text = json.to_string();
@@ -250,7 +259,9 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     } else {
         return Err(RequestError::NoSource);
     };
-    let mut changed = change(base, &make.set, &make.without, sources.scope())?;
+    let named = |name: &String| sources.scope().text(name, Escape::None);
+    let without = &make.without.iter().map(named).collect::<Result<Vec<String>, _>>()?;
+    let mut changed = change(base, &make.set, without, sources.scope())?;
     for (path, value) in &make.at {
         let path = sources.scope().text(path, Escape::None)?;
         let value = sources.scope().resolve(value)?;
@@ -258,12 +269,15 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
         let parsed = PatchPath::parse(&path).map_err(|error| wrong(error.to_string()))?;
         at::set(&mut changed, &parsed, value).map_err(wrong)?;
     }
+    if make.declared {
+        changed = sources.declared(changed);
+    }
     if !make.template {
         return Ok(changed);
     }
     let schemas = make.set.get("schemas").and_then(|_| changed.get("schemas")).cloned();
     // Filled in last: inside of what was set, too, a sub-attribute may be required.
-    let mut filled = left_out(sources.fill(changed), &make.set, &make.without);
+    let mut filled = left_out(sources.fill(changed), &make.set, without);
     // What is filled in is declared, but a case that sets `schemas` means what it says.
     if let (Some(members), Some(schemas)) = (filled.as_object_mut(), schemas) {
         members.insert("schemas".to_owned(), schemas);
@@ -381,6 +395,15 @@ pub fn endpoint_of(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::profile::COUNT;
+
+    #[test]
+    fn bytes_are_written_as_digits() {
+        assert_eq!(bytes_of_hex("7b 22FF"), Some(vec![0x7b, 0x22, 0xff]));
+        assert_eq!(bytes_of_hex(""), Some(Vec::new()));
+        for odd in ["7", "7b2", "xy", "7b,22", "é0"] {
+            assert_eq!(bytes_of_hex(odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn endpoints_lose_ids_and_queries() {

@@ -23,6 +23,9 @@ use crate::target::{Grown, RequestPlan, resource_path};
 /// Who asks for what cases start from.
 pub const ORIGIN: &str = "givens";
 
+/// What is left of a budget has to allow so many requests, for it to be worth it.
+const LEAST_BUDGET: u64 = 20;
+
 /// A resource that a case finds there.
 #[derive(Debug, Clone)]
 pub(super) struct Seed {
@@ -57,8 +60,8 @@ impl Seeds {
         let mut seeds = Seeds::default();
         let jobs: Vec<&Job<'_>> = shared.plan.running().filter(|job| seeds_for(shared, job)).collect();
         let wanted: usize = jobs.iter().map(|job| own_givens(job)).sum();
-        // A budget that the run may not keep is better spent on whole cases, one by one.
-        if shared.target.bulk().is_none() || wanted < WORTH || !shared.can_spare() {
+        // A budget that is all but spent is better spent on the first cases.
+        if shared.target.bulk().is_none() || wanted < WORTH || !shared.target.can_spare(LEAST_BUDGET) {
             return seeds;
         }
         let mut names: Vec<(String, &Job<'_>, CaseNames)> = jobs
@@ -117,7 +120,8 @@ impl Seeds {
     /// What is in a group shows it: what was seen of it before does not count any more.
     fn forget_members(&mut self, group: &Wanted<'_>) {
         let text = group.resource.to_string();
-        let named = |seed: &Seed| seed.created.handle.id.as_ref().is_some_and(|id| text.contains(id.as_str()));
+        let named =
+            |seed: &Seed| seed.created.handle.id.as_ref().is_some_and(|id| text.contains(id.as_str()));
         let all = self.made.get_mut(group.job).into_iter().flat_map(BTreeMap::values_mut).flatten();
         all.filter(|seed| named(seed)).for_each(|seed| seed.state = None);
     }

@@ -11,13 +11,14 @@ use super::deviation::ByDocument;
 use super::names::CaseNames;
 use super::patience::ReadKind;
 use super::request::{self, Prepared, RequestError, Sources};
+use super::together::unchanged;
 use super::{Shared, busy};
 use crate::judge;
 use crate::outcome::{ErrorCause, Verdict};
-use crate::plan::{is_write, stands_on, ways};
+use crate::plan::{Phase, is_write, stands_on, ways};
 use crate::suite::model::{
-    Action, Auth, Becomes, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern,
-    StatusSet, Step,
+    Action, Auth, BulkLimit, Capability, Encode, Eventually, Expect, Permission, StatusPattern, StatusSet,
+    Step,
 };
 use crate::suite::template::{Escape, Scope, TemplateError};
 use crate::target::exchange::Exchange;
@@ -73,14 +74,7 @@ impl CaseRun<'_> {
                     let Some(at) = self.names.whereabouts(name) else {
                         return self.stop(true, format!("{path}: there is no resource '{name}' to compare"));
                     };
-                    let unchanged = Expect {
-                        status: Some(StatusSet(vec![StatusPattern::Code(200)])),
-                        becomes: Some(Becomes { from: Some(name.clone()), ..Becomes::default() }),
-                        level: asked.level,
-                        spec: asked.spec.clone(),
-                        title: Some(format!("'{name}' is as it was before")),
-                        ..Expect::default()
-                    };
+                    let unchanged = unchanged(name, &asked);
                     let place = format!("{path}.unchanged");
                     if self.read(step, name, at, &unchanged, &place).await == Flow::End {
                         return Flow::End;
@@ -91,6 +85,7 @@ impl CaseRun<'_> {
             Action::Hook(name) => self.hook(step, name, path).await,
             Action::Burst(burst) => self.burst(step, burst, &asked, &place).await,
             Action::Wait(wait) => self.wait(wait).await,
+            Action::Parallel(parallel) => self.parallel(step, parallel, &asked, &place).await,
         }
     }
 
@@ -224,7 +219,7 @@ impl CaseRun<'_> {
     }
 
     /// What a step expects: its row's, its own, or a 2xx where it says nothing.
-    fn expectation(&self, step: &Step) -> Expect {
+    pub(super) fn expectation(&self, step: &Step) -> Expect {
         let row = self.job.row.and_then(|row| row.expect.get(step.id.as_deref()?));
         row.or(step.expect.as_ref()).cloned().unwrap_or_else(|| Expect {
             status: Some(StatusSet(vec![StatusPattern::Class(2)])),
@@ -233,7 +228,7 @@ impl CaseRun<'_> {
     }
 
     /// Where a step's expectation stands in its file.
-    fn expect_path(&self, step: &Step, path: &str) -> String {
+    pub(super) fn expect_path(&self, step: &Step, path: &str) -> String {
         let row = self
             .job
             .row
@@ -283,7 +278,11 @@ impl CaseRun<'_> {
         self.read_before(&plan).await;
         let was_ours =
             resource_at(&plan.path).is_some_and(|(endpoint, id)| self.shared.target.owns(&endpoint, &id));
-        let sent = self.shared.send(plan.clone()).await.map_err(|refusal| Verdict::Errored {
+        let sent = match self.job.phase {
+            Phase::ReadOnly => self.shared.send_once(plan.clone(), &mut self.asked).await,
+            _ => self.shared.send(plan.clone()).await,
+        };
+        let sent = sent.map_err(|refusal| Verdict::Errored {
             cause: ErrorCause::Guard { detail: refusal.to_string() },
         })?;
         self.note_exchange(&plan, &sent, was_ours);
@@ -343,6 +342,10 @@ impl Sources for CaseSources<'_> {
 
     fn fill(&self, resource: Value) -> Value {
         self.shared.fill(resource, &self.names.generator)
+    }
+
+    fn declared(&self, resource: Value) -> Value {
+        self.shared.declared(resource)
     }
 
     fn limit(&self, limit: BulkLimit) -> Option<u64> {

@@ -67,6 +67,10 @@ pub enum ViolationKind {
     Primary,
     /// The same attribute stands there twice, in different case.
     Duplicate,
+    /// Attributes of the base schema stand in an object of their own, as those of an extension do. In answers only.
+    Container,
+    /// A required extension that has required attributes is missing. In answers only.
+    RequiredExtension,
 }
 
 /// One contradiction between a resource and its schemas.
@@ -125,6 +129,7 @@ pub fn validate(
         return validator.out;
     }
     validator.resource(members, definition);
+    validator.required_extensions(members, definition);
     validator.schemas(members, definition);
     validator.out
 }
@@ -158,6 +163,12 @@ impl Validator {
                 self.attribute(value, attribute, &attribute.name);
             } else if let Some(extension) = definition.extension(name) {
                 self.container(value, &extension.schema);
+            } else if !self.purpose.is_request()
+                && name.eq_ignore_ascii_case(&definition.schema.id)
+                && !is_unassigned(value)
+            {
+                let message = "holds attributes of the base schema, which stand in the resource itself";
+                self.report(name, ViolationKind::Container, message);
             } else if !definition.schema.attributes.is_empty() && !is_unassigned(value) {
                 self.report(name, ViolationKind::Unknown, "is not defined");
             }
@@ -178,6 +189,28 @@ impl Validator {
                     ViolationKind::Required,
                     "is a required extension, and missing",
                 );
+            }
+        }
+    }
+
+    /// Reports required extensions that a whole answer lacks. One that requires nothing may be empty, and so left out.
+    fn required_extensions(&mut self, members: &Map<String, Value>, definition: &ResourceDefinition) {
+        if self.purpose != ValidationPurpose::Answer {
+            return;
+        }
+        for extension in definition.extensions.iter().filter(|it| it.required) {
+            let requires_some = extension.schema.attributes.iter().any(|it| {
+                it.required
+                    && it.mutability != Mutability::WriteOnly
+                    && matches!(it.returned, Returned::Always | Returned::Default)
+            });
+            let urn = &extension.schema.id;
+            let is_listed = member(members, "schemas").is_some_and(|urns| {
+                elements(urns).iter().filter_map(Value::as_str).any(|it| it.eq_ignore_ascii_case(urn))
+            });
+            let is_missing = member(members, urn).is_none_or(is_unassigned);
+            if is_missing && (requires_some || !is_listed) {
+                self.report(urn, ViolationKind::RequiredExtension, "is a required extension, and missing");
             }
         }
     }
@@ -383,10 +416,9 @@ impl Validator {
         for extension in &definition.extensions {
             let urn = &extension.schema.id;
             let has_container = member(members, urn).is_some_and(|it| !is_unassigned(it));
-            if (has_container || extension.required) && !is_listed(urn) {
-                let reason =
-                    if has_container { "which stands in the resource" } else { "a required extension" };
-                self.report("schemas", ViolationKind::Schemas, format!("lacks {urn}, {reason}"));
+            if has_container && !is_listed(urn) {
+                let message = format!("lacks {urn}, which stands in the resource");
+                self.report("schemas", ViolationKind::Schemas, message);
             }
         }
     }

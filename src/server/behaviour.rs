@@ -155,13 +155,14 @@ impl Behaviour {
 }
 
 /// How PATCH is read. Where the RFC leaves a choice, the one that identity providers rely on: they write `Replace`,
-/// name paths in the keys of a value, repeat the `id` there, and select an element that they expect to be made.
+/// name paths in the keys of a value, repeat the `id` there, select an element that they expect to be made, and list the
+/// values that a remove is to take.
 const PATCH_OPTIONS: PatchOptions = PatchOptions {
     lower_case_op_only: false,
     boolean_strings: false,
     add_creates_from_filter: true,
     replace_creates_from_filter: false,
-    remove_listed_values: false,
+    remove_listed_values: true,
     path_keys: true,
     extension_paths: true,
     ignore_read_only_members: true,

@@ -21,6 +21,7 @@ use super::behaviour::OldKeys;
 use super::config_file;
 use super::message::{Answer, Request};
 use super::negotiate::{Refusal, read_object};
+use super::overlap::Meeting;
 use super::rate::Window;
 use super::service::{Service, refuse};
 use crate::scim::error::ScimError;
@@ -43,7 +44,7 @@ impl Control {
 
 impl Service {
     /// Answers any request: one to a control endpoint, where there are some, or one of SCIM.
-    pub(crate) fn take(&self, request: Request) -> Answer {
+    pub(crate) fn take(&self, request: Request, meeting: Option<&Meeting>) -> Answer {
         let name =
             request.path.strip_prefix(CONTROL_PATH).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match (&self.control, name) {
@@ -53,7 +54,7 @@ impl Service {
                     .unwrap_or_else(refuse)
                     .with_header(CACHE_CONTROL, "no-store")
             }
-            _ => self.answer(request),
+            _ => self.answer(request, meeting),
         }
     }
 

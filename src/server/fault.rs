@@ -41,6 +41,10 @@ pub enum Seam {
     Rows,
     /// The answer: status, headers, body, and when it is sent.
     Answer,
+    /// The bytes of an answer, below HTTP.
+    Wire,
+    /// What one request sees of another that is under way at the same time.
+    Overlap,
 }
 
 impl fmt::Display for Seam {
@@ -53,6 +57,8 @@ impl fmt::Display for Seam {
             Self::Resource => "resource",
             Self::Rows => "rows",
             Self::Answer => "answer",
+            Self::Wire => "wire",
+            Self::Overlap => "overlap",
         })
     }
 }
@@ -197,6 +203,11 @@ pub(crate) enum Rewrite {
     Rows(fn(&mut Rows<'_>)),
     Conflicts(fn(&mut Conflicts<'_>)),
     Answer(fn(&mut Seen<'_>, &mut Answer)),
+    /// For what the HTTP library would mend. The bytes begin with the head of an answer, unless they are the rest of a
+    /// long one.
+    Wire(fn(&mut Vec<u8>)),
+    /// Which requests may overlap: two for which it says the same see the store as the first of them found it.
+    Overlap(fn(&Request) -> Option<String>),
     /// What a family does, to this attribute.
     Of(&'static CoreAttribute, AttributeRewrite),
 }
@@ -233,6 +244,8 @@ impl Rewrite {
             Self::Change(_) => Seam::Resource,
             Self::Rows(_) | Self::Conflicts(_) => Seam::Rows,
             Self::Answer(_) => Seam::Answer,
+            Self::Wire(_) => Seam::Wire,
+            Self::Overlap(_) => Seam::Overlap,
             Self::Of(_, rewrite) => rewrite.seam(),
         }
     }
@@ -386,6 +399,11 @@ impl Planted {
             .any(|rewrite| rewrite.seam() == Seam::Rows && !matches!(rewrite, Rewrite::Conflicts(_)))
     }
 
+    /// Whether anything rewrites answers below HTTP.
+    pub(crate) fn rewrite_wire(&self) -> bool {
+        self.rewrites.iter().any(|rewrite| rewrite.seam() == Seam::Wire)
+    }
+
     seam!(request, Request, Request);
     seam!(query, Query, Query, of attributes);
     seam!(filter, Filter, ParsedFilter<'_>, of attributes);
@@ -395,6 +413,15 @@ impl Planted {
     seam!(change, Change, Change<'_>, of attributes);
     seam!(rows, Rows, Rows<'_>, of attributes);
     seam!(conflicts, Conflicts, Conflicts<'_>);
+    seam!(wire, Wire, Vec<u8>);
+
+    /// What a request has in common with those that it may overlap with, if with any.
+    pub(crate) fn overlap(&self, request: &Request) -> Option<String> {
+        self.rewrites.iter().find_map(|rewrite| match rewrite {
+            Rewrite::Overlap(key) => key(request),
+            _ => None,
+        })
+    }
 
     pub(crate) fn answer(&self, seen: &mut Seen<'_>, answer: &mut Answer) {
         for rewrite in &self.rewrites {

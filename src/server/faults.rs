@@ -6,14 +6,18 @@ mod bulk;
 mod changes;
 mod cursors;
 mod discovery;
+mod disputed;
 mod errors;
 mod filters;
 mod http;
 mod lists;
 mod patches;
+mod protocol;
 mod provisioning;
+mod queries;
 mod rare;
 mod representation;
+mod schemas;
 mod tenants;
 mod writes;
 
@@ -38,16 +42,19 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         bulk::FAULTS,
         tenants::FAULTS,
         provisioning::FAULTS,
+        queries::FAULTS,
         rare::FAULTS,
+        schemas::FAULTS,
         changes::FAULTS,
+        protocol::FAULTS,
+        disputed::FAULTS,
         &attributes::faults(),
     ]
     .concat()
 });
 
-/// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, and the families over the attributes of the core
-/// schemas.
+/// All faults that can be planted, ordered by what they are about: one file after the other, and then the families over
+/// the attributes of the core schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }

@@ -52,16 +52,20 @@ async fn handle(
         }),
     };
     let answer = match body {
-        Ok(body) => service.take(Request {
-            path,
-            base_path: service.behaviour.base_path,
-            query,
-            credentials: Credentials::Absent,
-            tenant: 0,
-            method: parts.method,
-            headers: parts.headers,
-            body,
-        }),
+        Ok(body) => {
+            let request = Request {
+                path,
+                base_path: service.behaviour.base_path,
+                query,
+                credentials: Credentials::Absent,
+                tenant: 0,
+                method: parts.method,
+                headers: parts.headers,
+                body,
+            };
+            let meeting = service.meeting(&request).await;
+            service.take(request, meeting.as_deref())
+        }
         // The rest of the body is on its way: the connection cannot be used again.
         Err(error) => refuse(error.into()).with_header(CONNECTION, "close"),
     };

@@ -36,6 +36,7 @@ mod message;
 mod negotiate;
 mod normalize;
 mod order;
+mod overlap;
 mod predicate;
 mod profile;
 pub mod profiles;
@@ -55,6 +56,7 @@ mod types;
 mod unique;
 mod variant;
 pub mod variants;
+mod wire;
 mod write;
 
 use std::fmt;
@@ -323,12 +325,16 @@ pub async fn start(options: ServerOptions) -> Result<RunningServer, ServerError>
     let base_url = service.base_url().to_owned();
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let server =
-            axum::serve(listener, http::router(service, options.log)).with_graceful_shutdown(async move {
-                // A sender that was dropped has aborted this task as well.
-                let _ = stopped.await;
-            });
-        if let Err(error) = server.await {
+        let router = http::router(Arc::clone(&service), options.log);
+        // A sender that was dropped has aborted this task as well.
+        let stopped = async move { drop(stopped.await) };
+        let served = if service.faults.rewrite_wire() {
+            let listener = wire::Spoiled::new(listener, service);
+            axum::serve(listener, router).with_graceful_shutdown(stopped).await
+        } else {
+            axum::serve(listener, router).with_graceful_shutdown(stopped).await
+        };
+        if let Err(error) = served {
             eprintln!("scimspec: the embedded server ended: {error}");
         }
     });

@@ -3,7 +3,7 @@
 //! one before left it.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::http::header::{ALLOW, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -21,6 +21,7 @@ use super::lag::{Replica, lagging};
 use super::me::{self, Subject};
 use super::message::{Answer, Request};
 use super::negotiate::{MAX_BODY, Refusal, acceptable, allow};
+use super::overlap::{Meeting, Overlaps, overlapping};
 use super::profile::ServerProfile;
 use super::rate::Window;
 use super::read::is_query;
@@ -56,6 +57,7 @@ pub(crate) struct Service {
     base_url: String,
     since: DateTime<Utc>,
     lag: usize,
+    overlaps: Overlaps,
     /// Of each tenant, in the order of their tokens.
     pub(super) tenants: Vec<Mutex<State>>,
 }
@@ -116,6 +118,7 @@ impl Service {
         }
         Ok(Self {
             lag: options.lag,
+            overlaps: Overlaps::default(),
             tenants: tenants.into_iter().map(Mutex::new).collect(),
             types,
             authenticator: RwLock::new(Authenticator::new(tokens)),
@@ -147,8 +150,14 @@ impl Service {
         self.types.definition(kind)
     }
 
+    /// The other request that a request overlaps with, where a fault lets it, and there is one.
+    pub(super) async fn meeting(&self, request: &Request) -> Option<Arc<Meeting>> {
+        let key = self.faults.overlap(request)?;
+        self.overlaps.meet(&key).await
+    }
+
     /// Answers a request.
-    pub(crate) fn answer(&self, mut request: Request) -> Answer {
+    pub(crate) fn answer(&self, mut request: Request, meeting: Option<&Meeting>) -> Answer {
         (request.credentials, request.tenant) =
             self.authenticator.read().unwrap_or_else(PoisonError::into_inner).judge(&request.headers);
         self.faults.request(&mut request);
@@ -158,7 +167,7 @@ impl Service {
         let endpoint = self.behaviour.user_ids.resolve(endpoint, &state.store);
         let call = Call { base: self.base_of(&request), endpoint, request };
         let mut answer = lagging(&mut state, self.lag, &call.request, |state| {
-            self.dispatch(state, &call).unwrap_or_else(refuse)
+            overlapping(state, meeting, |state| self.dispatch(state, &call).unwrap_or_else(refuse))
         });
         let State { store, memory, .. } = &mut *state;
         let mut seen =

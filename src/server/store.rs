@@ -313,6 +313,21 @@ impl Store {
         self.remove_alone(id);
     }
 
+    /// Writes over this store what made another one out of an earlier state of it, whatever was written since.
+    pub(crate) fn overwrite(&mut self, before: &Store, after: &Store) {
+        for record in after.all() {
+            let Record { id, kind, attributes, password, .. } = record.clone();
+            match before.get(&id) {
+                None => self.insert(id, kind, attributes, password),
+                Some(old) if old.revision != record.revision => self.update(&id, attributes, password, true),
+                Some(_) => {}
+            }
+        }
+        for gone in before.all().filter(|record| after.get(&record.id).is_none()) {
+            self.remove(&gone.id);
+        }
+    }
+
     fn remove_alone(&mut self, id: &str) {
         let Some(place) = self.places.remove(id) else { return };
         if let Some(record) = self.records.remove(&place) {

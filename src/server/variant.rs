@@ -15,7 +15,7 @@ use super::variants;
 pub struct VariantEntry {
     /// Its name, in kebab-case, permanent.
     pub name: &'static str,
-    /// The disputes that it is a side of: ids of the form `AMB-096`, as suites and requirements name them. Two variants
+    /// The disputes that it is a side of: ids of the form `AMB-96`, as suites and requirements name them. Two variants
     /// of one dispute exclude each other. AMB-29, on how far the schemas may differ, stands also with those that add
     /// to attributes which another schema may lack.
     pub disputes: &'static [&'static str],

@@ -313,6 +313,7 @@ impl Expander<'_> {
             ("operations", step.operations.is_some()),
             ("bulk", step.bulk.is_some()),
             ("raw", step.raw.is_some()),
+            ("hex", step.hex.is_some()),
             ("query", step.query.is_some()),
             ("read", step.read.is_some()),
             ("unchanged", !step.unchanged.is_empty()),
@@ -320,6 +321,7 @@ impl Expander<'_> {
             ("hook", step.hook.is_some()),
             ("burst", step.burst.is_some()),
             ("wait", step.wait.is_some()),
+            ("parallel", step.parallel.is_some()),
         ];
         for (key, _) in idle.into_iter().filter(|(_, present)| *present) {
             let hint = Some("write it into the action's own steps".to_owned());

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::vectors::Vector;
 use crate::outcome::Level;
+use crate::scim::schema::{AttributeType, Mutability, Returned, Uniqueness};
 
 /// A suite: cases about one section of a document or one feature.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -135,6 +136,49 @@ pub struct Case {
     pub rule: Option<String>,
     /// Trials that stand in a file of their own, instead of steps.
     pub vectors: Option<Vectors>,
+    /// Trials that the service provider's own schemas make: the steps once for each attribute that fits.
+    pub for_each: Option<ForEach>,
+}
+
+/// Trials made from the service provider's own schemas, each reported as `suite/case[User.nickName]`. Where no attribute
+/// fits, the case is skipped.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ForEach {
+    /// Which attributes.
+    pub attribute: AttributeSelector,
+    /// What the attribute is called in the case: `${NAME.path}` is its path, `${NAME.name}` its name, `${NAME.value}` and
+    /// `${NAME.other}` are values that it can have, and `${NAME.upper}` is the first of them in capitals.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Attributes of a resource type by their characteristics; what is not said may be anything. Only attributes that hold one
+/// value, and no sub-attributes, of the base schema and of extensions.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AttributeSelector {
+    /// The name of the resource type, such as `User`.
+    pub of: String,
+    /// The data types.
+    #[serde(default, rename = "type")]
+    pub kinds: Vec<AttributeType>,
+    /// Whether a resource must have a value.
+    pub required: Option<bool>,
+    /// Whether case matters.
+    pub case_exact: Option<bool>,
+    /// When it can be written.
+    #[serde(default)]
+    pub mutability: Vec<Mutability>,
+    /// When it is returned.
+    #[serde(default)]
+    pub returned: Vec<Returned>,
+    /// Where its values are unique.
+    #[serde(default)]
+    pub uniqueness: Vec<Uniqueness>,
+    /// Names of attributes that other cases are about.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// Trials that stand in a file of their own (`fixtures/vectors/FILE.yaml`), each reported as `suite/case[vector-id]`.
@@ -352,6 +396,10 @@ pub struct Step {
     /// and the clean-up deletes them.
     #[serde(default)]
     pub creates: Vec<String>,
+    /// Action: several requests at once.
+    pub parallel: Option<Parallel>,
+    /// The body of `send` as bytes that are no text, two hexadecimal digits each, with blanks between them or not.
+    pub hex: Option<String>,
 }
 
 /// Many reads as fast as they are answered, to see where the service provider's limit is. It begins after a whole
@@ -369,6 +417,79 @@ pub struct Burst {
     #[serde(deserialize_with = "required_duration")]
     #[schemars(schema_with = "duration_schema")]
     pub within: Duration,
+}
+
+/// Several requests at once, which nothing keeps apart but the service provider: one request so many times, one for each of
+/// several resources, or different ones. Exactly one of `times`, `over` and `requests`. What they create has the name of
+/// the step, and `when` can ask for the tally that all answers are of. Where one of them gets no answer, or is told that
+/// there were too many, the whole case is done once more with fresh values.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Parallel {
+    /// The request, so many times.
+    pub times: Option<u32>,
+    /// The request, once for each resource of this name (a given with `times`).
+    pub over: Option<String>,
+    /// What the request calls the resource that it is for, with `over`.
+    #[serde(rename = "as")]
+    pub name: Option<String>,
+    /// Different requests.
+    #[serde(default)]
+    pub requests: Vec<ParallelRequest>,
+    /// The request of `times` and `over`, `METHOD /path`.
+    pub send: Option<String>,
+    /// Its body, word for word.
+    #[serde(default, deserialize_with = "some_value")]
+    pub body: Option<Value>,
+    /// Its body, built from something that is there.
+    pub make: Option<Make>,
+    /// The operations of a PatchOp; the envelope is added.
+    #[serde(default, deserialize_with = "some_value")]
+    pub operations: Option<Value>,
+}
+
+/// One of several requests that are sent at once.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ParallelRequest {
+    /// The request, `METHOD /path`.
+    pub send: String,
+    /// Its body, word for word.
+    #[serde(default, deserialize_with = "some_value")]
+    pub body: Option<Value>,
+    /// Its body, built from something that is there.
+    pub make: Option<Make>,
+    /// The operations of a PatchOp; the envelope is added.
+    #[serde(default, deserialize_with = "some_value")]
+    pub operations: Option<Value>,
+}
+
+impl Parallel {
+    /// The requests as they are written, each as a step of its own: one for `times` and `over`.
+    pub fn steps(&self) -> Vec<Step> {
+        let of = |send: &Option<String>, body: &Option<Value>, make: &Option<Make>, operations| Step {
+            send: send.clone(),
+            body: body.clone(),
+            make: make.clone(),
+            operations,
+            ..Step::default()
+        };
+        if self.requests.is_empty() {
+            return vec![of(&self.send, &self.body, &self.make, self.operations.clone())];
+        }
+        self.requests
+            .iter()
+            .map(|request| {
+                let ParallelRequest { send, body, make, operations } = request;
+                of(&Some(send.clone()), body, make, operations.clone())
+            })
+            .collect()
+    }
+
+    /// How many requests are sent, where nobody knows how many resources there are.
+    pub fn at_least(&self) -> usize {
+        self.times.map_or(self.requests.len().max(2), |times| times as usize)
+    }
 }
 
 /// A pause. Exactly one of `retry-after` and `for`.
@@ -414,6 +535,8 @@ pub enum Action<'a> {
     Burst(&'a Burst),
     /// A pause.
     Wait(&'a Wait),
+    /// Several requests at once.
+    Parallel(&'a Parallel),
 }
 
 /// The body of a request.
@@ -431,6 +554,19 @@ pub enum Payload<'a> {
     Bulk(&'a BulkMake),
     /// Text, whatever it is.
     Raw(&'a str),
+    /// Bytes, as hexadecimal digits.
+    Hex(&'a str),
+}
+
+/// The bytes that hexadecimal digits stand for, two for each, blanks left out; nothing where they stand for none.
+pub fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = digits
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| c.to_digit(16)?.try_into().ok())
+        .collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high * 16 + low).collect())
 }
 
 impl Step {
@@ -467,6 +603,9 @@ impl Step {
         if let Some(wait) = &self.wait {
             actions.push(("wait", Action::Wait(wait)));
         }
+        if let Some(parallel) = &self.parallel {
+            actions.push(("parallel", Action::Parallel(parallel)));
+        }
         match actions.len() {
             0 => Err(ActionError::None),
             1 => Ok(actions.remove(0).1),
@@ -491,6 +630,9 @@ impl Step {
         if let Some(raw) = &self.raw {
             payloads.push(("raw", Payload::Raw(raw)));
         }
+        if let Some(hex) = &self.hex {
+            payloads.push(("hex", Payload::Hex(hex)));
+        }
         match payloads.len() {
             0 => Ok(Payload::None),
             1 => Ok(payloads.remove(0).1),
@@ -503,7 +645,9 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
     /// No action stands in the step.
-    #[error("a step needs one action: send, query, read, unchanged, do, paginate, hook, burst or wait")]
+    #[error(
+        "a step needs one action: send, query, read, unchanged, do, paginate, hook, burst, wait or parallel"
+    )]
     None,
     /// More than one stands there.
     #[error("{} exclude each other in one step", .0.join(" and "))]
@@ -623,6 +767,9 @@ pub struct Make {
     /// missing on the way is made, the URN of an extension in `schemas` included.
     #[serde(default)]
     pub at: IndexMap<String, Value>,
+    /// Whether attributes that the service provider's schemas do not declare are left out.
+    #[serde(default)]
+    pub declared: bool,
 }
 
 /// A BulkRequest (RFC 7644 section 3.7) built from its operations. What is wrong on purpose may stand in them, too.
@@ -746,12 +893,13 @@ pub struct Expect {
     /// the server inside scimspec, and elsewhere with `--snapshots` only; so say beside it what any answer has to keep.
     #[schemars(regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
     pub snapshot: Option<String>,
-    /// How the answers of a burst divide. The rest of the expectation is about the answer that ended it.
+    /// How the answers of a `burst` or `parallel` divide. Of a burst, the rest of the expectation is about the answer that
+    /// ended it.
     #[serde(default)]
     pub tally: Vec<Tally>,
 }
 
-/// How many answers of a burst are of one kind. Exactly one of `status` and `error`; with `rest`, every answer that no
+/// How many of many answers are of one kind. Exactly one of `status` and `error`; with `rest`, every answer that no
 /// other tally counts has to be of that kind.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -67,6 +67,9 @@ pub struct FilterVector {
     /// The disputes of the RFCs that it touches.
     #[serde(default)]
     pub ambiguity: Vec<String>,
+    /// Whether the RFC names the scimType of the refusal; otherwise it is usual.
+    #[serde(default)]
+    pub demands_scim_type: bool,
     /// See [`Vector`].
     #[serde(default)]
     pub title: String,
@@ -222,17 +225,26 @@ impl PatchVector {
             return Err("a vector has either operations or a request".to_owned());
         }
         let is_one = |it: &Patched| {
-            [it.resource.is_some(), it.unchanged == Some(true), it.error.is_some()].iter().filter(|it| **it).count()
+            [it.resource.is_some(), it.unchanged == Some(true), it.error.is_some()]
+                .iter()
+                .filter(|it| **it)
+                .count()
                 == 1
         };
         if !read.outcomes().all(is_one) {
             return Err("an outcome is either a resource, or unchanged, or an error".to_owned());
         }
         let is_one = |it: &Tolerated| {
-            [it.like.is_some(), it.unchanged == Some(true), it.error.is_some()].iter().filter(|it| **it).count() == 1
+            [it.like.is_some(), it.unchanged == Some(true), it.error.is_some()]
+                .iter()
+                .filter(|it| **it)
+                .count()
+                == 1
         };
         if !read.tolerated.iter().all(is_one) {
-            return Err("what is tolerated is either unchanged, or an error, or like other operations".to_owned());
+            return Err(
+                "what is tolerated is either unchanged, or an error, or like other operations".to_owned()
+            );
         }
         let status = |it: &Refused| it.status.parse::<u16>().is_ok_and(|it| (400..600).contains(&it));
         let errors = read.errors().chain(read.tolerated.iter().filter_map(|it| it.error.as_ref()));
@@ -308,7 +320,8 @@ impl Files {
             .enumerate()
             .map(|(index, said)| {
                 let mut said = said.clone();
-                let named = said.get("initial").and_then(Value::as_str).and_then(|name| initial?.get(name)).cloned();
+                let named =
+                    said.get("initial").and_then(Value::as_str).and_then(|name| initial?.get(name)).cloned();
                 if let (Some(resource), Some(members)) = (named, said.as_object_mut()) {
                     members.insert("initial_resource".to_owned(), resource);
                 }
@@ -344,7 +357,8 @@ mod tests {
 
     #[test]
     fn a_case_has_the_vectors_of_its_file_but_for_those_left_out() {
-        let text = "vectors: [{id: a, title: x, spec: [r]}, {id: b, title: y, level: may, requires: [patch]}]";
+        let text =
+            "vectors: [{id: a, title: x, spec: [r]}, {id: b, title: y, level: may, requires: [patch]}]";
         let (suite, diagnostics) = given(text, "a, z");
         assert!(diagnostics.is_empty());
         let vectors = suite.cases[0].vectors.as_ref().unwrap();
@@ -356,7 +370,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_none_is_said_to_be() {
-        for text in ["entries: []", "vectors: [{id: a}]", "vectors: [{id: a, title: x, level: most}]", "a: ["] {
+        for text in ["entries: []", "vectors: [{id: a}]", "vectors: [{id: a, title: x, level: most}]", "a: ["]
+        {
             let (_, diagnostics) = given(text, "");
             assert_eq!(diagnostics.len(), 1, "{text}");
         }
@@ -374,7 +389,8 @@ mod tests {
             assert!(diagnostics.is_empty(), "{diagnostics:?}");
             PatchVector::read(&suite.cases[0].vectors.as_ref().unwrap().trials[0])
         };
-        let read = vector("operations: [], expected: {unchanged: true}, also_accepted: [{error: {status: '400'}}]");
+        let read =
+            vector("operations: [], expected: {unchanged: true}, also_accepted: [{error: {status: '400'}}]");
         let read = read.unwrap();
         assert_eq!(read.initial_resource, json!({"userName": "a"}));
         assert!(read.may_succeed() && read.errors().count() == 1);
@@ -397,7 +413,14 @@ mod tests {
                 "expected": expected, "section": "x", "reasoning": "y",
             });
             let title = String::new();
-            FilterVector::read(&Vector { id: "a".into(), title, spec: vec![], level: None, requires: vec![], said })
+            FilterVector::read(&Vector {
+                id: "a".into(),
+                title,
+                spec: vec![],
+                level: None,
+                requires: vec![],
+                said,
+            })
         };
         assert_eq!(vector(json!({"ids": ["u1"]})).unwrap().members().collect::<Vec<_>>(), ["u1"]);
         assert!(vector(json!({"error": {"status": "400", "scimType": "invalidFilter"}})).is_ok());

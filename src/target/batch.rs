@@ -5,6 +5,7 @@
 //! run's mark, and what a job does not show as gone is deleted one by one. A job that fails is the last one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
@@ -28,8 +29,9 @@ pub const WORTH: usize = 5;
 const MOST_OPERATIONS: usize = 100;
 /// The most bytes of a job, likewise.
 const MOST_BYTES: usize = 256 * 1024;
-/// Rows asked for at once where new resources are looked at together, and how often at most.
-const ROWS: usize = 100;
+/// Rows asked for at once where new resources are looked at together.
+pub const ROWS: usize = 200;
+/// Pages of them at most.
 const PAGES: usize = 20;
 
 /// Why lists of new resources are read: what they show counts as a read of each row.
@@ -56,12 +58,14 @@ impl BulkUse {
             return None;
         }
         let limit = |said: Option<u64>, most: usize| {
-            said.filter(|said| *said > 0).and_then(|said| usize::try_from(said).ok()).unwrap_or(most).min(most)
+            said.filter(|said| *said > 0)
+                .and_then(|said| usize::try_from(said).ok())
+                .unwrap_or(most)
+                .min(most)
         };
         let max_operations = limit(capabilities.max_operations, MOST_OPERATIONS);
         let max_bytes = limit(capabilities.max_payload_size, MOST_BYTES);
-        let usage =
-            BulkUse { max_operations, max_bytes, failed: false, proven: false, deleted: Vec::new() };
+        let usage = BulkUse { max_operations, max_bytes, failed: false, proven: false, deleted: Vec::new() };
         (max_operations >= WORTH).then_some(usage)
     }
 
@@ -185,7 +189,8 @@ impl Target {
             let Some(bulk) = self.bulk() else { break };
             let mut operations = Vec::new();
             let mut room = bulk.max_bytes.saturating_sub(ENVELOPE);
-            for (index, (endpoint, resource)) in resources[at..].iter().take(bulk.max_operations).enumerate() {
+            for (index, (endpoint, resource)) in resources[at..].iter().take(bulk.max_operations).enumerate()
+            {
                 let operation = json!({
                     "method": "POST", "path": endpoint, "bulkId": format!("given{}", at + index + 1), "data": resource,
                 });
@@ -230,7 +235,8 @@ impl Target {
         let is_whole = intents.len() == resources.len();
         if !succeeded || !is_whole {
             self.fail_bulk();
-            let is_refused = exchange.status().is_some_and(|status| (400..500).contains(&status) || status == 501);
+            let is_refused =
+                exchange.status().is_some_and(|status| (400..500).contains(&status) || status == 501);
             let not_sent = exchange.answer.as_ref().is_err_and(never_left);
             for intent in intents.iter().filter(|intent| is_refused || not_sent || intent.value.is_none()) {
                 self.close_intent(intent);
@@ -281,7 +287,7 @@ impl Target {
             let mut rows = self.survey(endpoint, &ids, common, origin).await;
             let mut hopeless = rows.is_empty() && claims.len() >= WORTH;
             for claim in claims {
-                let row = rows.remove(&claim.id).filter(|row| {
+                let row = rows.remove(&claim.id).map(|(_, row)| row).filter(|row| {
                     let state = self.state();
                     state.register.marks(row) && !state.register.seen_before(endpoint, &claim.id, moment)
                 });
@@ -308,14 +314,14 @@ impl Target {
         grown
     }
 
-    /// The rows of these ids in the lists of what has this text in its name.
+    /// The rows of these ids in lists of what has this text in its name, by id, each with the list that showed it.
     pub async fn survey(
         &self,
         endpoint: &str,
         ids: &[&str],
         common: &str,
         origin: &str,
-    ) -> BTreeMap<String, Value> {
+    ) -> BTreeMap<String, (Arc<Exchange>, Value)> {
         let mut found = BTreeMap::new();
         let Some(attribute) = self.name_of(endpoint).filter(|_| ids.len() > 1) else { return found };
         let filter = format!("{attribute} co {}", Value::from(common));
@@ -334,8 +340,12 @@ impl Target {
             let rows = body.get("Resources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             for row in rows {
                 if let Some(id) = identifier(row).filter(|id| ids.contains(&id.as_str())) {
-                    found.insert(id, row.clone());
+                    found.insert(id, (Arc::clone(&sent.exchange), row.clone()));
                 }
+            }
+            // A service provider that does not filter shows strangers, and maybe no end of them.
+            if rows.iter().any(|row| !self.state().register.marks(row)) {
+                break;
             }
             shown += rows.len();
             let total = body.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
@@ -365,8 +375,10 @@ fn bulk_job(operations: &[Value], origin: &str) -> RequestPlan {
 
 /// The result of each operation, by its bulkId, or by its place where the results name none.
 fn results(exchange: &Exchange, operations: &[Value]) -> Vec<Option<BulkResult>> {
-    let answered = exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default().operations;
-    let in_order = answered.len() == operations.len() && answered.iter().all(|result| result.bulk_id.is_none());
+    let answered =
+        exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default().operations;
+    let in_order =
+        answered.len() == operations.len() && answered.iter().all(|result| result.bulk_id.is_none());
     operations
         .iter()
         .enumerate()

@@ -182,6 +182,11 @@ impl Target {
         self.rate.map_or(Duration::from_secs(60), |rate| rate.per)
     }
 
+    /// Waits for the turn of a request that will be sent unpaced, together with others that have had theirs.
+    pub async fn await_turn(&self) {
+        self.pace.turn().await;
+    }
+
     /// Closes the gate for that long: nothing is sent before, clean-up included.
     pub fn pause(&self, wait: Duration) {
         self.pace.pause(wait);

@@ -285,6 +285,8 @@ fn judge(
             no_foreign_reference(asked, &method, ownership)
         }
         Touch::Collection { .. } if permissions.collection => Ok(()),
+        // With nothing to write, nothing is written, whoever obeys.
+        Touch::Collection { .. } if writes_nothing(&method, asked) => Ok(()),
         Touch::Collection { .. } => Err(Refusal::NotPermitted {
             method,
             path,
@@ -317,6 +319,14 @@ fn may_write(method: &str, endpoint: &str, id: &str, ownership: &impl Ownership)
         id: shorten(id, 200),
         why,
     })
+}
+
+/// Whether a request would write to an endpoint of discovery, and has nothing that could be written.
+fn writes_nothing(method: &str, asked: &Asked<'_>) -> bool {
+    let path = asked.path.trim_matches('/');
+    DISCOVERY.iter().any(|name| path.eq_ignore_ascii_case(name))
+        && matches!(method, "POST" | "PUT" | "PATCH")
+        && asked.body.unwrap_or_default().is_empty()
 }
 
 /// Refuses bodies that would draw somebody else's resource in: adding a member to a group changes the member

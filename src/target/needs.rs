@@ -43,6 +43,46 @@ pub fn fill(
     resource
 }
 
+/// The resource without attributes and sub-attributes that its schemas do not declare, and without extensions that its type
+/// does not have. A schema without any attributes is one that is not known, and declares everything.
+pub fn declared(mut resource: Value, definition: &ResourceDefinition) -> Value {
+    let Value::Object(members) = &mut resource else { return resource };
+    let knows_all = definition.schema.attributes.is_empty();
+    members.retain(|name, _| {
+        knows_all || definition.top_attribute(name).is_some() || definition.extension(name).is_some()
+    });
+    for (name, value) in members.iter_mut() {
+        if let Some(attribute) = definition.top_attribute(name) {
+            with_declared_parts(value, attribute);
+        } else if let (Some(extension), Value::Object(container)) = (definition.extension(name), value) {
+            let schema = &extension.schema;
+            container.retain(|name, _| schema.attributes.is_empty() || schema.attribute(name).is_some());
+            for (name, value) in container.iter_mut() {
+                if let Some(attribute) = schema.attribute(name) {
+                    with_declared_parts(value, attribute);
+                }
+            }
+        }
+    }
+    if let Some(Value::Array(urns)) = members.get_mut("schemas") {
+        urns.retain(|urn| urn.as_str().is_none_or(|urn| definition.knows_schema(urn)));
+    }
+    resource
+}
+
+/// Leaves out of the values of an attribute the sub-attributes that are not declared.
+fn with_declared_parts(value: &mut Value, attribute: &Attribute) {
+    let items = match value {
+        Value::Array(items) => items.as_mut_slice(),
+        one => std::slice::from_mut(one),
+    };
+    if !attribute.sub_attributes.is_empty() {
+        for members in items.iter_mut().filter_map(Value::as_object_mut) {
+            members.retain(|name, _| attribute.sub_attribute(name).is_some());
+        }
+    }
+}
+
 /// Adds members that are not there, into objects as deep as both go. JSON in configuration is as deep as its
 /// parser lets it be.
 fn merge_under(members: &mut Map<String, Value>, under: &Map<String, Value>, word: &str) {
@@ -86,6 +126,33 @@ fn declare(members: &mut Map<String, Value>, urn: &str) {
             schemas.push(Value::from(urn));
         }
     }
+}
+
+/// Whether values for an attribute can be made up: not where they are the ids of other resources.
+pub fn can_make(attribute: &Attribute) -> bool {
+    let is_for_anything = attribute.reference_types.is_empty()
+        || attribute.reference_types.iter().any(|it| {
+            it.eq_ignore_ascii_case("external") || it.eq_ignore_ascii_case("uri")
+        });
+    attribute.kind != AttributeType::Reference || is_for_anything
+}
+
+/// Two values that an attribute with one value can have.
+pub fn samples(attribute: &Attribute, generator: &Generator) -> Option<(Value, Value)> {
+    let maker = Maker { generator, group: false };
+    let one = maker.value(attribute, None)?;
+    let other = match (&one, attribute.kind) {
+        (Value::Bool(is_so), _) => Value::from(!is_so),
+        (_, AttributeType::Decimal) => Value::from(2.5),
+        (_, AttributeType::Integer) => Value::from(2),
+        (_, AttributeType::DateTime) => Value::from("2025-06-30T12:00:00Z"),
+        (_, AttributeType::Binary) => Value::from("c2NpbQ=="),
+        _ => match attribute.canonical_values.get(1) {
+            Some(second) if attribute.uniqueness == Uniqueness::None => Value::from(second.clone()),
+            _ => maker.value(attribute, None)?,
+        },
+    };
+    Some((one, other))
 }
 
 struct Maker<'a> {

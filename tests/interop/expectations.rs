@@ -33,6 +33,13 @@ pub struct Fault {
     pub findings: Vec<Known>,
 }
 
+impl Fault {
+    /// The strongest thing that is said of it.
+    pub fn verdict(&self) -> Expected {
+        self.findings.iter().map(|known| known.verdict).min().unwrap_or(Expected::Warned)
+    }
+}
+
 /// Why a fault is one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@
 //! has gone blind; and a resource that was there before must be there afterwards, unchanged, and nothing else.
 
 mod expectations;
+mod pages;
 mod server;
 
 use std::collections::BTreeMap;

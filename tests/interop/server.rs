@@ -34,6 +34,9 @@ pub const SCIMMY: Product = Product { name: "scimmy", base_path: "/scim" };
 pub const DJANGO_SCIM2: Product = Product { name: "django-scim2", base_path: "/scim/v2" };
 pub const BETTER_AUTH: Product = Product { name: "better-auth", base_path: "/api/auth/scim/v2" };
 
+/// All of them.
+pub const PRODUCTS: [Product; 4] = [SCIM2_SERVER, SCIMMY, DJANGO_SCIM2, BETTER_AUTH];
+
 /// A running server. Dropping it stops it, also when the test panics.
 pub struct Server {
     child: Child,

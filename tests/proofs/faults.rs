@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use scimspec::outcome::{ErrorCause, Level, Outcome, Reading, Severity, Verdict};
 use scimspec::requirement::Catalogue;
 use scimspec::server::{Fault, FaultEntry, faults};
+use scimspec::target::exchange::ExchangeId;
 use serde::Serialize;
 
 use super::common::{Ran, Trial, everything};
@@ -25,6 +26,9 @@ pub struct Sight {
     pub cited: BTreeMap<String, Severity>,
     /// The cases whose exchanges show it: for a rule, those that have to run beside it.
     pub origins: BTreeSet<String>,
+    /// Other cases whose exchanges show something of it; those first that look at one resource.
+    #[serde(skip)]
+    pub others: Vec<String>,
 }
 
 impl Sight {
@@ -64,10 +68,10 @@ pub struct Sighting {
     pub no_run: Option<String>,
 }
 
-/// Runs the cases named (none: all) against a server with one fault.
+/// Runs the cases named (none: all, those that take long too) against a server with one fault.
 pub fn run(entry: &FaultEntry, cases: Vec<String>, reading: Reading) -> Sighting {
     let fault = Fault::from_name(entry.name).expect("it stands in the catalogue");
-    let trial = Trial { faults: vec![fault], cases, reading, jobs: 1, ..Trial::of(everything()) };
+    let trial = Trial { faults: vec![fault], cases, reading, slow: true, jobs: 1, ..Trial::of(everything()) };
     match trial.run() {
         Ok(ran) => sighting(entry, &ran),
         Err(error) => Sighting { no_run: Some(error.to_string()), ..Sighting::default() },
@@ -90,10 +94,13 @@ fn sighting(entry: &FaultEntry, ran: &Ran) -> Sighting {
     sighting
 }
 
-/// What a rule has to see beside the exchanges that break it: the case of a list that shows the population, and one
+/// What a rule has to see beside the exchanges that break it: the cases of lists that show the populations, and one
 /// whose filter only a part of it matches.
-const NEEDS: &[(&str, &str)] =
-    &[("rules/filter-finds-all", "query/users"), ("rules/filter-rows-match", "filter/equal")];
+const NEEDS: &[(&str, &str)] = &[
+    ("rules/filter-finds-all", "query/groups"),
+    ("rules/filter-finds-all", "query/users"),
+    ("rules/filter-rows-match", "filter/equal"),
+];
 
 fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
     let mut cited = BTreeMap::new();
@@ -103,19 +110,33 @@ fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
             *severest = finding.severity.max(*severest);
         }
     }
-    // A rule lists all exchanges that show it, the first of which is often one between cases.
-    let finding = outcome.findings.first().and_then(|finding| finding.exchange);
-    let origin = finding.iter().chain(&outcome.exchanges).find_map(|id| {
-        let exchange = ran.exchanges.iter().find(|exchange| exchange.id == *id)?;
-        exchange.origin.contains('/').then(|| exchange.origin.clone())
-    });
-    let needed = NEEDS.iter().filter(|(rule, _)| *rule == outcome.id).map(|(_, case)| (*case).to_owned());
-    Sight {
-        verdict: outcome.verdict.word().to_owned(),
-        level: outcome.level,
-        cited,
-        origins: origin.into_iter().chain(needed).collect(),
+    // What has to run so that a rule comes to the same again: the case of its severest finding, and that of a finding
+    // for each requirement cited. Often the first of all exchanges that show it is one between cases.
+    let exchange = |id: &ExchangeId| {
+        ran.exchanges.iter().find(|exchange| exchange.id == *id && exchange.origin.contains('/'))
+    };
+    let severest = |id: Option<&String>| {
+        let findings =
+            outcome.findings.iter().filter(|one| id.is_none_or(|id| one.requirements.contains(id)));
+        findings.rev().max_by_key(|finding| finding.severity)
+    };
+    let telling = std::iter::once(None).chain(cited.keys().map(Some)).filter_map(severest);
+    let mut origins: BTreeSet<String> = telling
+        .filter_map(|finding| finding.exchange.iter().chain(&outcome.exchanges).find_map(exchange))
+        .map(|exchange| exchange.origin.clone())
+        .collect();
+    // A list shows what other cases have made, and shows nothing without them.
+    let mut shown: Vec<_> = outcome.exchanges.iter().filter_map(exchange).collect();
+    shown.sort_by_key(|exchange| exchange.request.path.matches('/').count() < 2);
+    let mut others: Vec<String> = Vec::new();
+    for exchange in shown {
+        if !origins.contains(&exchange.origin) && !others.contains(&exchange.origin) {
+            others.push(exchange.origin.clone());
+        }
     }
+    let needed = NEEDS.iter().filter(|(rule, _)| *rule == outcome.id);
+    origins.extend(needed.map(|(_, case)| (*case).to_owned()));
+    Sight { verdict: outcome.verdict.word().to_owned(), level: outcome.level, cited, origins, others }
 }
 
 /// Does something for each chosen fault of the catalogue, several at a time, and gives what came of each by its name.

@@ -57,6 +57,34 @@ impl Killers {
         self.strict.iter().chain(&self.beside).cloned().collect()
     }
 
+    /// Whether no case sees it.
+    pub fn is_empty(&self) -> bool {
+        self.strict.is_empty() && self.all().next().is_none()
+    }
+
+    /// Whether a case is recorded, in either reading.
+    pub fn has(&self, case: &str) -> bool {
+        self.strict.contains(case) || self.all().any(|(name, _)| name == case)
+    }
+
+    /// Whether any case is such a one, those that run beside included.
+    pub fn any(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        let all = self.all().map(|(case, _)| case);
+        all.chain(self.strict.iter().chain(&self.beside).map(String::as_str)).any(is_such)
+    }
+
+    /// Whether each case sees the fault as it is recorded to.
+    pub fn see_again(&self, entry: &FaultEntry) -> bool {
+        let again = |cases: Vec<String>, reading| match cases.is_empty() {
+            true => BTreeMap::new(),
+            false => faults::run(entry, cases, reading).seen,
+        };
+        let (lenient, strict) =
+            (again(self.cases(), Reading::Lenient), again(self.strict_cases(), Reading::Strict));
+        self.all().all(|(case, verdict)| lenient.get(case).is_some_and(|sight| sight.verdict == verdict))
+            && self.strict.iter().all(|case| strict.get(case).is_some_and(|sight| sight.verdict == "failed"))
+    }
+
     /// Records that a case sees it.
     fn record(&mut self, case: &str, sight: &Sight) {
         let of_verdict = match sight.verdict.as_str() {
@@ -81,12 +109,12 @@ impl Killers {
     }
 }
 
-/// What the faults that are not tried anew are known to prove.
+/// What is known without what was tried anew.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Their killers.
+    /// The killers of faults that have not met every case anew.
     pub killers: BTreeMap<String, Killers>,
-    /// The requirements that they prove.
+    /// The requirements that these prove.
     pub requirements: BTreeSet<String>,
 }
 
@@ -98,19 +126,21 @@ pub struct Known {
 ///    dispute may be proven in the strict reading.
 /// 3. For each case a fault that proves it: the one that fewest others see.
 pub fn choose(matrix: &BTreeMap<String, Sighting>, known: Known) -> BTreeMap<String, Killers> {
-    let mut choice = Choice { matrix, chosen: BTreeMap::new(), requirements: known.requirements };
+    let cases = known.killers.values().flat_map(|killers| killers.all().map(|(case, _)| case.to_owned()));
+    let mut choice =
+        Choice { matrix, cases: cases.collect(), chosen: known.killers, requirements: known.requirements };
     choice.one_for_each_fault();
     choice.one_for_each_requirement();
     choice.one_for_each_disputed_requirement();
-    let cases = known.killers.values().flat_map(|killers| killers.all().map(|(case, _)| case));
-    choice.one_for_each_case(cases.collect());
-    choice.chosen.extend(known.killers);
+    choice.one_for_each_case();
     choice.chosen
 }
 
 struct Choice<'m> {
     matrix: &'m BTreeMap<String, Sighting>,
     chosen: BTreeMap<String, Killers>,
+    /// The cases that are proven.
+    cases: BTreeSet<String>,
     /// The requirements that are proven.
     requirements: BTreeSet<String>,
 }
@@ -123,7 +153,7 @@ impl Choice<'_> {
     fn one_for_each_fault(&mut self) {
         let matrix = self.matrix;
         let chosen = faults::for_each(
-            |entry| self.is_tried(entry),
+            |entry| self.is_tried(entry) && !self.chosen.contains_key(entry.name),
             |entry| {
                 let mut killers = Killers::default();
                 let mut proven = BTreeSet::new();
@@ -132,9 +162,8 @@ impl Choice<'_> {
                     let is_rule = case.starts_with("rules/");
                     (!sight.is_about_it(), rank(&sight.verdict), is_rule, case.len(), *case)
                 });
-                let again = sights
-                    .iter()
-                    .find_map(|(case, sight)| Some((*case, sees_again(entry, case, sight)?)));
+                let again =
+                    sights.iter().find_map(|(case, sight)| Some((*case, sees_again(entry, case, sight)?)));
                 let Some((case, again)) = again else { return (killers, proven) };
                 killers.record(case, &again);
                 proven.extend(again.proves().map(str::to_owned));
@@ -150,11 +179,11 @@ impl Choice<'_> {
                     proven.extend(again.proves().map(str::to_owned));
                     return (killers, proven);
                 }
-                let failing = sights.iter().find_map(|(case, sight)| {
-                    Some((*case, *sight, fails_strictly(entry, case, sight)?))
-                });
+                let failing = sights
+                    .iter()
+                    .find_map(|(case, sight)| Some((*case, *sight, fails_strictly(entry, case, sight)?)));
                 if let Some((case, sight, again)) = failing {
-                    killers.record(case, sight);
+                    killers.record(case, &Sight { origins: again.origins.clone(), ..sight.clone() });
                     killers.record_strict(case, &again);
                     proven.extend(again.proves().filter(|id| is_disputed(id)).map(str::to_owned));
                 }
@@ -215,21 +244,17 @@ impl Choice<'_> {
         }
     }
 
-    fn one_for_each_case(&mut self, known: BTreeSet<&str>) {
+    fn one_for_each_case(&mut self) {
+        for (fault, killers) in &self.chosen {
+            let seen = self.matrix.get(fault).map(|sighting| &sighting.seen);
+            let is_proof = |case: &str| seen.and_then(|seen| seen.get(case)).is_some_and(Sight::is_proof);
+            self.cases.extend(killers.strict.iter().cloned());
+            self.cases
+                .extend(killers.all().filter(|(case, _)| is_proof(case)).map(|(case, _)| case.to_owned()));
+        }
         let cases: BTreeSet<&String> =
             self.matrix.values().flat_map(|sighting| sighting.seen.keys()).collect();
-        let is_recorded = |chosen: &BTreeMap<String, Killers>, case: &str| {
-            chosen.iter().any(|(fault, killers)| {
-                killers.strict.contains(case)
-                    || killers.all().any(|(name, _)| name == case) && {
-                        self.matrix[fault].seen.get(case).is_some_and(Sight::is_proof)
-                    }
-            })
-        };
-        for case in cases.into_iter().filter(|case| !known.contains(case.as_str())) {
-            if is_recorded(&self.chosen, case) {
-                continue;
-            }
+        for case in cases.into_iter().filter(|case| !self.cases.contains(*case)) {
             let mut sights: Vec<(&FaultEntry, usize, &Sight)> = catalogue::catalogue()
                 .iter()
                 .filter_map(|entry| {
@@ -250,7 +275,7 @@ impl Choice<'_> {
             });
             if let Some((entry, sight, again)) = proof {
                 let killers = self.chosen.entry(entry.name.to_owned()).or_default();
-                killers.record(case, sight);
+                killers.record(case, &Sight { origins: again.origins.clone(), ..Sight::clone(sight) });
                 if !sight.is_proof() {
                     killers.record_strict(case, &again);
                 }
@@ -267,19 +292,36 @@ fn rank(verdict: &str) -> u8 {
     }
 }
 
+/// How many cases are tried beside a rule until it sees a fault again.
+const TRIES: usize = 6;
+
 /// What a case sees of a fault again, with little beside it, if that is as red and as much to the point.
 fn sees_again(entry: &FaultEntry, case: &str, sight: &Sight) -> Option<Sight> {
-    let seen = again(entry, case, sight, Reading::Lenient).seen.remove(case)?;
-    (seen.verdict == sight.verdict && seen.is_about_it() == sight.is_about_it()).then_some(seen)
+    again(entry, case, sight, Reading::Lenient, |seen| {
+        seen.verdict == sight.verdict && (seen.is_about_it() || !sight.is_about_it())
+    })
 }
 
 /// What a case that only warns of a fault sees in the strict reading, if it fails there.
 fn fails_strictly(entry: &FaultEntry, case: &str, sight: &Sight) -> Option<Sight> {
-    let seen = again(entry, case, sight, Reading::Strict).seen.remove(case)?;
-    (seen.verdict == "failed").then_some(seen)
+    again(entry, case, sight, Reading::Strict, |seen| seen.verdict == "failed")
 }
 
-fn again(entry: &FaultEntry, case: &str, sight: &Sight, reading: Reading) -> Sighting {
-    let cases = std::iter::once(case.to_owned()).chain(sight.origins.iter().cloned()).collect();
-    faults::run(entry, cases, reading)
+fn again(
+    entry: &FaultEntry,
+    case: &str,
+    sight: &Sight,
+    reading: Reading,
+    is_right: impl Fn(&Sight) -> bool,
+) -> Option<Sight> {
+    let tries = if case.starts_with("rules/") { TRIES } else { 0 };
+    let others = &sight.others[..tries.min(sight.others.len())];
+    // None of them, each alone, all of them.
+    let sets = std::iter::once(&[][..]).chain(others.chunks(1)).chain((others.len() > 1).then_some(others));
+    sets.into_iter().find_map(|set| {
+        let beside: BTreeSet<String> = sight.origins.iter().chain(set).cloned().collect();
+        let cases = std::iter::once(case.to_owned()).chain(beside.iter().cloned()).collect();
+        let seen = faults::run(entry, cases, reading).seen.remove(case)?;
+        is_right(&seen).then_some(Sight { origins: beside, ..seen })
+    })
 }

@@ -6,13 +6,14 @@
 //!    expectation forbids, and judged again: it has to turn red ([`blocks`]). The same for the rules ([`rules`]).
 //! 2. Every fault of the catalogue is planted alone, and has to be caught by the cases that `tests/killers.toml` names
 //!    ([`faults`]).
-//! 3. A case that no fault turns red stands in `tests/unproven.txt`. A requirement that a fault breaks, and that the
+//! 3. Every case and rule is turned red by one of these faults. A requirement that a fault breaks, and that the
 //!    findings of a case that catches it cite, stands in `src/coverage/proven.toml` ([`proven`]).
 //!
-//! With `UPDATE_PROOFS=1` every fault meets every case, which takes some minutes, and `tests/killers.toml`,
-//! `tests/unproven.txt`, `src/coverage/proven.toml` and `docs/proofs.md` are written anew; without, they are held
-//! equal. With `UPDATE_PROOFS=NAME,NAME` these faults meet every case, and what is known of the others stays. With
-//! `UPDATE_PROOFS=none` the other files are written from what `tests/killers.toml` says.
+//! With `UPDATE_PROOFS=1` every fault meets every case, which takes a quarter of an hour; what came of it is written to
+//! `tests/matrix.toml` ([`matrix`]), `tests/killers.toml`, `src/coverage/proven.toml`, `docs/matrix.md` and
+//! `docs/proofs.md`. Without, they are held equal. With `UPDATE_PROOFS=NAME,NAME` these faults meet every case, with
+//! `UPDATE_PROOFS=stale` what is not as it was when the matrix was made meets the rest, and what is known of the others
+//! stays. With `UPDATE_PROOFS=none` the pages are written from what is recorded.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -22,6 +23,8 @@ mod blocks;
 mod excuses;
 mod faults;
 mod killers;
+mod matrix;
+mod page;
 mod proven;
 mod report;
 mod rules;
@@ -33,7 +36,9 @@ use std::sync::{LazyLock, Mutex};
 use common::{Ran, Trial, everything};
 use faults::Sighting;
 use killers::{Killers, Known};
+use matrix::{Matrix, Stale};
 use proven::Proven;
+use report::Wanted;
 use scimspec::judge::History;
 use scimspec::judge::rules::{Definitions, Pairs, RULES, RuleContext};
 use scimspec::outcome::{Level, Reading, Verdict};
@@ -80,7 +85,7 @@ fn alter_all(reading: Reading) -> Altered {
             noted.mutes.entry(rule.clone()).or_default().insert(observed.exchange.id);
         }
     };
-    let trial = Trial { observer: Some(&observer), jobs: 1, reading, ..Trial::of(everything()) };
+    let trial = Trial { observer: Some(&observer), jobs: 1, reading, slow: true, ..Trial::of(everything()) };
     let ran = trial.run().expect("the server can be probed");
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);
@@ -115,26 +120,8 @@ pub struct Caught {
 
 fn catch_all() -> Caught {
     let path = report::path("tests/killers.toml");
-    if report::updates() {
-        let names = report::chosen();
-        let is_chosen = |entry: &FaultEntry| names.as_ref().is_none_or(|names| names.contains(entry.name));
-        let matrix = faults::for_each(is_chosen, |entry| faults::run(entry, Vec::new(), Reading::Lenient));
-        report::keep_matrix(&matrix);
-        let mut known = Known::default();
-        if names.is_some() {
-            let stays = |name: &str| {
-                server::faults::catalogue().iter().any(|entry| entry.name == name && !is_chosen(entry))
-            };
-            known.killers = recorded(&path);
-            known.killers.retain(|name, _| stays(name));
-            let proven = std::fs::read_to_string(report::path(report::PROVEN)).unwrap_or_default();
-            for (id, pairs) in Proven::recorded(&proven).proven {
-                if pairs.iter().any(|(fault, _)| stays(fault)) {
-                    known.requirements.insert(id);
-                }
-            }
-        }
-        let chosen = killers::choose(&matrix, known);
+    if let Some(wanted) = report::wanted() {
+        let chosen = record(&wanted, recorded(&path));
         let text = toml::to_string(&chosen).expect("names and lists");
         std::fs::write(&path, format!("{}{text}", report::KILLERS_HEADER)).expect("the file can be written");
     }
@@ -159,6 +146,58 @@ fn catch_all() -> Caught {
         caught.strict.insert(fault, strict);
     }
     caught
+}
+
+/// Tries what is wanted, takes it over into the matrix, and gives the killers to record.
+fn record(wanted: &Wanted, mut recorded: BTreeMap<String, Killers>) -> BTreeMap<String, Killers> {
+    let mut matrix = Matrix::read();
+    let trials = || LENIENT.ran.outcomes.iter().map(|outcome| outcome.id.as_str());
+    let mut stale = matrix.stale(trials());
+    let all = || server::faults::catalogue().iter().map(|entry| entry.name.to_owned());
+    recorded.retain(|name, _| all().any(|fault| fault == *name));
+    // With the other faults, only the cases are tried that are not as they were.
+    let (mut whole, column): (BTreeSet<String>, Vec<String>) = match wanted {
+        Wanted::Named(names) => {
+            stale = Stale::default();
+            (names.clone(), Vec::new())
+        }
+        Wanted::Stale if !stale.needs_all() => {
+            (stale.faults.clone(), trials().filter(|id| stale.has_case(id)).map(str::to_owned).collect())
+        }
+        Wanted::All | Wanted::Stale => (all().collect(), Vec::new()),
+    };
+    let mut rows = faults::for_each(
+        |entry| !column.is_empty() && !whole.contains(entry.name),
+        |entry| faults::run(entry, column.clone(), Reading::Lenient),
+    );
+    let lost = faults::for_each(
+        |entry| !stale.is_empty() && !whole.contains(entry.name),
+        |entry| {
+            let killers = recorded.get(entry.name).cloned().unwrap_or_default();
+            killers.is_empty() || (killers.any(|case| stale.has_case(case)) && !killers.see_again(entry))
+        },
+    );
+    whole.extend(lost.into_iter().filter(|(_, is_lost)| *is_lost).map(|(fault, _)| fault));
+    rows.extend(faults::for_each(
+        |entry| whole.contains(entry.name),
+        |entry| faults::run(entry, Vec::new(), Reading::Lenient),
+    ));
+    matrix.update(&rows, &whole, &stale);
+    if !matches!(wanted, Wanted::Named(_)) {
+        matrix.sign_cases(trials());
+    }
+    matrix.write();
+    let proven = std::fs::read_to_string(report::path(report::PROVEN)).unwrap_or_default();
+    recorded.retain(|name, killers| !whole.contains(name) && !killers.is_empty());
+    let stays =
+        |(fault, case): &(String, String)| recorded.contains_key(fault) && recorded[fault].has(case.as_str());
+    let requirements = Proven::recorded(&proven)
+        .proven
+        .into_iter()
+        .filter(|(_, pairs)| pairs.iter().any(stays))
+        .map(|(id, _)| id)
+        .collect();
+    killers::choose(&rows, Known { killers: recorded, requirements })
 }
 
 /// What `tests/killers.toml` says.
@@ -244,16 +283,9 @@ fn every_fault_is_caught() {
             .chain(recorded.strict.iter().filter_map(|case| strict.seen.get(case)));
         let is_about_it = recorded_sights.into_iter().any(faults::Sight::is_about_it);
         let binds = !entry.requirements.is_empty() && excuses::excuse(entry.name).is_none();
-        match excuses::elsewhere(entry.name) {
-            Some(_) if is_about_it => {
-                wrong.push(format!("{}: a case that is about it catches it, and it needs no reason", entry.name));
-            }
-            None if binds && !is_about_it => wrong.push(format!(
-                "{}: no case that catches it cites {}",
-                entry.name,
-                entry.requirements.join(" or ")
-            )),
-            _ => {}
+        if binds && !is_about_it && excuses::elsewhere(entry.name).is_none() {
+            let requirements = entry.requirements.join(" or ");
+            wrong.push(format!("{}: no case that catches it cites {requirements}", entry.name));
         }
         let is_caught = is_caught || excuses::excuse(entry.name).is_some();
         if !is_caught {
@@ -277,8 +309,48 @@ fn the_proven_requirements_are_those_that_are_written_down() {
 }
 
 #[test]
-fn what_is_unproven_is_written_down() {
-    report::hold("tests/unproven.txt", &report::unproven(&LENIENT, &CAUGHT));
+fn every_case_has_been_seen_red() {
+    let unproven = report::unproven_cases(&LENIENT, &CAUGHT);
+    let list: Vec<String> = unproven.iter().map(|(case, level)| format!("{level} {case}")).collect();
+    assert!(
+        list.is_empty(),
+        "no recorded fault turns these as red as they can be:\n{}\n(UPDATE_PROOFS=NAME records a fault that does)",
+        list.join("\n")
+    );
+}
+
+#[test]
+fn the_matrix_is_of_what_there_is() {
+    // What is to be written anew is written first.
+    LazyLock::force(&CAUGHT);
+    let matrix = Matrix::read();
+    let stale = matrix.stale(LENIENT.ran.outcomes.iter().map(|outcome| outcome.id.as_str()));
+    let list = |what: &str, names: &BTreeSet<String>| match names.len() {
+        0 => String::new(),
+        count => {
+            let some: Vec<&str> = names.iter().take(20).map(String::as_str).collect();
+            let more =
+                if count > some.len() { format!(" and {} more", count - some.len()) } else { String::new() };
+            format!("\n{what}: {}{more}", some.join(", "))
+        }
+    };
+    assert!(
+        stale.is_empty() || report::wanted().is_some_and(|wanted| matches!(wanted, Wanted::Named(_))),
+        "{} is out of date; `UPDATE_PROOFS=stale cargo test --test proofs` tries what it lacks{}{}{}",
+        matrix::MATRIX,
+        list("new or changed faults", &stale.faults),
+        list("new or changed cases", &stale.cases),
+        list("gone", &stale.gone),
+    );
+    let red: Vec<String> = matrix
+        .faults
+        .iter()
+        .flat_map(|(fault, row)| row.cells().into_keys().map(move |case| (fault, case)))
+        .filter(|(_, case)| !matrix.cases.contains_key(matrix::case_of(case)))
+        .map(|(fault, case)| format!("{fault}: {case}"))
+        .collect();
+    assert!(red.is_empty() || !stale.is_empty(), "the matrix has cases that there are not: {red:#?}");
+    report::hold("docs/matrix.md", &page::page(&matrix));
 }
 
 #[test]

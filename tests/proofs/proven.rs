@@ -36,7 +36,8 @@ impl Proven {
             let strict = killers.strict.iter().map(|case| (true, case.as_str()));
             for (is_strict, case) in lenient.chain(strict) {
                 let sightings = if is_strict { &caught.strict } else { &caught.lenient };
-                let Some(sight) = sightings.get(entry.name).and_then(|sighting| sighting.seen.get(case)) else {
+                let Some(sight) = sightings.get(entry.name).and_then(|sighting| sighting.seen.get(case))
+                else {
                     continue;
                 };
                 for id in sight.proves().filter(|id| !is_strict || is_disputed(id)) {

@@ -8,6 +8,7 @@ use scimspec::outcome::{Level, Verdict};
 use scimspec::server;
 
 use super::faults::{self, Sighting};
+use super::proven::Proven;
 use super::{Altered, Caught, SURVIVORS, excuses};
 
 /// What `tests/killers.toml` begins with.
@@ -23,29 +24,31 @@ pub const KILLERS_HEADER: &str = "\
 /// Where the proven requirements are written down.
 pub const PROVEN: &str = "src/coverage/proven.toml";
 
-/// Cases that no fault of the embedded server can turn red, with the reason.
-const UNPROVABLE: &[(&str, &str)] = &[
-    ("okta-groups/batch-of-members@patch", "it is slow, and tests/suites.rs sees it fail"),
-    ("okta-groups/batch-of-members@put", "it is slow, and tests/suites.rs sees it fail"),
-    ("rules/no-content", "the HTTP library below the server takes away whatever stands behind a 204"),
-];
-
-/// Whether files are to be written anew.
-pub fn updates() -> bool {
-    std::env::var_os("UPDATE_PROOFS").is_some()
+/// What is to be tried and written anew.
+pub enum Wanted {
+    /// Every fault with every case.
+    All,
+    /// What is not as it was when the matrix was made.
+    Stale,
+    /// These faults with every case; none of them means that only the pages are written.
+    Named(BTreeSet<String>),
 }
 
-/// The faults that are to be tried anew with every case; none if all are.
-pub fn chosen() -> Option<BTreeSet<String>> {
-    let names = std::env::var("UPDATE_PROOFS").ok().filter(|names| names != "1")?;
-    if names == "none" {
-        return Some(BTreeSet::new());
-    }
-    let names: BTreeSet<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
-    for name in &names {
-        server::Fault::from_name(name).unwrap_or_else(|error| panic!("UPDATE_PROOFS: {error}"));
-    }
-    Some(names)
+/// What the environment wants to be tried and written anew.
+pub fn wanted() -> Option<Wanted> {
+    let wanted = std::env::var("UPDATE_PROOFS").ok()?;
+    Some(match wanted.as_str() {
+        "1" => Wanted::All,
+        "stale" => Wanted::Stale,
+        "none" => Wanted::Named(BTreeSet::new()),
+        names => {
+            let names: BTreeSet<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
+            for name in &names {
+                server::Fault::from_name(name).unwrap_or_else(|error| panic!("UPDATE_PROOFS: {error}"));
+            }
+            Wanted::Named(names)
+        }
+    })
 }
 
 /// A file of the project.
@@ -53,16 +56,9 @@ pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Keeps the whole matrix of faults and cases beside the build, for whoever wants to look at it.
-pub fn keep_matrix(matrix: &BTreeMap<String, Sighting>) {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix.json");
-    let text = serde_json::to_string_pretty(matrix).expect("names and lists");
-    std::fs::write(path, text).expect("the file can be written");
-}
-
 /// Holds a file equal to what it should say, or writes it.
 pub fn hold(name: &str, text: &str) {
-    if updates() {
+    if wanted().is_some() {
         std::fs::write(path(name), text).expect("the file can be written");
         return;
     }
@@ -75,7 +71,7 @@ pub fn hold(name: &str, text: &str) {
 }
 
 /// The cases that no recorded fault turns as red as they can be, with their level.
-fn unproven_cases<'a>(green: &'a Altered, caught: &Caught) -> BTreeMap<&'a str, Level> {
+pub fn unproven_cases<'a>(green: &'a Altered, caught: &Caught) -> BTreeMap<&'a str, Level> {
     green
         .ran
         .outcomes
@@ -85,23 +81,16 @@ fn unproven_cases<'a>(green: &'a Altered, caught: &Caught) -> BTreeMap<&'a str, 
                 .lenient
                 .values()
                 .chain(caught.strict.values())
-                .any(|sighting| sighting.seen.get(&outcome.id).is_some_and(faults::Sight::is_proof))
+                .flat_map(|sighting| &sighting.seen)
+                .any(|(case, sight)| is_or_has_trial(&outcome.id, case) && sight.is_proof())
         })
         .map(|outcome| (outcome.id.as_str(), outcome.level))
         .collect()
 }
 
-/// `tests/unproven.txt`.
-pub fn unproven(green: &Altered, caught: &Caught) -> String {
-    let mut text = String::from(
-        "# Cases that no fault of the embedded server turns red yet. Altered exchanges do (see docs/proofs.md).\n\
-         # Written by `UPDATE_PROOFS=1 cargo test --test proofs`; held by `cargo test --test proofs`.\n",
-    );
-    for (case, level) in unproven_cases(green, caught) {
-        let why = UNPROVABLE.iter().find(|(name, _)| *name == case).map(|(_, why)| format!(" # {why}"));
-        let _ = writeln!(text, "{level} {case}{}", why.unwrap_or_default());
-    }
-    text
+/// Whether a case is the one of that id, or a trial of it with an attribute that only a faulty server declares so.
+fn is_or_has_trial(id: &str, case: &str) -> bool {
+    case.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 /// `docs/proofs.md`.
@@ -110,7 +99,7 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
     let outcomes = &lenient.ran.outcomes;
     let judged = outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed).count();
     let unproven = unproven_cases(lenient, caught);
-    let of_level = |level: Level| unproven.values().filter(|it| **it == level).count();
+    let proven = Proven::of(caught).proven.len();
     let killed = |altered: &Altered| altered.killed.values().sum::<u32>();
     let broken =
         |altered: &Altered| altered.rules.values().flat_map(|tried| tried.killed.values()).sum::<u32>();
@@ -119,7 +108,8 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
          \n\
          A check is done when it has been seen to fail. `cargo test --test proofs` shows it for every case and rule, and\n\
          holds this page to the truth; `UPDATE_PROOFS=1 cargo test --test proofs` tries every fault with every case and\n\
-         writes the page anew; with `UPDATE_PROOFS=NAME,NAME` only these faults are tried.\n\
+         writes the page anew; with `UPDATE_PROOFS=NAME,NAME` only these faults are tried, with `UPDATE_PROOFS=stale`\n\
+         only what was changed since.\n\
          \n\
          ## Altered exchanges\n\
          \n\
@@ -152,18 +142,15 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
          shows {pairs} kills: for each fault a case that is about it, and the cases for which it is the proof. Most\n\
          faults are seen by more cases than that.\n\
          \n\
-         Of {} cases {} have been seen red on a faulty server. {} have not: {} of them bind as a must, {} as a should,\n\
-         {} as a may; they stand in `tests/unproven.txt`.\n\
+         Of {} cases and rules {} have been seen red on a faulty server, and {proven} requirements are proven: a fault\n\
+         breaks them, and the finding that catches it cites them (`src/coverage/proven.toml`). [Every fault with every\n\
+         suite](matrix.md) has a page of its own.\n\
          \n\
          | fault | what a client sees | failed | warned or noted |\n\
          |---|---|---|---|\n",
         server::faults::catalogue().len(),
         outcomes.len(),
         outcomes.len() - unproven.len(),
-        unproven.len(),
-        of_level(Level::Must),
-        of_level(Level::Should),
-        of_level(Level::May),
     );
     for entry in server::faults::catalogue() {
         let excuse = excuses::excuse(entry.name).map(|why| format!("none: {why}"));

@@ -38,7 +38,8 @@ pub fn try_rule(name: &str, exchanges: &[impl AsRef<Exchange>], context: &RuleCo
         }
         // Where the rule is silent on the exchange as it came, the alteration may still bring up its subject.
         let is_eligible = (rule.judge)(exchange, &view) == RuleVerdict::Held;
-        if !is_eligible && name != "charset-is-utf-8" {
+        let brings_up = ["charset-is-utf-8", "cookies-end-with-the-session", "accepted-is-asynchronous"];
+        if !is_eligible && !brings_up.contains(&name) {
             continue;
         }
         for (what, alter) in alterations(name) {
@@ -97,6 +98,35 @@ fn alterations(rule: &str) -> &'static [Named] {
         "no-stack-trace" => &[
             ("Java", |it| set(it, "detail", json!("java.lang.NullPointerException\n\tat Users.get"))),
             ("Python", |it| set(it, "detail", json!("Traceback (most recent call last):"))),
+        ],
+        "etag-on-304" => &[("no ETag", |it| Some(alter::header(it, "etag", None)))],
+        "cookies-end-with-the-session" => &[
+            ("a year", |it| Some(alter::header(it, "set-cookie", Some("id=7; Path=/; Max-Age=31536000")))),
+            ("a far day", |it| {
+                Some(alter::header(it, "set-cookie", Some("id=7; Expires=Wed, 01 Jan 2098 00:00:00 GMT")))
+            }),
+        ],
+        "accepted-is-asynchronous" => &[
+            ("nothing but 202", |it| (it.status() == Some(204)).then(|| alter::status(it, 202))),
+            ("a body", |it| (it.status() == Some(201)).then(|| alter::status(it, 202))),
+        ],
+        "error-is-no-success" => &[("an error with 200", |it| {
+            set(it, "schemas", json!(["urn:ietf:params:scim:api:messages:2.0:Error"]))
+        })],
+        "location-is-address" => &[
+            ("a query", |it| {
+                each_meta(it, |meta| {
+                    set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/7?x=1"))
+                })
+            }),
+            ("a blank", |it| {
+                each_meta(it, |meta| {
+                    set_member(meta, "location", json!("http://127.0.0.1/scim/v2/Users/a b"))
+                })
+            }),
+            ("the version elsewhere", |it| {
+                each_meta(it, |meta| set_member(meta, "location", json!("http://127.0.0.1/v2/scim/Users/7")))
+            }),
         ],
         "error-shape" => &[
             ("no body", |it| Some(alter::text(it, ""))),
@@ -349,13 +379,51 @@ fn alterations(rule: &str) -> &'static [Named] {
             each_meta(it, |meta| set_member(meta, "created", json!("2001-02-03T04:05:06.789Z")))
         })],
         "version-follows-writes" => &[("another tag", |it| {
-            let altered = each_meta(it, |meta| set_member(meta, "version", json!("\"altered\""))).unwrap_or_else(|| it.clone());
+            let altered = each_meta(it, |meta| set_member(meta, "version", json!("\"altered\"")))
+                .unwrap_or_else(|| it.clone());
             Some(alter::header(&altered, "etag", Some("\"altered\"")))
         })],
         "modified-never-back" => &[("long ago", |it| {
             each_meta(it, |meta| set_member(meta, "lastModified", json!("1999-12-31T23:59:59Z")))
         })],
         "deleted-is-gone" => &[("still there", |it| Some(alter::status(it, 200)))],
+        "values-differ" => &[("the first value again", |it| {
+            each(it, |resource| {
+                if let Some(Value::Array(emails)) = resource.get_mut("emails") {
+                    emails.extend(emails.first().cloned());
+                }
+            })
+            .filter(|altered| altered.json() != it.json())
+        })],
+        "core-definitions" => &[
+            ("userName of another type", |it| {
+                each_definition(it, "userName", |it| set_member(it, "type", json!("boolean")))
+            }),
+            ("many userNames", |it| {
+                each_definition(it, "userName", |it| set_member(it, "multiValued", json!(true)))
+            }),
+            ("a password that is returned", |it| {
+                each_definition(it, "password", |it| set_member(it, "returned", json!("default")))
+            }),
+            ("a URN of another kind", |it| {
+                each(it, |schema| set_member(schema, "id", json!("urn:ietf:params:scim:Altered")))
+                    .filter(|_| it.request.path.starts_with("/Schemas"))
+            }),
+            ("one member", |it| {
+                each_definition(it, "members", |it| set_member(it, "multiValued", json!(false)))
+            }),
+        ],
+        "resource-types-defined" => &[
+            ("another schema", |it| {
+                each(it, |resource| set_member(resource, "schema", json!("urn:altered:2.0:Altered")))
+            }),
+            ("one more extension", |it| {
+                each(it, |resource| {
+                    let extension = json!([{"schema": "urn:altered:2.0:Altered", "required": false}]);
+                    set_member(resource, "schemaExtensions", extension);
+                })
+            }),
+        ],
         "attributes-declared" => {
             &[("a stranger", |it| each(it, |resource| set_member(resource, "altered", json!("altered"))))]
         }
@@ -392,6 +460,24 @@ fn each(exchange: &Exchange, change: impl Fn(&mut Map<String, Value>)) -> Option
         Some(Value::Array(rows)) => rows.iter_mut().filter_map(Value::as_object_mut).for_each(change),
         _ => change(body),
     })
+}
+
+/// Changes the definitions of an attribute in the schemas of an answer; `None` where no schema defines it.
+fn each_definition(
+    exchange: &Exchange,
+    name: &str,
+    change: impl Fn(&mut Map<String, Value>),
+) -> Option<Exchange> {
+    let altered = each(exchange, |schema| {
+        let attributes = schema.get_mut("attributes").and_then(Value::as_array_mut);
+        attributes
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+            .filter(|it| it.get("name").is_some_and(|it| it == name))
+            .for_each(&change);
+    })?;
+    (altered.json() != exchange.json()).then_some(altered)
 }
 
 fn each_meta(exchange: &Exchange, change: impl Fn(&mut Map<String, Value>)) -> Option<Exchange> {

@@ -15,7 +15,7 @@ use scimspec::scim::schema::SchemaSet;
 use scimspec::scim::{filter, names};
 use serde_json::{Value, json};
 
-use super::{list, read, set, text};
+use super::{list, population, read, set, text};
 
 /// Puts ids and instants for the `{{…}}` of the vectors.
 fn substituted(text: &str) -> String {
@@ -73,25 +73,25 @@ fn filter_vectors() {
     let document = read("filter.yaml");
     let mut not_preferred = Vec::new();
     let mut failures = Vec::new();
+    let members = population();
     let vectors = list(&document, "vectors");
     assert_eq!(vectors.len(), 145);
     for vector in vectors {
         let id = text(vector, "id");
         let endpoint = text(vector, "endpoint");
-        let rows: Vec<_> = list(&document["datasets"][text(vector, "dataset")], "resources")
+        let rows: Vec<_> = members
             .iter()
-            .filter(|row| endpoint == "/" || text(row, "endpoint") == endpoint)
-            .map(|row| {
-                let key = text(row, "key");
-                let definition = SchemaSet::core().definition_by_endpoint(text(row, "endpoint")).unwrap();
-                let mut resource = substituted_value(&row["resource"]);
+            .filter(|(_, lives, _)| endpoint == "/" || *lives == endpoint)
+            .map(|(key, lives, resource)| {
+                let definition = SchemaSet::core().definition_by_endpoint(lives).unwrap();
+                let mut resource = substituted_value(resource);
                 resource["id"] = format!("id-of-{key}").into();
                 resource["meta"] = json!({
                     "resourceType": definition.name,
                     "created": "2026-01-01T00:00:00.250Z",
                     "lastModified": "2026-01-01T00:00:00.250Z"
                 });
-                (key.to_owned(), definition, resource)
+                (key.clone(), definition, resource)
             })
             .collect();
         let outcome = query(&substituted(text(vector, "filter")), &rows, endpoint == "/");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Fault, Rule, RuleVerdict, View, is_known_endpoint, verdict};
+use super::{Fault, Rule, RuleVerdict, View, is_known_endpoint, success, verdict};
 use crate::judge::error::{ErrorStatus, error_status, may_come_from_gateway, names_error};
 use crate::judge::{kind, words};
 use crate::scim::error::ScimType;
@@ -15,6 +15,23 @@ pub const ERROR_STATUS_MATCHES: Rule =
     Rule { name: "error-status-matches", subject: "SCIM error", judge: error_status_matches };
 pub const SCIM_TYPE_REGISTERED: Rule =
     Rule { name: "scim-type-registered", subject: "scimType", judge: scim_type_registered };
+
+pub const ERROR_IS_NO_SUCCESS: Rule =
+    Rule { name: "error-is-no-success", subject: "success with a JSON object", judge: error_is_no_success };
+
+/// What calls itself an error has the status of one: clients look no further than at a 200.
+fn error_is_no_success(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
+    let Some(body) = success(exchange).and_then(|response| response.body.json().ok()?.as_object()) else {
+        return RuleVerdict::NotEligible;
+    };
+    if !names_error(body) {
+        return RuleVerdict::Held;
+    }
+    let status = words::status(exchange.status().unwrap_or_default());
+    let fault = Fault::new(format!("answered {status} with a SCIM error"), "the status of the error", status)
+        .class("status of an error", "success");
+    verdict("error-is-no-success", exchange, vec![fault])
+}
 
 /// The answer, if it is an error that has a body by right.
 fn refusal(exchange: &Exchange) -> Option<&Response> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use chrono::DateTime;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -25,6 +26,14 @@ pub const NO_CONTENT: Rule = Rule { name: "no-content", subject: "204", judge: n
 pub const UNAUTHORIZED_CHALLENGE: Rule =
     Rule { name: "unauthorized-challenge", subject: "401", judge: unauthorized_challenge };
 pub const ALLOW_ON_405: Rule = Rule { name: "allow-on-405", subject: "405", judge: allow_on_405 };
+pub const ETAG_ON_304: Rule = Rule { name: "etag-on-304", subject: "304", judge: etag_on_304 };
+pub const COOKIES_END_WITH_THE_SESSION: Rule = Rule {
+    name: "cookies-end-with-the-session",
+    subject: "Set-Cookie header",
+    judge: cookies_end_with_the_session,
+};
+pub const ACCEPTED_IS_ASYNCHRONOUS: Rule =
+    Rule { name: "accepted-is-asynchronous", subject: "202", judge: accepted_is_asynchronous };
 pub const NO_STACK_TRACE: Rule =
     Rule { name: "no-stack-trace", subject: "error with a body", judge: no_stack_trace };
 
@@ -44,6 +53,15 @@ const TRACES: &[&str] = &[
     "SQLSTATE[",
     "ActiveRecord::",
     "Illuminate\\",
+    "sqlite3.",
+    "org.postgresql.",
+    "org.hibernate.",
+    "syntax error at or near",
+    "You have an error in your SQL syntax",
+    "ORA-009",
+    "System.Data.SqlClient.",
+    "Npgsql.",
+    "MongoServerError",
 ];
 
 /// 500 is the server's own trouble, whatever was asked. 501 refuses a feature; 502, 503 and 504 come from a
@@ -355,6 +373,89 @@ fn allow_on_405(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     .class("Allow", "absent")
     .warning_unless_strict(context);
     verdict("allow-on-405", exchange, vec![fault])
+}
+
+/// A 304 has the entity tag that a 200 would have had (RFC 9110 section 15.4.5).
+fn etag_on_304(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
+    let Some(response) = exchange.response().filter(|response| response.status == 304) else {
+        return RuleVerdict::NotEligible;
+    };
+    if response.header("etag").is_some_and(|tag| !tag.trim().is_empty()) {
+        return RuleVerdict::Held;
+    }
+    let fault =
+        Fault::new("answered 304 (Not Modified) without an ETag", "the ETag of the version", "no ETag")
+            .class("ETag", "absent")
+            .warning_unless_strict(context);
+    verdict("etag-on-304", exchange, vec![fault])
+}
+
+/// A cookie that outlasts the session stands in for credentials that nobody sees (RFC 7644 section 7.4).
+fn cookies_end_with_the_session(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
+    let Some(response) = exchange.response() else { return RuleVerdict::NotEligible };
+    let mut cookies = response.headers_named("set-cookie").peekable();
+    if cookies.peek().is_none() {
+        return RuleVerdict::NotEligible;
+    }
+    let lasting = cookies.find(|cookie| {
+        let attribute = |wanted: &str| {
+            cookie.split(';').skip(1).find_map(|attribute| {
+                let (name, value) = attribute.split_once('=')?;
+                name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim())
+            })
+        };
+        // What lies in the past takes a cookie away.
+        match (attribute("max-age"), attribute("expires")) {
+            (Some(seconds), _) => seconds.parse::<i64>().is_ok_and(|seconds| seconds > 0),
+            (None, Some(date)) => {
+                DateTime::parse_from_rfc2822(date).is_ok_and(|end| end.to_utc() > exchange.started)
+            }
+            (None, None) => false,
+        }
+    });
+    let Some(cookie) = lasting else { return RuleVerdict::Held };
+    let name = words::clip(cookie.split('=').next().unwrap_or_default(), 40);
+    let fault = Fault::new(
+        format!("sets the cookie {name}, which outlasts the session"),
+        "a cookie without Max-Age and Expires, or none",
+        "a lasting cookie",
+    )
+    .class("session cookie", "lasting cookie");
+    verdict("cookies-end-with-the-session", exchange, vec![fault])
+}
+
+/// A 202 says where to ask later and by which name (RFC 9967 section 2.5.1.1).
+fn accepted_is_asynchronous(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
+    let Some(response) = exchange.response().filter(|response| response.status == 202) else {
+        return RuleVerdict::NotEligible;
+    };
+    let mut faults = Vec::new();
+    if !response.body.is_empty() {
+        faults.push(
+            Fault::new("answered 202 (Accepted) with a body", "no body", words::answer(response))
+                .class("empty body", "body")
+                .breaks(&["RFC9967-2.5.1.1-05"]),
+        );
+    }
+    let headers: [(&str, &str, &'static [&'static str]); 3] = [
+        ("Set-Txn", "the name of the transaction", &["RFC9967-3-01", "RFC9967-2.5.1.1-06"]),
+        ("Location", "where the result will be, or the resource", &["RFC9967-2.5.1.1-08"]),
+        ("Preference-Applied", "respond-async", &["RFC9967-2.5.1.1-07"]),
+    ];
+    for (name, what, requirements) in headers {
+        if response.header(name).is_some_and(|value| !value.trim().is_empty()) {
+            continue;
+        }
+        let fault = Fault::new(
+            format!("answered 202 (Accepted) without {name}"),
+            format!("{name}: {what}"),
+            format!("no {name}"),
+        )
+        .class(name, "absent")
+        .breaks(requirements);
+        faults.push(if name == "Preference-Applied" { fault.warning() } else { fault });
+    }
+    verdict("accepted-is-asynchronous", exchange, faults)
 }
 
 fn no_stack_trace(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {

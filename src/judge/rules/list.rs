@@ -98,7 +98,10 @@ fn counters(exchange: &Exchange, object: &Map<String, Value>) -> Vec<Fault> {
             None if name == "totalResults" && !goes_by_cursor(exchange, object) => faults.push(
                 Fault::new("totalResults is missing", "totalResults", "absent")
                     .class("totalResults integer", "absent")
-                    .breaks(&["RFC7644-3.4.2-05"]),
+                    .breaks(match kind::discovery_type(&exchange.request) {
+                        Some(_) => &["RFC7644-4-12"],
+                        None => &["RFC7644-3.4.2-05"],
+                    }),
             ),
             None => {}
         }

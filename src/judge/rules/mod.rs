@@ -12,11 +12,13 @@
 //! | `filter` | ListResponses against the filter that was asked for |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
+//! | `definitions` | those schemas against the ones that RFC 7643 prints |
 //! | `written` | reads against the writes before them |
 //! | `version` | what marks a change: version and lastModified |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
+mod definitions;
 mod error;
 mod filter;
 mod http;
@@ -39,7 +41,7 @@ use crate::profile::COUNT;
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{get, schemas};
-use crate::scim::schema::SchemaSet;
+use crate::scim::schema::{Schema, SchemaSet};
 use crate::suite::model::{Capability, Requires};
 use crate::target::exchange::{Exchange, ExchangeId, Response};
 
@@ -137,6 +139,23 @@ impl Definitions {
         self.resources.iter().find(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment))
     }
 
+    /// Whether a segment of a path is the endpoint of a resource type, or of discovery.
+    fn is_endpoint(&self, segment: &str) -> bool {
+        let is_discovery = matches!(segment, "ServiceProviderConfig" | "ResourceTypes" | "Schemas");
+        is_discovery
+            || (!segment.is_empty()
+                && self
+                    .resources
+                    .iter()
+                    .any(|it| it.endpoint.trim_matches('/').rsplit('/').next() == Some(segment)))
+    }
+
+    /// Whether the service provider declares a schema that a resource type has, with attributes.
+    fn declares(&self, urn: &str) -> bool {
+        let is_it = |it: &Schema| it.id.eq_ignore_ascii_case(urn) && !it.attributes.is_empty();
+        self.resources.iter().any(|it| is_it(&it.schema) || it.extensions.iter().any(|it| is_it(&it.schema)))
+    }
+
     /// What a resource says it is.
     fn by_itself(&self, resource: &Value) -> Option<&ResourceDefinition> {
         let named = get(resource, "meta").and_then(|meta| get(meta, "resourceType")).and_then(Value::as_str);
@@ -222,9 +241,13 @@ pub static RULES: &[Rule] = &[
     http::UNAUTHORIZED_CHALLENGE,
     http::ALLOW_ON_405,
     http::NO_STACK_TRACE,
+    http::ETAG_ON_304,
+    http::COOKIES_END_WITH_THE_SESSION,
+    http::ACCEPTED_IS_ASYNCHRONOUS,
     error::ERROR_SHAPE,
     error::ERROR_STATUS_MATCHES,
     error::SCIM_TYPE_REGISTERED,
+    error::ERROR_IS_NO_SUCCESS,
     list::LIST_SHAPE,
     list::LIST_ARITHMETIC,
     list::LIST_NO_REPEATS,
@@ -238,6 +261,7 @@ pub static RULES: &[Rule] = &[
     resource::META_RESOURCE_TYPE,
     resource::LOCATION_ON_CREATE,
     resource::LOCATION_EQUALS_META,
+    resource::LOCATION_IS_ADDRESS,
     resource::ETAG_SYNTAX,
     resource::ETAG_EQUALS_VERSION,
     resource::PASSWORD_NEVER_RETURNED,
@@ -250,6 +274,9 @@ pub static RULES: &[Rule] = &[
     schema::NEVER_RETURNED,
     schema::REQUIRED_PRESENT,
     schema::ATTRIBUTES_DECLARED,
+    schema::VALUES_DIFFER,
+    definitions::CORE_DEFINITIONS,
+    definitions::RESOURCE_TYPES_DEFINED,
     written::WRITTEN_IS_READ,
     written::REFUSED_CHANGES_NOTHING,
     written::WRITE_ANSWER_IS_READ,
@@ -257,6 +284,14 @@ pub static RULES: &[Rule] = &[
     written::DELETED_IS_GONE,
     version::VERSION_FOLLOWS_WRITES,
     version::MODIFIED_NEVER_BACK,
+];
+
+/// The rules that hold a read against the write before it.
+pub const OF_WRITES: [&Rule; 4] = [
+    &written::WRITTEN_IS_READ,
+    &written::REFUSED_CHANGES_NOTHING,
+    &written::WRITE_ANSWER_IS_READ,
+    &written::CREATED_STAYS,
 ];
 
 /// The rule of that name.
@@ -355,7 +390,7 @@ fn add(
 #[derive(Default)]
 struct Fault {
     severity: Option<Severity>,
-    requirements: &'static [&'static str],
+    requirements: Vec<&'static str>,
     message: String,
     expected: String,
     actual: String,
@@ -380,7 +415,13 @@ impl Fault {
 
     /// The requirements that it breaks, where they are fewer than the rule cites.
     fn breaks(mut self, requirements: &'static [&'static str]) -> Fault {
-        self.requirements = requirements;
+        self.requirements = requirements.to_vec();
+        self
+    }
+
+    /// More requirements that it breaks.
+    fn breaks_too(mut self, requirements: &'static [&'static str]) -> Fault {
+        self.requirements.extend(requirements);
         self
     }
 

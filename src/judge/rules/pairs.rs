@@ -115,7 +115,8 @@ impl<'a> Pairs<'a> {
             .rev()
             .copied()
             .filter(|index| *index < write && since.is_none_or(|since| *index > since))
-            .find(|index| self.all[*index].origin == read.origin && shown(self.all[*index]).is_some())
+            // A read that found nothing any more makes what was read before it old.
+            .find(|index| self.all[*index].origin == read.origin && is_plain_get(self.all[*index]))
             .filter(|before| self.is_undisturbed(*before, at))
             .and_then(|before| Some((self.all[before], shown(self.all[before])?)));
         let listed = || {
@@ -141,6 +142,17 @@ impl<'a> Pairs<'a> {
         earlier()
             .find(|earlier| shown(earlier).is_some())
             .or_else(|| earlier().find(|earlier| represented(earlier).is_some()))
+    }
+
+    /// For a create: the delete that succeeded before, of a resource with the id that the new one has.
+    pub fn deleted_before(&self, create: &Exchange) -> Option<&'a Exchange> {
+        if id_in_path(&create.request.path).is_some() || create.status() != Some(201) {
+            return None;
+        }
+        let about = self.by_resource.get(&resource_of(create)?)?;
+        about.iter().map(|index| self.all[*index]).find(|earlier| {
+            earlier.id < create.id && earlier.request.method == "DELETE" && earlier.status() == Some(204)
+        })
     }
 
     fn index(&self, id: ExchangeId) -> Option<usize> {

@@ -29,6 +29,8 @@ pub const LOCATION_EQUALS_META: Rule = Rule {
     subject: "resource with a Location or Content-Location header",
     judge: location_equals_meta,
 };
+pub const LOCATION_IS_ADDRESS: Rule =
+    Rule { name: "location-is-address", subject: "resource", judge: location_is_address };
 pub const ETAG_SYNTAX: Rule = Rule { name: "etag-syntax", subject: "ETag header", judge: etag_syntax };
 pub const ETAG_EQUALS_VERSION: Rule = Rule {
     name: "etag-equals-version",
@@ -99,6 +101,19 @@ fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             // The RFC's own examples of projections, and of /Schemas, leave it out.
             let is_open = is_projected || found.is_discovery;
             return vec![if is_open && schemas.is_none() { fault.warning() } else { fault }];
+        }
+        if let Some(urn) = urns.iter().filter_map(Value::as_str).find(|urn| Url::parse(urn).is_err()) {
+            let is_quoted = urn.contains(['"', '\'']);
+            let what =
+                if is_quoted { "with the quotation marks of the RFC's text" } else { "which is no URI" };
+            let fault = Fault::new(
+                format!("{path} holds {}, {what}", words::quote(urn)),
+                "the URI of a schema",
+                words::quote(urn),
+            )
+            .class(format!("{class} URI"), if is_quoted { "quoted text" } else { "other text" })
+            .breaks(&["RFC7643-3-06"]);
+            return vec![if is_quoted { fault.breaks_too(&["RFC7643-1.1-01"]) } else { fault }];
         }
         let texts: Vec<String> = urns.iter().filter_map(Value::as_str).map(str::to_ascii_lowercase).collect();
         let repeated = texts.iter().enumerate().find(|(index, urn)| texts[..*index].contains(urn));
@@ -293,6 +308,84 @@ fn base(exchange: &Exchange) -> Option<Url> {
     Url::parse(&format!("{}/", base.trim_end_matches('/'))).ok()
 }
 
+/// What a URI may hold (RFC 3986 section 2): the reserved and the unreserved characters, and the percent sign.
+fn belongs_in_uri(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
+}
+
+/// A segment that names a version of the protocol: `v2`.
+fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix(['v', 'V']).unwrap_or_default();
+    number.starts_with(|c: char| c.is_ascii_digit())
+        && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// Locations are the base URI and the path of the resource, encoded as URIs are.
+fn location_is_address(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
+    // Where the base URI ends in a version, that is what stands before the endpoint.
+    let version = base(exchange)
+        .and_then(|base| base.path_segments()?.rfind(|segment| !segment.is_empty()).map(str::to_owned))
+        .filter(|segment| is_version(segment));
+    let location_of = |found: &Found<'_>| {
+        meta_text(found.resource, "location").filter(|location| !location.is_empty()).map(str::to_owned)
+    };
+    let located: Vec<Found<'_>> =
+        found(exchange, context).into_iter().filter(|found| location_of(found).is_some()).collect();
+    each("location-is-address", exchange, located, |found| {
+        let Some(location) = location_of(found) else { return Vec::new() };
+        let (path, class) = (found.path("meta.location"), found.path_class("meta.location"));
+        let shown = words::quote(&location);
+        let mut faults = Vec::new();
+        if let Some(stray) = location.chars().find(|c| !belongs_in_uri(*c)) {
+            faults.push(
+                Fault::new(
+                    format!(
+                        "{path} has {} in it, which a URI holds percent-encoded only",
+                        words::quote(&stray.to_string())
+                    ),
+                    "a percent-encoded URI",
+                    &*shown,
+                )
+                .class(format!("{class} encoded"), "other characters")
+                .breaks(&["RFC7644-1.2-01"]),
+            );
+        }
+        if location.contains('?') {
+            faults.push(
+                Fault::new(
+                    format!("{path} has a query: clients append paths and queries to what comes before"),
+                    "a URI without a query",
+                    &*shown,
+                )
+                .class(format!("{class} without a query"), "query")
+                .breaks(&["RFC7644-1.3-01"]),
+            );
+        }
+        let endpoint = found.definition.map(|definition| definition.endpoint.trim_matches('/').to_owned());
+        if let (Some(version), Some(endpoint)) = (&version, endpoint.filter(|it| !it.is_empty())) {
+            let segments: Vec<&str> =
+                location.split(['?', '#']).next().unwrap_or_default().split('/').collect();
+            let first = endpoint.split('/').next().unwrap_or_default();
+            let is_there = segments.iter().any(|segment| segment.eq_ignore_ascii_case(version));
+            let precedes = segments
+                .windows(2)
+                .any(|pair| pair[0].eq_ignore_ascii_case(version) && pair[1].eq_ignore_ascii_case(first));
+            if is_there && !precedes {
+                faults.push(
+                    Fault::new(
+                        format!("{path} has {version} elsewhere than before {first}"),
+                        format!("…/{version}/{first}/…"),
+                        &*shown,
+                    )
+                    .class(format!("{class} version before the endpoint"), "version elsewhere")
+                    .breaks(&["RFC7644-3.13-02"]),
+                );
+            }
+        }
+        faults
+    })
+}
+
 fn meta_text<'a>(resource: &'a Value, name: &str) -> Option<&'a str> {
     get(resource, "meta").and_then(|meta| get(meta, name)).and_then(Value::as_str)
 }
@@ -401,6 +494,8 @@ fn etag_syntax(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
         words::quote(tag),
     )
     .class("entity tag", "other text");
+    let is_small = tag.trim().starts_with("w/") && is_etag(&tag.trim()[2..]);
+    let fault = if is_small { fault.breaks(&["RFC7643-3.1-28", "RFC9110-8.8.3-01"]) } else { fault };
     verdict("etag-syntax", exchange, vec![fault])
 }
 

@@ -1130,7 +1130,11 @@ fn versions_follow_writes_and_times_never_go_back() {
         vec![
             (
                 "a new one",
-                vec![get_user(), put(versioned(titled("A"), "W/\"2\"")), get(versioned(titled("A"), "W/\"2\""))],
+                vec![
+                    get_user(),
+                    put(versioned(titled("A"), "W/\"2\"")),
+                    get(versioned(titled("A"), "W/\"2\"")),
+                ],
                 Say::Held,
             ),
             (
@@ -1189,7 +1193,11 @@ fn versions_follow_writes_and_times_never_go_back() {
                 vec![get_user(), put(titled("A")), get(late(titled("A"), "2026-11-22T09:59:59Z"))],
                 Say::Fails,
             ),
-            ("never read before", vec![put(titled("A")), get(late(titled("A"), "2001-01-01T00:00:00Z"))], Say::Silent),
+            (
+                "never read before",
+                vec![put(titled("A")), get(late(titled("A"), "2001-01-01T00:00:00Z"))],
+                Say::Silent,
+            ),
         ],
     );
 }

@@ -107,14 +107,19 @@ fn version_follows_writes(read: &Exchange, view: &View<'_>) -> RuleVerdict {
             && !is_same(image, resource)
         {
             let fault = Fault::new(
-                format!("the resource changed, and its version is {} as in {}", words::quote(&now), before.id),
+                format!(
+                    "the resource changed, and its version is {} as in {}",
+                    words::quote(&now),
+                    before.id
+                ),
                 "another version",
                 format!("the version {}", words::quote(&now)),
             )
             .class(format!("other version after {method}"), "same version")
             .breaks(&["RFC7644-3.14-08"]);
             // Versions made of whole seconds are late, and not frozen.
-            let same_second = modified(image).zip(modified(resource)).is_some_and(|(then, now)| then.0 == now.0);
+            let same_second =
+                modified(image).zip(modified(resource)).is_some_and(|(then, now)| then.0 == now.0);
             faults.push(if same_second { fault.warning() } else { fault });
         }
         return verdict(RULE, read, faults);
@@ -148,8 +153,7 @@ fn modified_never_back(read: &Exchange, view: &View<'_>) -> RuleVerdict {
     let Some(Pair { write, before: Some((before, image)) }) = pair(RULE, read, view) else {
         return RuleVerdict::NotEligible;
     };
-    let (Some((now, now_text)), Some((then, then_text))) =
-        (shown(read).and_then(modified), modified(image))
+    let (Some((now, now_text)), Some((then, then_text))) = (shown(read).and_then(modified), modified(image))
     else {
         return RuleVerdict::NotEligible;
     };

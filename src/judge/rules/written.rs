@@ -163,6 +163,13 @@ fn created_stays(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
 
 fn deleted_is_gone(read: &Exchange, view: &View<'_>) -> RuleVerdict {
     const RULE: &str = "deleted-is-gone";
+    if let Some(delete) = view.pairs.deleted_before(read) {
+        let message = format!("the new resource has the id of one that was deleted before ({})", delete.id);
+        let fault = Fault::new(message, "an id that no resource ever had", "the id of a deleted resource")
+            .class("new id", "id of a deleted resource")
+            .breaks(&["RFC7643-3.1-08"]);
+        return beside(verdict(RULE, read, vec![fault]), [delete.id]);
+    }
     let Some(Seen { pair, .. }) = seen(RULE, read, view) else { return RuleVerdict::NotEligible };
     let is_deleted = pair.write.request.method == "DELETE" && matches!(pair.write.status(), Some(200 | 204));
     let Some(status) = read.status().filter(|_| is_deleted) else { return RuleVerdict::NotEligible };

@@ -13,6 +13,7 @@ use super::super::fault::{
 };
 use super::super::message::Answer;
 use super::super::rewrite::{each_resource, each_schema};
+use crate::requirement::definitions::of_definition;
 use crate::scim::error::ScimError;
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
 use crate::scim::patch::PatchOp;
@@ -529,17 +530,29 @@ const FAMILIES: &[Family] = &[
         characteristic: Characteristic::Type,
         client_sees: "/Schemas gives {} another type than its values have.",
         hurts: "schema-driven clients, which send what is refused and cannot read what they get",
-        requirements: &["RFC7643-2.2-02", "RFC7643-2.3-02", "RFC7643-7-10"],
-        applies: |it| it.is_writable() && it.is_simple(),
+        requirements: &["RFC7643-2.2-02", "RFC7643-2.3-02"],
+        applies: |it| it.is_simple() && (it.is_writable() || it.sub.is_none()),
         scope: Scope::Only(&[
+            "EnterpriseUser.costCenter",
             "EnterpriseUser.department",
+            "EnterpriseUser.division",
+            "EnterpriseUser.employeeNumber",
+            "EnterpriseUser.organization",
             "Group.displayName",
             "Group.members.value",
             "User.active",
+            "User.displayName",
             "User.emails.value",
+            "User.locale",
             "User.name.familyName",
+            "User.nickName",
+            "User.password",
+            "User.preferredLanguage",
+            "User.profileUrl",
+            "User.timezone",
             "User.title",
             "User.userName",
+            "User.userType",
         ]),
         rewrites: &[At(|attribute, seen, answer| {
             let kind = if attribute.leaf().kind == AttributeType::Boolean { "string" } else { "boolean" };
@@ -551,19 +564,39 @@ const FAMILIES: &[Family] = &[
         characteristic: Characteristic::MultiValued,
         client_sees: "/Schemas says multiValued of {} the other way round.",
         hurts: "schema-driven clients, which send an array for an object, or an object for an array",
-        requirements: &["RFC7643-7-13", "RFC7643-2.4-01", "RFC7643-2.2-02"],
-        applies: |it| it.is_writable(),
+        requirements: &["RFC7643-2.4-01", "RFC7643-2.2-02"],
+        applies: |it| it.is_writable() || it.sub.is_none(),
         scope: Scope::Only(&[
+            "EnterpriseUser.costCenter",
             "EnterpriseUser.department",
+            "EnterpriseUser.division",
+            "EnterpriseUser.employeeNumber",
+            "EnterpriseUser.manager",
+            "EnterpriseUser.organization",
             "Group.displayName",
             "Group.members",
             "User.active",
+            "User.addresses",
+            "User.displayName",
             "User.emails",
+            "User.entitlements",
+            "User.groups",
+            "User.ims",
+            "User.locale",
             "User.name",
             "User.name.familyName",
+            "User.nickName",
+            "User.password",
             "User.phoneNumbers",
+            "User.photos",
+            "User.preferredLanguage",
+            "User.profileUrl",
+            "User.roles",
+            "User.timezone",
             "User.title",
             "User.userName",
+            "User.userType",
+            "User.x509Certificates",
         ]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "multiValued", (!attribute.leaf().multi_valued).into());
@@ -603,13 +636,49 @@ const FAMILIES: &[Family] = &[
         })],
     },
     Family {
+        name: "declared-returned-on-request",
+        characteristic: Characteristic::Returned,
+        client_sees: "/Schemas says that {} is returned on request, and it is always there.",
+        hurts: "clients that trust lists to be short",
+        requirements: &["RFC7643-7-30", "RFC7643-2.2-02"],
+        applies: |it| it.is_writable() && it.sub.is_none(),
+        scope: Scope::Only(&["EnterpriseUser.department", "Group.members", "User.emails", "User.title"]),
+        rewrites: &[At(|attribute, seen, answer| {
+            declare(attribute, seen, answer, "returned", "request".into());
+        })],
+    },
+    Family {
+        name: "declared-unique",
+        characteristic: Characteristic::Uniqueness,
+        client_sees: "/Schemas says that no two resources have the same {}, and they can have.",
+        hurts: "clients that look an account up by it, and take the first",
+        requirements: &["RFC7643-7-33"],
+        applies: |it| it.is_writable() && it.is_singular() && it.is_simple(),
+        scope: Scope::Only(&["User.nickName"]),
+        rewrites: &[At(|attribute, seen, answer| {
+            declare(attribute, seen, answer, "uniqueness", "server".into());
+        })],
+    },
+    Family {
+        name: "declared-read-only",
+        characteristic: Characteristic::Mutability,
+        client_sees: "/Schemas says that {} is readOnly, and what a client sends is stored.",
+        hurts: "clients that trust it to be the server's own",
+        requirements: &["RFC7643-7-20", "RFC7643-2.2-02"],
+        applies: |it| it.is_writable() && it.is_singular() && it.is_simple(),
+        scope: Scope::Only(&["User.nickName"]),
+        rewrites: &[At(|attribute, seen, answer| {
+            declare(attribute, seen, answer, "mutability", "readOnly".into());
+        })],
+    },
+    Family {
         name: "declared-immutable",
         characteristic: Characteristic::Mutability,
         client_sees: "/Schemas says that {} is immutable, and it changes.",
         hurts: "schema-driven clients, which make a new resource for each change",
         requirements: &["RFC7643-7-23", "RFC7643-2.2-02"],
         applies: |it| it.is_writable() && it.leaf().mutability == Mutability::ReadWrite,
-        scope: Scope::Only(&["Group.displayName", "User.emails", "User.title"]),
+        scope: Scope::Only(&["Group.displayName", "User.emails", "User.nickName", "User.title"]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "mutability", "immutable".into());
         })],
@@ -621,7 +690,7 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that match by it",
         requirements: &["RFC7643-7-17", "RFC7643-2.2-02"],
         applies: |it| it.is_writable() && it.leaf().kind == AttributeType::String,
-        scope: Scope::Only(&["User.userName"]),
+        scope: Scope::Only(&["User.nickName", "User.userName"]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "caseExact", (!attribute.leaf().case_exact).into());
         })],
@@ -641,14 +710,21 @@ pub(super) fn faults() -> Vec<FaultEntry> {
         .collect()
 }
 
+/// Families that contradict the printed definition of the attribute: their faults break the requirement about it, too.
+const OF_DEFINITIONS: &[&str] = &["declared-otherwise-plural", "declared-of-another-type"];
+
 fn entry(family: &'static Family, attribute: &'static CoreAttribute) -> FaultEntry {
+    let of_definition = of_definition(&attribute.schema.id, &attribute.attribute.name)
+        .filter(|_| OF_DEFINITIONS.contains(&family.name))
+        .and_then(<[_]>::first);
+    let requirements: Vec<&'static str> = family.requirements.iter().chain(of_definition).copied().collect();
     let rewrites: Vec<Rewrite> = family.rewrites.iter().map(|it| Rewrite::Of(attribute, *it)).collect();
     FaultEntry {
         name: format!("{}:{}", family.name, attribute.name).leak(),
         defects: &[],
         client_sees: family.client_sees.replace("{}", &attribute.name).leak(),
         hurts: family.hurts,
-        requirements: family.requirements,
+        requirements: requirements.leak(),
         family: Some(FamilyMember {
             family: family.name,
             characteristic: family.characteristic,

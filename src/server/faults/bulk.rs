@@ -240,7 +240,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "The 413 of a job that exceeds a limit does not say which.",
         "clients, which cannot tell by how much to cut it",
-        &["RFC7644-3.7.4-04"],
+        &["RFC7644-3.7.4-04", "RFC7644-3.12-15"],
         &[Job(|job| {
             if job.is_too_large()
                 && let Some(refusal) = &mut job.refusal
@@ -336,7 +336,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "Results do not say where the resource is.",
         "clients, which have to search for what they made",
-        &["RFC7644-3.7-13", "RFC7644-3.7.3-02"],
+        &["RFC7644-3.7-13", "RFC7644-3.7.3-02", "RFC7644-3.7.2-03"],
         &[At(|seen, answer| {
             each_result(seen, answer, |result| {
                 result.remove("location");

@@ -12,6 +12,7 @@ use super::super::message::Answer;
 use super::super::rewrite::{each_attribute, each_resource, service_config};
 use super::writes::remember;
 use super::{body_of, fault, object, refuse};
+use crate::scim::bulk::REFERENCE;
 use crate::scim::definition::{Resolved, ResourceDefinition};
 use crate::scim::error::ScimError;
 use crate::scim::filter::{CompareOperator, Filter, FilterValue, matches};
@@ -89,9 +90,10 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                 change.after.as_mut().and_then(Value::as_object_mut),
             ) {
                 for (name, value) in before {
-                    let is_sent = change.sent.as_object().is_some_and(|sent| {
-                        sent.keys().any(|other| other.eq_ignore_ascii_case(name))
-                    });
+                    let is_sent = change
+                        .sent
+                        .as_object()
+                        .is_some_and(|sent| sent.keys().any(|other| other.eq_ignore_ascii_case(name)));
                     if !is_sent && !name.starts_with("urn:") {
                         after.entry(name).or_insert_with(|| value.clone());
                     }
@@ -191,6 +193,32 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "group-breaks-with-deleted-member",
+        &["DEF-123"],
+        "A group one of whose members was deleted is answered with 500.",
+        "everybody: nobody can manage the group any more",
+        &["RFC7644-3.6-09"],
+        &[
+            Written(|change| {
+                if let (&Method::DELETE, None, Some(before)) = (change.method, &change.after, change.before) {
+                    let groups = before.get("groups").map(elements).unwrap_or_default();
+                    let ids = groups.iter().filter_map(|group| group.get("value")?.as_str());
+                    for id in ids {
+                        change.memory.shown.entry(format!("broken {id}")).or_default();
+                    }
+                }
+            }),
+            At(|seen, answer| {
+                let Endpoint::Resource(_, id) = seen.endpoint else { return };
+                if seen.request.method == Method::GET
+                    && seen.memory.shown.contains_key(&format!("broken {id}"))
+                {
+                    refuse(answer, StatusCode::INTERNAL_SERVER_ERROR, None, "no such user");
+                }
+            }),
+        ],
+    ),
+    fault(
         "patch-path-demanded",
         &["DEF-067", "DEF-070"],
         "add and replace without a path are refused with 400.",
@@ -213,6 +241,20 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[At(|seen, answer| {
             let is_text = |it: &Value| it.get("path").is_none_or(Value::is_string);
             accept(seen, answer, |operations| !operations.iter().all(is_text));
+        })],
+    ),
+    fault(
+        "patch-op-schema-unknown",
+        &[],
+        "A PATCH that says it is a PatchOp is refused with 400.",
+        "clients that follow the RFC",
+        &["RFC7644-3.5.2-03"],
+        &[Written(|change| {
+            let says = change.sent.get("schemas").map(elements).unwrap_or_default();
+            if change.method == Method::PATCH && says.iter().any(|urn| urn == names::PATCH_OP) {
+                change.after = None;
+                change.refusal = Some(ScimError::invalid_syntax("schemas: this is no PATCH"));
+            }
         })],
     ),
     fault(
@@ -429,11 +471,11 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[Written(|change| {
             let Some(before) = change.before.filter(|_| change.method == Method::PATCH) else { return };
             let lacks = change.operations.iter().any(|it| {
-                let plain = it.path.as_ref().filter(|path| path.filter.is_none() && path.attribute.urn.is_none());
+                let plain =
+                    it.path.as_ref().filter(|path| path.filter.is_none() && path.attribute.urn.is_none());
                 it.op == PatchOp::Replace
-                    && plain.is_some_and(|path| {
-                        member(before, &path.attribute.name).is_none_or(is_unassigned)
-                    })
+                    && plain
+                        .is_some_and(|path| member(before, &path.attribute.name).is_none_or(is_unassigned))
             });
             if lacks && change.after.is_some() {
                 change.after = None;
@@ -472,7 +514,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.5.2.2-08"],
         &[
             Ops(|operations| {
-                let removes = |it: &PatchOperation| it.op == PatchOp::Remove && names_attribute(it, "schemas");
+                let removes =
+                    |it: &PatchOperation| it.op == PatchOp::Remove && names_attribute(it, "schemas");
                 if operations.list.iter().any(removes) {
                     operations.list.retain(|it| !removes(it));
                     let shown = operations.memory.shown.entry(operations.id.to_owned()).or_default();
@@ -566,6 +609,35 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "bulk-ids-are-numbers",
+        &[],
+        "A job whose bulkIds are no numbers is refused with 400.",
+        "clients that choose other names",
+        &["RFC7644-3.7-09"],
+        &[Job(|job| {
+            let is_name = |text: &String| text.parse::<u64>().is_err();
+            if job.refusal.is_none()
+                && job.request.operations.iter().any(|it| it.bulk_id.as_ref().is_some_and(is_name))
+            {
+                job.groups.clear();
+                job.refusal = Some(ScimError::invalid_value("bulkId: is no number"));
+            }
+        })],
+    ),
+    fault(
+        "bulk-path-reference-changes-nothing",
+        &[],
+        "An operation whose path has a bulkId is answered with 200, and nothing is done.",
+        "clients that change what they have just made",
+        &["RFC7644-3.7.2-06"],
+        &[Step(|step| {
+            let refers = step.sent.path.as_ref().is_some_and(|path| path.contains(REFERENCE));
+            if refers && step.answer.is_none() {
+                step.answer = Some(Answer::empty(StatusCode::OK));
+            }
+        })],
+    ),
+    fault(
         "bulk-data-ignored",
         &[],
         "A PUT and a PATCH in a job are answered with 200 without a look at their data.",
@@ -596,13 +668,14 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "Of resources that refer to each other each is refused with 400.",
         "clients, which take their own message for malformed",
         &["RFC7644-3.7.1-02"],
-        &[Job(|job| job.groups = (0..job.request.operations.len()).map(|index| vec![index]).collect()), Step(
-            |step| {
+        &[
+            Job(|job| job.groups = (0..job.request.operations.len()).map(|index| vec![index]).collect()),
+            Step(|step| {
                 if step.answer.is_some() && !step.sent.references().is_empty() {
                     step.answer = Some(refusal(StatusCode::BAD_REQUEST, "there is no such resource"));
                 }
-            },
-        )],
+            }),
+        ],
     ),
     fault(
         "bulk-failures-left-out",
@@ -703,7 +776,9 @@ fn keep(change: &mut Change<'_>, name: &str) {
 fn spared(change: &Change<'_>) -> Option<(String, Vec<Value>)> {
     let before = change.before.filter(|_| change.method == Method::PATCH)?;
     let path = change.operations.iter().find_map(|it| {
-        it.path.as_ref().filter(|path| it.op == PatchOp::Remove && path.filter.is_some() && path.sub.is_none())
+        it.path
+            .as_ref()
+            .filter(|path| it.op == PatchOp::Remove && path.filter.is_some() && path.sub.is_none())
     })?;
     let name = path.attribute.name.clone();
     let after = change.after.as_ref().and_then(|after| after.get(&name)).map(elements).unwrap_or_default();

@@ -32,7 +32,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-030"],
         "/ServiceProviderConfig answers a ListResponse with one row.",
         "typed clients",
-        &["RFC7644-4-02"],
+        &["RFC7644-4-02", "RFC7643-8.5-01", "RFC7644-4-03"],
         &[At(|seen, answer| {
             if let Some(config) = service_config(seen, answer) {
                 *config = match ListResponse::complete(vec![Value::Object(config.clone())]).to_json() {
@@ -149,7 +149,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-023"],
         "/Schemas answers 404.",
         "schema-driven clients",
-        &["RFC7644-4-04", "RFC7644-3.2-11"],
+        &["RFC7644-4-04", "RFC7644-3.2-11", "RFC7644-3.1-03"],
         &[At(|seen, answer| {
             if matches!(seen.endpoint, Endpoint::Schemas | Endpoint::Schema(_)) {
                 refuse(answer, StatusCode::NOT_FOUND, None, "no such endpoint");
@@ -161,7 +161,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-023"],
         "/Schemas is an empty list.",
         "schema-driven clients",
-        &["RFC7644-4-04", "RFC7643-7-01"],
+        &["RFC7644-4-04", "RFC7643-7-01", "RFC7643-1.2-01"],
         &[At(|seen, answer| {
             if *seen.endpoint == Endpoint::Schemas {
                 *answer = Answer::json(StatusCode::OK, ListResponse::complete(Vec::new()).to_json());
@@ -298,7 +298,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "An attribute in /Schemas has no name.",
         "schema-driven clients",
-        &["RFC7643-7-09"],
+        &["RFC7643-7-09", "RFC7644-4-06"],
         &[At(|seen, answer| {
             each_attribute(seen, answer, "nickName", |attribute| without(Some(attribute), &["name"]));
         })],
@@ -358,7 +358,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "/ResourceTypes says that users are at /User.",
         "clients that go there",
-        &["RFC7643-6-06", "RFC7644-4-07"],
+        &["RFC7643-6-06", "RFC7644-4-07", "RFC7644-3.2-01"],
         &[At(|seen, answer| {
             each_resource_type(seen, answer, |resource_type| {
                 if resource_type.get("name").and_then(Value::as_str) == Some("User") {
@@ -372,7 +372,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "/ResourceTypes names a schema that /Schemas does not have.",
         "schema-driven clients",
-        &["RFC7643-6-07"],
+        &["RFC7643-6-07", "RFC7643-4.1-01", "RFC7643-4.2-01"],
         &[At(|seen, answer| {
             each_resource_type(seen, answer, |resource_type| {
                 if let Some(schema) = resource_type.get_mut("schema") {

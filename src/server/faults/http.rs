@@ -349,7 +349,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "Answers with a resource have no ETag, although etag.supported is true.",
         "clients that guard against lost updates",
-        &["RFC7644-3.14-02", "RFC7644-3.3-12"],
+        &["RFC7644-3.14-02", "RFC7644-3.3-12", "RFC9110-8.8.3-02"],
         &[At(|_, answer| {
             answer.headers.remove(ETAG);
         })],
@@ -430,7 +430,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-215"],
         "A write with the current tag in If-Match, or with *, is answered with 412.",
         "clients that guard against lost updates",
-        &["RFC9110-13.1.1-05", "RFC9110-13.1.1-01"],
+        &["RFC9110-13.1.1-05", "RFC9110-13.1.1-01", "RFC7644-3.14-01"],
         &[Before(|request| {
             if request.headers.contains_key(IF_MATCH) {
                 request.headers.insert(IF_MATCH, HeaderValue::from_static("\"never\""));
@@ -456,6 +456,19 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[At(|_, answer| {
             if answer.status == StatusCode::PRECONDITION_FAILED {
                 set_status(answer, StatusCode::INTERNAL_SERVER_ERROR);
+            }
+        })],
+    ),
+    fault(
+        "no-content-with-length",
+        &[],
+        "A 204 announces a body of two bytes.",
+        "clients and proxies that wait for the body, or take the next answer for it",
+        &["RFC9110-15.3.5-01"],
+        &[Rewrite::Wire(|bytes| {
+            const HEAD: &[u8] = b"HTTP/1.1 204 No Content\r\n";
+            if bytes.starts_with(HEAD) {
+                bytes.splice(HEAD.len()..HEAD.len(), *b"content-length: 2\r\n");
             }
         })],
     ),

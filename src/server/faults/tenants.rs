@@ -16,7 +16,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-258"],
         "A resource is shown to whoever knows its id, whatever the tenant.",
         "every tenant, whose people others read",
-        &["RFC7642-4-02", "RFC7644-6.1-03"],
+        &["RFC7642-4-02", "RFC7644-6.1-03", "RFC7644-2-09"],
         &[Before(|request| {
             if request.method == Method::GET && names_resource(request) {
                 request.tenant = FIRST;
@@ -28,7 +28,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-258"],
         "A resource is changed and deleted by whoever knows its id, whatever the tenant.",
         "every tenant, whose people others take over",
-        &["RFC7642-4-02", "RFC7644-6.1-03"],
+        &["RFC7642-4-02", "RFC7644-6.1-03", "RFC7644-2-09"],
         &[Before(|request| {
             let writes = [Method::PUT, Method::PATCH, Method::DELETE].contains(&request.method);
             if writes && names_resource(request) {
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-258"],
         "A list without filter shows the resources of another tenant.",
         "every tenant, whose people others read",
-        &["RFC7642-4-02", "RFC7644-6.1-03"],
+        &["RFC7642-4-02", "RFC7644-6.1-03", "RFC7644-2-09"],
         &[Before(|request| {
             if request.method == Method::GET
                 && !names_resource(request)
@@ -56,7 +56,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-258"],
         "A filter and a .search find the resources of another tenant.",
         "every tenant, whose people others match and take over",
-        &["RFC7642-4-02", "RFC7644-6.1-03"],
+        &["RFC7642-4-02", "RFC7644-6.1-03", "RFC7644-2-09"],
         &[Before(|request| {
             if request.parameter("filter").is_some() || request.path.ends_with("/.search") {
                 request.tenant = FIRST;

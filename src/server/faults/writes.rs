@@ -350,7 +350,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-054"],
         "A PUT of what a GET returned is refused with 400, because it has id and meta.",
         "Okta, which sends the whole resource back",
-        &["RFC7644-3.5.1-11", "RFC7643-3.1-18"],
+        &["RFC7644-3.5.1-11", "RFC7643-3.1-18", "RFC7644-3.1-06"],
         &[Written(|change| refuse_read_only(change, &Method::PUT))],
     ),
     fault(
@@ -480,7 +480,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "After a DELETE the resource can still be read; a user is inactive.",
         "clients, for which the account is still there",
-        &["RFC7644-3.6-03", "RFC7644-3.6-01"],
+        &["RFC7644-3.6-03", "RFC7644-3.6-01", "RFC7644-3.2-08"],
         &[Written(|change| {
             if change.method == Method::DELETE {
                 let mut kept = change.before.cloned().unwrap_or_default();

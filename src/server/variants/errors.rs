@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::endpoint::Endpoint;
 use super::super::fault::Rewrite;
 use super::super::message::Answer;
-use super::super::rewrite::{body_of, object, refuse, set_status};
+use super::super::rewrite::{body_of, object, refuse, set_raw, set_status};
 use super::super::variant::VariantEntry;
 use super::rewriting;
 use Rewrite::Answer as At;
@@ -268,6 +268,18 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                 && let Some(body) = error(answer)
             {
                 body.shift_remove("scimType");
+            }
+        })],
+    ),
+    rewriting(
+        "too-large-refused-in-front",
+        &["AMB-10", "AMB-126"],
+        "A message larger than maxPayloadSize is answered with 413 and a page in HTML, by what stands in front of the server.",
+        "RFC 9110 section 15.5.14: a server may refuse what is too large before it reads it; that RFC 7644 section 3.7.4 has the limit named is warned of",
+        &[At(|seen, answer| {
+            // No request of a usual size is this large.
+            if answer.status == StatusCode::PAYLOAD_TOO_LARGE && seen.request.body.len() > 100_000 {
+                set_raw(answer, "text/html", "<html><h1>413 Request Entity Too Large</h1></html>");
             }
         })],
     ),

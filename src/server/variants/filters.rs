@@ -16,7 +16,7 @@ use crate::scim::error::ScimError;
 use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
 use crate::scim::path::AttributePath;
-use crate::scim::schema::SchemaSet;
+use crate::scim::schema::{AttributeType, SchemaSet};
 use Rewrite::Filter as Parsed;
 
 /// What allows a server to decline a part of the filter language.
@@ -277,6 +277,122 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             }),
         ],
     ),
+    rewriting(
+        "filter-literals-converted",
+        &["AMB-63"],
+        "A text that is compared with a boolean is taken for one.",
+        "RFC 7644 section 3.4.2.2: eq is of identical values, and how a literal becomes a value is not said; a warning",
+        &[Parsed(|filter| {
+            let definition = filter.definition;
+            reread(filter, FilterTypeErrorKind::Literal, &|it| match it {
+                Filter::Compare { path, value: FilterValue::String(text), .. }
+                    if definition.attribute(path).is_some_and(|it| it.kind == AttributeType::Boolean) =>
+                {
+                    let value = FilterValue::Boolean(text.eq_ignore_ascii_case("true"));
+                    Some(with_value(it, value))
+                }
+                _ => None,
+            });
+        })],
+    ),
+    rewriting(
+        "filter-literal-of-another-type-equals-nothing",
+        &["AMB-63"],
+        "A comparison with a literal of another type finds nothing.",
+        "RFC 7644 section 3.4.2.2: eq is of identical values, and a text is identical with no boolean",
+        &[Parsed(|filter| finds_nothing_by(filter, FilterTypeErrorKind::Literal))],
+    ),
+    rewriting(
+        "filter-on-whole-attribute-declined",
+        &["AMB-64"],
+        "A comparison of emails without a sub-attribute is answered with 400 invalidFilter.",
+        "RFC 7644 section 3.4.2.2: of a complex attribute a sub-attribute is to be named; its examples do not; a warning",
+        &[Parsed(|filter| {
+            let definition = filter.definition;
+            decline(filter, |it| match it {
+                Filter::Compare { path, .. } => {
+                    path.sub.is_none()
+                        && definition.attribute(path).is_some_and(|it| !it.sub_attributes.is_empty())
+                }
+                _ => false,
+            });
+        })],
+    ),
+    rewriting(
+        "filter-on-whole-name-finds-nothing",
+        &["AMB-64"],
+        "A comparison of name without a sub-attribute finds nothing.",
+        "RFC 7644 section 3.4.2.1: what has no value to compare does not match; a warning, because the client is not told",
+        &[Parsed(|filter| finds_nothing_by(filter, FilterTypeErrorKind::Operator))],
+    ),
+    rewriting(
+        "filter-null-declined",
+        &["AMB-66"],
+        "A comparison with null is answered with 400 invalidFilter.",
+        "RFC 7644 section 3.4.2.2: an operation that is not recognised is declined; its grammar has null; a warning",
+        &[Parsed(|filter| {
+            decline(filter, |it| matches!(it, Filter::Compare { value: FilterValue::Null, .. }));
+        })],
+    ),
+    rewriting(
+        "filter-null-equals-nothing",
+        &["AMB-66"],
+        "A comparison with null finds nothing, as in SQL.",
+        "RFC 7644 section 3.4.2.2 does not say what null equals; RFC 7643 section 2.5 makes it the state of what is absent; a warning",
+        &[Parsed(|filter| {
+            map(filter, &|it| match it {
+                Filter::Compare { path, value: FilterValue::Null, .. } => Some(nothing(path)),
+                _ => None,
+            });
+        })],
+    ),
+    rewriting(
+        "filter-not-equal-needs-a-value",
+        &["AMB-66"],
+        "ne does not find who has no value.",
+        "RFC 7644 section 3.4.2.2: ne is of values that are not identical, and where there is none there is nothing to compare",
+        &[Parsed(|filter| {
+            let definition = filter.definition;
+            map(filter, &|it| match it {
+                Filter::Compare { path, operator: CompareOperator::NotEqual, .. }
+                    if definition.attribute(&path.without_sub()).is_some_and(|it| !it.multi_valued) =>
+                {
+                    Some(Filter::And(vec![Filter::Present(path.clone()), it.clone()]))
+                }
+                _ => None,
+            });
+        })],
+    ),
+    rewriting(
+        "filter-path-behind-brackets-followed",
+        &["AMB-71"],
+        "A filter such as emails[type eq \"work\"].value eq \"…\" is evaluated for one value at a time.",
+        "RFC 7644 section 3.4.2.2 does not have the form, section 3.5.2 has it for PATCH; a note",
+        &[Parsed(|filter| {
+            static BEHIND: LazyLock<Option<Regex>> =
+                LazyLock::new(|| Regex::new(r"^(\w+)\[([^\]]+)\]\.(\w+ \w\w .+)$").ok());
+            let behind = BEHIND.as_ref().and_then(|behind| behind.captures(filter.text));
+            if let (true, Some(parts)) = (filter.parsed.is_err(), behind)
+                && let Ok(tree) = Filter::parse(&format!("{}[({}) and {}]", &parts[1], &parts[2], &parts[3]))
+            {
+                filter.parsed = Ok(Some(tree));
+            }
+        })],
+    ),
+    rewriting(
+        "filter-on-references-declined",
+        &["AMB-73"],
+        "A filter on $ref is answered with 400 invalidFilter.",
+        "RFC 7644 section 3.4.2.2: the grammar of filters has no dollar sign in a name",
+        &[Parsed(|filter| {
+            decline(filter, |it| match it {
+                Filter::ValuePath { filter: inner, .. } => {
+                    any(inner, &|it| path(it).is_some_and(|path| path.name.starts_with('$')))
+                }
+                it => path(it).and_then(|path| path.sub.as_deref()).is_some_and(|sub| sub.starts_with('$')),
+            });
+        })],
+    ),
 ];
 
 /// Declines a filter of which a part is of a kind.
@@ -285,6 +401,63 @@ fn decline(filter: &mut ParsedFilter<'_>, is: impl Fn(&Filter) -> bool) {
         && any(tree, &is)
     {
         filter.parsed = Err(ScimError::invalid_filter("this filter is not supported here"));
+    }
+}
+
+/// Takes a filter that was refused for problems of one kind alone, with parts of it changed.
+fn reread(
+    filter: &mut ParsedFilter<'_>,
+    kind: FilterTypeErrorKind,
+    change: &impl Fn(&Filter) -> Option<Filter>,
+) {
+    if filter.parsed.is_err()
+        && let Ok(tree) = Filter::parse(filter.text)
+        && problems(&tree, filter.definition).iter().all(|problem| problem.kind == kind)
+    {
+        filter.parsed = Ok(Some(changed(&tree, change)));
+    }
+}
+
+/// Takes comparisons that have a problem of one kind for such as nothing matches.
+fn finds_nothing_by(filter: &mut ParsedFilter<'_>, kind: FilterTypeErrorKind) {
+    let definition = filter.definition;
+    reread(filter, kind, &|it| match it {
+        Filter::Compare { path, .. } => {
+            problems(it, definition).iter().any(|problem| problem.kind == kind).then(|| nothing(path))
+        }
+        _ => None,
+    });
+}
+
+/// A filter that nothing matches.
+fn nothing(path: &AttributePath) -> Filter {
+    let present = Filter::Present(path.clone());
+    Filter::And(vec![present.clone(), Filter::Not(Box::new(present))])
+}
+
+/// Changes parts of a filter.
+fn map(filter: &mut ParsedFilter<'_>, change: &impl Fn(&Filter) -> Option<Filter>) {
+    if let Ok(Some(tree)) = &filter.parsed {
+        filter.parsed = Ok(Some(changed(tree, change)));
+    }
+}
+
+/// A filter with parts of it changed, outside of brackets. Its depth is bounded by the parser.
+fn changed(filter: &Filter, change: &impl Fn(&Filter) -> Option<Filter>) -> Filter {
+    let each = |operands: &[Filter]| operands.iter().map(|operand| changed(operand, change)).collect();
+    change(filter).unwrap_or_else(|| match filter {
+        Filter::And(operands) => Filter::And(each(operands)),
+        Filter::Or(operands) => Filter::Or(each(operands)),
+        Filter::Not(operand) => Filter::Not(Box::new(changed(operand, change))),
+        other => other.clone(),
+    })
+}
+
+/// A comparison with another value.
+fn with_value(comparison: &Filter, value: FilterValue) -> Filter {
+    match comparison.clone() {
+        Filter::Compare { path, operator, .. } => Filter::Compare { path, operator, value },
+        other => other,
     }
 }
 

@@ -10,6 +10,7 @@ use super::super::read::is_query;
 use super::super::rewrite::{body_of, object, refuse, rewrite_body};
 use super::super::variant::VariantEntry;
 use super::{choice, rewriting};
+use crate::scim::list::ListResponse;
 use crate::scim::path::AttributePath;
 use crate::scim::resource::{elements, member, remove_member};
 use crate::scim::schema::SchemaSet;
@@ -17,6 +18,9 @@ use Rewrite::{Answer as At, Request as Before};
 
 /// From how many matches on a query without a filter has to say how many it wants, where that is insisted on.
 const TOO_MANY: u64 = 3;
+
+/// The cursor of the page behind the last resources.
+const BEHIND_THE_END: &str = "behind-the-end";
 
 pub(super) const VARIANTS: &[VariantEntry] = &[
     choice(
@@ -288,6 +292,10 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7643 section 7: a service provider declares what is returned always; both are such by the habit of many",
         &[Before(|request| {
             map_names(request, |name| vec![name.to_owned(), "userName".to_owned(), "meta".to_owned()]);
+            let is_kept = |name: &str| !["userName", "meta"].iter().any(|it| name.eq_ignore_ascii_case(it));
+            for (_, names) in request.query.iter_mut().filter(|(name, _)| name == "excludedAttributes") {
+                *names = names.split(',').filter(|name| is_kept(name.trim())).collect::<Vec<_>>().join(",");
+            }
         })],
     ),
     rewriting(
@@ -316,6 +324,121 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                 && names.as_ref().is_some_and(|names| each_name(names).any(is_password))
             {
                 refuse(answer, StatusCode::BAD_REQUEST, Some("invalidValue"), "password is never returned");
+            }
+        })],
+    ),
+    rewriting(
+        "filter-on-one-resource-refused",
+        &["AMB-59"],
+        "A filter on the URL of one resource is answered with 400 invalidFilter.",
+        "RFC 7644 section 3.4.2: queries may be made against a single resource, and what then comes is not said",
+        &[At(|seen, answer| {
+            if is_filter_on_one(seen) && answer.status == StatusCode::OK {
+                refuse(answer, StatusCode::BAD_REQUEST, Some("invalidFilter"), "there is nothing to filter");
+            }
+        })],
+    ),
+    rewriting(
+        "filter-on-one-resource-answered-with-a-list",
+        &["AMB-59"],
+        "A filter on the URL of one resource that does not match is answered with an empty list.",
+        "RFC 7644 section 3.4.2: queries may be made against a single resource, and are answered with a list",
+        &[At(|seen, answer| {
+            if is_filter_on_one(seen) && answer.status == StatusCode::OK {
+                *answer = Answer::json(StatusCode::OK, ListResponse::complete(Vec::new()).to_json());
+            }
+        })],
+    ),
+    rewriting(
+        "search-reads-attributes-in-one-text",
+        &["AMB-84"],
+        "attributes in a SearchRequest may be one text with commas, as in a URL.",
+        "RFC 7644 section 3.4.3: the parameters are those of a URL; that attributes is an array there binds the client",
+        &[Before(|request| {
+            if request.path.ends_with("/.search") {
+                rewrite_body(request, |body| {
+                    if let Some(names @ Value::String(_)) = body.get_mut("attributes") {
+                        let split: Vec<Value> = each_name(names).map(Value::from).collect();
+                        *names = Value::Array(split);
+                    }
+                });
+            }
+        })],
+    ),
+    rewriting(
+        "sensitive-filter-as-bad-request",
+        &["AMB-09"],
+        "A filter on password in a URL is answered with 400 sensitive.",
+        "RFC 7644 Table 9 stands below the errors with status 400; section 7.5.2 has 403, which is warned of",
+        &[At(|_, answer| sensitive_as(answer, "sensitive"))],
+    ),
+    rewriting(
+        "sensitive-filter-is-invalid",
+        &["AMB-09"],
+        "A filter on password in a URL is answered with 400 invalidFilter.",
+        "RFC 7643 section 9.2: a comparison with password may be supported, and need not be; RFC 7644 Table 9",
+        &[At(|_, answer| sensitive_as(answer, "invalidFilter"))],
+    ),
+    rewriting(
+        "cursor-with-start-index-refused",
+        &["AMB-152"],
+        "A request with both cursor and startIndex is answered with 400 invalidValue.",
+        "RFC 9865 section 2.4 does not say what such a request is",
+        &[At(|seen, answer| {
+            let asked = |name| seen.request.parameter(name).is_some();
+            if asked("cursor") && asked("startIndex") && answer.status == StatusCode::OK {
+                refuse(answer, StatusCode::BAD_REQUEST, Some("invalidValue"), "cursor or startIndex");
+            }
+        })],
+    ),
+    rewriting(
+        "cursor-with-negative-count-refused",
+        &["AMB-150"],
+        "By cursor, a negative count is answered with 400 invalidCount.",
+        "RFC 9865 Table 3: invalidCount where count is not between 0 and the largest page; its Table 1 has 0 for it",
+        &[At(|seen, answer| {
+            let is_negative = asked_number(seen.request, "count").is_some_and(|count| count < 0);
+            if is_negative && asks(seen.request, "cursor") && answer.status == StatusCode::OK {
+                refuse(answer, StatusCode::BAD_REQUEST, Some("invalidCount"), "count is negative");
+            }
+        })],
+    ),
+    rewriting(
+        "start-index-beside-next-cursor",
+        &["AMB-156"],
+        "A page by cursor has a startIndex beside its nextCursor.",
+        "RFC 9865 section 2 asks for the cursors, and does not forbid the index; a warning, since a client has to guess which to follow",
+        &[At(|seen, answer| {
+            if let Some(page) = list(seen, answer)
+                && page.contains_key("nextCursor")
+            {
+                page.entry("startIndex").or_insert_with(|| 1.into());
+            }
+        })],
+    ),
+    rewriting(
+        "cursor-ends-with-an-empty-page",
+        &["AMB-151"],
+        "Behind the last resources there is one more page by cursor, with none.",
+        "RFC 9865 section 2: nextCursor is left out of the last page, and whether there is one more a server need not know; a note",
+        &[At(|seen, answer| {
+            let cursor = seen.request.parameter("cursor").map(str::to_owned);
+            if !is_query(seen.endpoint, &seen.request.method) || answer.status == StatusCode::UNAUTHORIZED {
+                return;
+            }
+            if cursor.as_deref() == Some(BEHIND_THE_END) {
+                let mut page = ListResponse::complete(Vec::new()).to_json();
+                if let Some(page) = page.as_object_mut() {
+                    ["totalResults", "startIndex", "itemsPerPage"].iter().for_each(|name| {
+                        page.shift_remove(*name);
+                    });
+                }
+                *answer = Answer::json(StatusCode::OK, page);
+            } else if cursor.is_some_and(|cursor| !cursor.is_empty())
+                && let Some(page) = list(seen, answer)
+                && rows_in(page) > 0
+            {
+                page.entry("nextCursor").or_insert_with(|| BEHIND_THE_END.into());
             }
         })],
     ),
@@ -359,6 +482,21 @@ fn asks(request: &Request, name: &str) -> bool {
 
 fn asked_number(request: &Request, name: &str) -> Option<i64> {
     asked(request, name).and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()))
+}
+
+/// Whether a filter stands in the URL of one resource.
+fn is_filter_on_one(seen: &Seen<'_>) -> bool {
+    seen.request.method == Method::GET
+        && matches!(seen.endpoint, Endpoint::Resource(..))
+        && seen.request.parameter("filter").is_some()
+}
+
+/// Answers what would be too sensitive for a URL with 400 and another keyword.
+fn sensitive_as(answer: &mut Answer, keyword: &str) {
+    let is_sensitive = answer.body().is_some_and(|body| body["scimType"] == "sensitive");
+    if answer.status == StatusCode::FORBIDDEN && is_sensitive {
+        refuse(answer, StatusCode::BAD_REQUEST, Some(keyword), "password cannot be searched in a URL");
+    }
 }
 
 /// The names in `attributes`, be it a text with commas or an array.

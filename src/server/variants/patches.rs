@@ -253,6 +253,129 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             }
         })],
     ),
+    choice(
+        "patch-remove-takes-all-values",
+        &["AMB-98"],
+        "A remove with a path and a value takes away all values, not only those that it lists.",
+        "RFC 7644 section 3.5.2.2: without a filter all values are removed; a remove has no value there",
+        |behaviour| behaviour.patch.remove_listed_values = false,
+    ),
+    rewriting(
+        "patch-remove-with-value-refused",
+        &["AMB-98"],
+        "A remove with a path and a value is answered with 400 invalidSyntax.",
+        "RFC 7644 section 3.5.2.2 has no value for a remove; Table 9 has invalidSyntax",
+        &[Written(|change| {
+            let has_value = |operation: &PatchOperation| {
+                operation.op == PatchOp::Remove && operation.path.is_some() && operation.value.is_some()
+            };
+            if change.operations.iter().any(has_value) {
+                refused(change, ScimError::invalid_syntax("a remove takes no value"));
+            }
+        })],
+    ),
+    rewriting(
+        "patch-of-a-part-merged",
+        &["AMB-102"],
+        "A replace of what a filter selects changes the sub-attributes that it names, and leaves the others.",
+        "RFC 7644 section 3.5.2.3: of a complex attribute, what is not specified is left unchanged",
+        &[Ops(|operations| {
+            let (before, definition) = (operations.before, operations.definition);
+            for operation in &mut operations.list {
+                let is_part = operation.value.as_ref().is_some_and(Value::is_object)
+                    && operation.path.as_ref().is_some_and(|path| {
+                        path.filter.is_some() && path.sub.is_none() && finds(path, before, definition)
+                    });
+                if operation.op == PatchOp::Replace && is_part {
+                    operation.op = PatchOp::Add;
+                }
+            }
+        })],
+    ),
+    choice(
+        "patch-paths-as-keys-refused",
+        &["AMB-105"],
+        "A key of a value that is a path, such as name.givenName, is answered with 400 invalidPath.",
+        "RFC 7644 section 3.5.2.3: the value holds attributes, and a path is no name of one",
+        |behaviour| behaviour.patch.path_keys = false,
+    ),
+    rewriting(
+        "patch-paths-as-keys-passed-over",
+        &["AMB-105"],
+        "A key of a value that is a path, such as name.givenName, has no effect, and no error.",
+        "RFC 7644 section 3.3 has a server free to ignore what it does not know; that a PATCH gets no word of it is warned of",
+        &[Ops(|operations| {
+            for operation in operations.list.iter_mut().filter(|operation| operation.path.is_none()) {
+                if let Some(Value::Object(members)) = &mut operation.value {
+                    members.retain(|name, _| name.contains(':') || !name.contains('.'));
+                }
+            }
+        })],
+    ),
+    choice(
+        "patch-of-whole-extension-refused",
+        &["AMB-106"],
+        "A path that is the URN of an extension is answered with 400 invalidPath.",
+        "RFC 7644 section 3.5.2: the grammar of paths demands an attribute",
+        |behaviour| behaviour.patch.extension_paths = false,
+    ),
+    choice(
+        "patch-takes-texts-for-booleans",
+        &["AMB-20"],
+        "The texts True and False are taken for booleans in a PATCH.",
+        "RFC 7643 section 2.3.2: a boolean is stored as one; that another type was taken for it is warned of",
+        |behaviour| behaviour.patch.boolean_strings = true,
+    ),
+    rewriting(
+        "patch-of-many-by-one-refused",
+        &["AMB-107"],
+        "A single object for an attribute with several values is answered with 400 invalidValue.",
+        "RFC 7643 section 2.4: the values of such an attribute are an array, and so they are in each example of a PATCH",
+        &[Written(|change| {
+            let definition = change.definition;
+            let is_single = |operation: &PatchOperation| {
+                let path = operation.path.as_ref().filter(|path| path.filter.is_none());
+                let attribute = path
+                    .filter(|path| path.attribute.sub.is_none())
+                    .and_then(|path| definition.attribute(&path.attribute));
+                operation.op != PatchOp::Remove
+                    && attribute.is_some_and(|attribute| attribute.multi_valued)
+                    && operation.value.as_ref().is_some_and(Value::is_object)
+            };
+            if change.operations.iter().any(is_single) {
+                refused(change, ScimError::invalid_value("the values have to be an array"));
+            }
+        })],
+    ),
+    rewriting(
+        "patch-of-schemas-refused",
+        &["AMB-113"],
+        "An operation on schemas is answered with 400 mutability.",
+        "RFC 7644 section 3.5.2 speaks of operations that modify schemas, and does not say that there must be some; a warning",
+        &[Written(|change| {
+            let is_schemas = |path: &PatchPath| path.attribute.name.eq_ignore_ascii_case("schemas");
+            if change.operations.iter().filter_map(|operation| operation.path.as_ref()).any(is_schemas) {
+                refused(change, ScimError::mutability("schemas follows from the attributes"));
+            }
+        })],
+    ),
+    rewriting(
+        "patch-of-each-value-refused",
+        &["AMB-114"],
+        "A path to a sub-attribute of several values, without a filter, is answered with 400 invalidPath.",
+        "RFC 7644 section 3.5.2 does not say what such a path does; Table 9 has invalidPath",
+        &[Written(|change| {
+            let definition = change.definition;
+            let is_such = |path: &PatchPath| {
+                path.filter.is_none()
+                    && path.attribute.sub.is_some()
+                    && definition.attribute(&path.attribute.without_sub()).is_some_and(|it| it.multi_valued)
+            };
+            if change.operations.iter().filter_map(|operation| operation.path.as_ref()).any(is_such) {
+                refused(change, ScimError::invalid_path("a filter has to say which value is meant"));
+            }
+        })],
+    ),
 ];
 
 /// Answers a successful PATCH with 204 where a check picks it and the request asks for no attributes.

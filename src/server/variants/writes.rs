@@ -615,7 +615,41 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             });
         })],
     ),
+    rewriting(
+        "odd-values-refused",
+        &["AMB-21", "AMB-22"],
+        "A telephone number of a type that the schema does not suggest, or without a digit, is answered with 400 invalidValue.",
+        "RFC 7643 section 2.3.1: what is taken may be restricted to the canonical values; section 4.1.2 says how numbers should be written",
+        &[Written(|change| {
+            let odd = |number: &Value| {
+                let text = |name: &str| number.get(name).and_then(Value::as_str);
+                text("type").is_some_and(|kind| !TELEPHONES.contains(&kind))
+                    || text("value").is_some_and(|value| !value.bytes().any(|byte| byte.is_ascii_digit()))
+            };
+            let after = change.after.as_ref().and_then(|after| after.get("phoneNumbers"));
+            if after.is_some_and(|numbers| elements(numbers).iter().any(odd)) {
+                refused(change, ScimError::invalid_value("this is no telephone number that is known here"));
+            }
+        })],
+    ),
+    rewriting(
+        "odd-types-dropped",
+        &["AMB-21"],
+        "The type of a telephone number that the schema does not suggest is dropped.",
+        "RFC 7643 section 7: unsupported values may be ignored where canonicalValues are declared",
+        &[Written(|change| {
+            each_value(change, &["phoneNumbers"], |number| {
+                let kind = number.get("type").and_then(Value::as_str);
+                if kind.is_some_and(|kind| !TELEPHONES.contains(&kind)) {
+                    number.shift_remove("type");
+                }
+            });
+        })],
+    ),
 ];
+
+/// The types of telephone numbers that RFC 7643 section 8.7.1 suggests.
+const TELEPHONES: [&str; 6] = ["work", "home", "mobile", "fax", "pager", "other"];
 
 const KIND_NAMES: [&str; 2] = ["User", "Group"];
 

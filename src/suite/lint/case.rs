@@ -9,8 +9,8 @@ use super::super::action::Slip;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Paginate, Payload, Query,
-    Requires, Step, VectorKind, Vectors,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, ForEach, Fresh, Given, Make, Paginate, Parallel,
+    Payload, Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
@@ -23,6 +23,8 @@ use super::{Known, Report, stored};
 
 /// The most pages that a step may ask for: a tenant may hold a hundred thousand users.
 const MOST_PAGES: u32 = 20;
+/// The most requests that a step may send at once: what overlaps is to be seen, and no limit to be met.
+const MOST_AT_ONCE: u32 = 20;
 
 /// A suite file.
 pub(super) fn suite(report: &mut Report<'_>, library: &Library, known: Known<'_>, file: &SuiteFile) {
@@ -141,6 +143,20 @@ impl<'l> Walk<'_, '_, 'l> {
             (None, false) => {}
         }
         self.walk();
+    }
+
+    /// The attribute that each trial is about, under its name.
+    fn for_each(&mut self, for_each: &ForEach, names: &mut Names<'l>) {
+        let has_others = !self.case.rows.is_empty() || self.case.vectors.is_some() || self.case.rule.is_some();
+        if has_others {
+            let hint = Some("make two cases of it".to_owned());
+            self.report.key_error(
+                &self.at("for-each"),
+                "a case that is tried with attributes has steps, and neither rows nor vectors",
+                hint,
+            );
+        }
+        names.add(self.report, &for_each.name, Kind::Attribute, &self.at("for-each.as"), &Condition::default());
     }
 
     /// Vectors stand alone: what they are made from is a population, or their file has it.
@@ -308,6 +324,9 @@ impl<'l> Walk<'_, '_, 'l> {
         let case = self.case;
         let mut names = Names::new(&case.rows);
         names.know_settings(self.library);
+        if let Some(for_each) = &case.for_each {
+            self.for_each(for_each, &mut names);
+        }
         let always = Condition {
             requires: requires([&self.file.suite.requires, &case.requires]),
             ..Condition::default()
@@ -454,6 +473,7 @@ impl<'l> Walk<'_, '_, 'l> {
                         }
                     }
                     Action::Wait(wait) => errand::wait(self.report, &at("wait"), step, wait),
+                    Action::Parallel(parallel) => self.parallel(names, path, step, parallel, &condition),
                 }
                 errand::creates(self.report, names, path, step, action, &condition);
             }
@@ -541,7 +561,12 @@ impl<'l> Walk<'_, '_, 'l> {
         if let Some(name) = &expect.snapshot {
             self.snapshot(&format!("{path}.snapshot"), name, path.contains(".setup["));
         }
-        errand::tally(self.report, path, expect, matches!(action, Ok(Action::Burst(_))));
+        let many = match action {
+            Ok(Action::Burst(_)) => errand::Many::Burst,
+            Ok(Action::Parallel(_)) => errand::Many::Parallel,
+            _ => errand::Many::None,
+        };
+        errand::tallies(self.report, path, expect, many);
         let cited = self.all_cited();
         let filter = match action {
             Ok(Action::Query(query)) => query.filter.is_some(),
@@ -631,6 +656,12 @@ impl<'l> Walk<'_, '_, 'l> {
     fn payload(&mut self, names: &Names<'_>, path: &str, payload: &Payload<'_>, condition: &Condition) {
         match payload {
             Payload::None => {}
+            Payload::Hex(hex) => {
+                if bytes_of_hex(hex).is_none_or(|bytes| bytes.is_empty()) {
+                    let hint = Some("two hexadecimal digits for each byte, such as `7b 22`".to_owned());
+                    self.report.error(&format!("{path}.hex"), "these are no bytes", hint);
+                }
+            }
             Payload::Body(body) => names.value(self.report, &format!("{path}.body"), body, condition),
             Payload::Operations(operations) => {
                 names.value(self.report, &format!("{path}.operations"), operations, condition);
@@ -638,6 +669,65 @@ impl<'l> Walk<'_, '_, 'l> {
             Payload::Bulk(bulk) => self.bulk(names, &format!("{path}.bulk"), bulk, condition),
             Payload::Raw(raw) => names.text(self.report, &format!("{path}.raw"), raw, condition),
             Payload::Make(make) => self.make(names, &format!("{path}.make"), make, condition),
+        }
+    }
+
+    /// Requests that are sent at once.
+    fn parallel(
+        &mut self,
+        names: &mut Names<'l>,
+        path: &str,
+        step: &Step,
+        parallel: &Parallel,
+        condition: &Condition,
+    ) {
+        let at = |key: &str| format!("{path}.parallel.{key}");
+        let Parallel { times, over, name, requests, send: _, body: _, make: _, operations: _ } = parallel;
+        one_of(
+            self.report,
+            &format!("{path}.parallel"),
+            &[("times", times.is_some()), ("over", over.is_some()), ("requests", !requests.is_empty())],
+        );
+        if step.expect.is_none() {
+            let hint = Some("add `expect` with a `tally`".to_owned());
+            self.report.key_error(&format!("{path}.parallel"), "nothing is expected of these requests", hint);
+        }
+        if times.is_some_and(|times| !(2..=MOST_AT_ONCE).contains(&times)) {
+            let message = format!("from 2 to {MOST_AT_ONCE} requests are sent at once");
+            self.report.error(&at("times"), message, None);
+        }
+        if requests.len() == 1 {
+            self.report.error(&at("requests"), "one request has nothing beside it", None);
+        }
+        if let Some(over) = over {
+            match names.kind(over) {
+                Some(Kind::Crowd) => {}
+                _ => {
+                    let hint = Some("such as a given with `times`".to_owned());
+                    self.report.error(&at("over"), format!("`{over}` is not several resources"), hint);
+                }
+            }
+        }
+        if over.is_some() != name.is_some() {
+            let hint = Some("`over: crowd, as: one`, and `${one.id}` in the request".to_owned());
+            self.report.key_error(&format!("{path}.parallel"), "`over` and `as` belong together", hint);
+        }
+        if let Some(name) = name {
+            names.add(self.report, name, Kind::Given, &at("as"), condition);
+        }
+        for (index, request) in parallel.steps().iter().enumerate() {
+            let path = match requests.is_empty() {
+                true => format!("{path}.parallel"),
+                false => at(&format!("requests[{index}]")),
+            };
+            match request.action() {
+                Ok(Action::Send { line, payload }) => {
+                    send(self.report, names, self.case, &format!("{path}.send"), line, condition);
+                    self.payload(names, &path, &payload, condition);
+                }
+                Ok(_) => {}
+                Err(error) => self.no_action(request, &path, &error),
+            }
         }
     }
 
@@ -682,7 +772,7 @@ impl<'l> Walk<'_, '_, 'l> {
     }
 
     fn make(&mut self, names: &Names<'_>, path: &str, make: &Make, condition: &Condition) {
-        let Make { from, fixture, sent, set, without, template: _, at } = make;
+        let Make { from, fixture, sent, set, without, template: _, at, declared: _ } = make;
         let starts = [("from", from.is_some()), ("fixture", fixture.is_some()), ("sent", sent.is_some())];
         one_of(self.report, path, &starts);
         if let Some(name) = from {
@@ -702,6 +792,9 @@ impl<'l> Walk<'_, '_, 'l> {
             names.text(self.report, &path, attribute, condition);
             expectation::attribute_path(self.report, &path, attribute);
             names.value(self.report, &path, value, condition);
+        }
+        for (index, text) in without.iter().enumerate() {
+            names.text(self.report, &format!("{path}.without[{index}]"), text, condition);
         }
         set_and_without(self.report, path, set, without);
     }
@@ -767,6 +860,11 @@ fn alternatives(step: &Step, case: &Case) -> Vec<String> {
         expect.any.iter().filter_map(|alternative| alternative.name.clone()).collect::<Vec<_>>()
     };
     let mut names: Vec<String> = step.expect.iter().flat_map(of).collect();
+    if step.parallel.is_some() {
+        // Which tally all the answers are of.
+        let tallies = step.expect.iter().flat_map(|expect| &expect.tally);
+        names.extend(tallies.filter_map(|tally| tally.name.clone()));
+    }
     if let Some(id) = &step.id {
         names.extend(case.rows.iter().filter_map(|row| row.expect.get(id)).flat_map(of));
     }
@@ -788,6 +886,8 @@ fn step_kind(action: &Result<Action<'_>, ActionError>) -> Kind {
             | Action::Burst(_)
             | Action::Wait(_),
         ) => (false, false, false),
+        // What was created has the step's name.
+        Ok(Action::Parallel(_)) => (true, false, false),
     };
     Kind::Step { resource, body, operations }
 }
@@ -799,6 +899,7 @@ fn has_payload(step: &Step) -> Option<&'static str> {
         ("operations", step.operations.is_some()),
         ("bulk", step.bulk.is_some()),
         ("raw", step.raw.is_some()),
+        ("hex", step.hex.is_some()),
     ];
     all.into_iter().find(|(_, present)| *present).map(|(key, _)| key)
 }

@@ -95,18 +95,58 @@ pub(super) fn wait(report: &mut Report<'_>, path: &str, step: &Step, wait: &Wait
     }
 }
 
-/// How the answers of a burst divide.
-pub(super) fn tally(report: &mut Report<'_>, path: &str, expect: &Expect, is_burst: bool) {
-    if !is_burst {
-        if !expect.tally.is_empty() {
-            let hint = Some("only a `burst` has many answers".to_owned());
-            report.key_error(&format!("{path}.tally"), "there is one answer, and nothing to count", hint);
+/// Which step has many answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Many {
+    None,
+    Burst,
+    Parallel,
+}
+
+/// How many answers divide: of a burst, beside what ended it; of parallel requests, in each block.
+pub(super) fn tallies(report: &mut Report<'_>, path: &str, expect: &Expect, many: Many) {
+    let also =
+        || expect.also.iter().enumerate().map(|(index, block)| (format!("{path}.also[{index}]"), block));
+    match many {
+        Many::None => {
+            for (path, block) in [(path.to_owned(), expect)].into_iter().chain(also()) {
+                if !block.tally.is_empty() {
+                    let hint = Some("only `burst` and `parallel` have many answers".to_owned());
+                    report.key_error(
+                        &format!("{path}.tally"),
+                        "there is one answer, and nothing to count",
+                        hint,
+                    );
+                }
+            }
         }
-        return;
+        Many::Burst => {
+            tally(report, path, expect, " of the burst");
+            for (path, _) in also().filter(|(_, block)| !block.tally.is_empty()) {
+                let hint = Some("put it beside `also`".to_owned());
+                report.key_error(&format!("{path}.tally"), "`also` judges what ended the burst", hint);
+            }
+        }
+        Many::Parallel => {
+            for (path, block) in [(path.to_owned(), expect)].into_iter().chain(also()) {
+                tally(report, &path, block, "");
+                let judges_one = !block.block().is_empty()
+                    || !block.any.is_empty()
+                    || !block.never.is_empty()
+                    || block.snapshot.is_some();
+                if judges_one {
+                    let hint = Some("say it of a read that follows".to_owned());
+                    report.key_error(&path, "many answers are counted by a `tally`, and nothing else", hint);
+                }
+            }
+        }
     }
+}
+
+fn tally(report: &mut Report<'_>, path: &str, expect: &Expect, of_what: &str) {
     if expect.tally.is_empty() {
         let hint = Some("add `tally`: how many answers of which status".to_owned());
-        report.key_error(path, "how the answers of the burst divide is not judged", hint);
+        report.key_error(path, format!("how the answers{of_what} divide is not judged"), hint);
     }
     let mut rests = 0;
     for (index, tally) in expect.tally.iter().enumerate() {
