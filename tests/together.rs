@@ -48,8 +48,16 @@ fn what_bulk_breaks_is_no_cases_fault() {
     for entry in faults::catalogue().iter().filter(|entry| entry.name.starts_with("bulk-")) {
         tried += 1;
         let fault = Fault::from_name(entry.name).expect("it stands in the catalogue");
-        let ran = run(vec![fault], Vec::new(), ServerOptions::default());
-        wrong.extend(blamed(&ran).into_iter().map(|what| format!("{}: {what}", entry.name)));
+        let found = blamed(&run(vec![fault], Vec::new(), ServerOptions::default()));
+        if found.is_empty() {
+            continue;
+        }
+        // Some of them break more than Bulk: what fails where there is none is no fault of Bulk's.
+        let without = Variant::from_name("bulk-unsupported").expect("it stands in the catalogue");
+        let alone = blamed(&run(vec![fault], vec![without], ServerOptions::default()));
+        if found.len() > alone.len() {
+            wrong.extend(found.into_iter().map(|what| format!("{}: {what}", entry.name)));
+        }
     }
     assert!(tried >= 10, "{tried} faults of Bulk");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -137,7 +137,6 @@ pub fn common_beginning<'t>(texts: impl IntoIterator<Item = &'t str>) -> String 
     common.into_iter().collect()
 }
 
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -250,9 +250,8 @@ impl<'a> Shared<'a> {
             Arc::clone(reads.entry(key).or_insert_with(|| {
                 let probed = self.target.exchanges().into_iter().take_while(|it| it.origin == probe::ORIGIN);
                 let asked = probed.filter(|it| it.request.method == "GET" && it.request.path == plan.path);
-                let serves = asked.filter(|it| {
-                    plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it)
-                });
+                let serves = asked
+                    .filter(|it| plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it));
                 let serves = serves.last();
                 let sent = serves.map(|exchange| Sent { exchange, also: Vec::new(), created: None });
                 Arc::new(tokio::sync::Mutex::new(sent))
@@ -456,6 +455,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
         let (pool, seeds) = (&pool, &seeds);
         let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
+        // Where the budget ends before the lists that cases wait for, all of these are lost.
+        if phase == Phase::Write && shared.together.get().is_some() {
+            shared.target.reserve(together::LISTS);
+        }
         let held = &waiting;
         stream::iter(jobs)
             .for_each_concurrent(at_once, |job| async move {
@@ -470,6 +473,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             })
             .await;
         let waiting: Vec<Waiting<'_>> = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        shared.target.reserve(0);
         let seen = &together::judge_rows(shared, &waiting).await;
         stream::iter(waiting.into_iter().enumerate())
             .for_each_concurrent(at_once, |(index, mut waits)| async move {

@@ -27,6 +27,9 @@ use crate::target::{resource_at, resource_path};
 /// So many reads after writes of one kind are made by themselves before rows stand for others.
 pub(super) const BY_THEMSELVES: usize = 2;
 
+/// About how many lists that takes.
+pub(super) const LISTS: usize = 4;
+
 /// Who asks for lists of what was written.
 const ORIGIN: &str = "read-back";
 

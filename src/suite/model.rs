@@ -919,6 +919,10 @@ pub struct Tally {
     /// Every answer that no other tally counts.
     #[serde(default)]
     pub rest: bool,
+    /// What another number means, in the lenient reading, where that is no failure.
+    pub verdict: Option<AlternativeVerdict>,
+    /// What it means in the strict reading; without it, the same.
+    pub strict: Option<AlternativeVerdict>,
 }
 
 /// One of several answers that are legal, or at least known.
@@ -1227,6 +1231,9 @@ pub enum Capability {
     ServiceProviderConfig,
     /// Credentials are configured, so that there is something to test.
     Authentication,
+    /// The base URL ends in a version of the protocol, such as `/v2`.
+    #[serde(rename = "versioned-url")]
+    VersionedUrl,
 }
 
 /// The names of [`Capability`] as suites write them.
@@ -1247,6 +1254,7 @@ pub const CAPABILITIES: &[(&str, Capability)] = &[
     ("resource-types", Capability::ResourceTypes),
     ("service-provider-config", Capability::ServiceProviderConfig),
     ("authentication", Capability::Authentication),
+    ("versioned-url", Capability::VersionedUrl),
 ];
 
 impl Capability {

@@ -323,7 +323,7 @@ impl Target {
         origin: &str,
     ) -> BTreeMap<String, (Arc<Exchange>, Value)> {
         let mut found = BTreeMap::new();
-        let Some(attribute) = self.name_of(endpoint).filter(|_| ids.len() > 1) else { return found };
+        let Some(attribute) = self.name_of(endpoint) else { return found };
         let filter = format!("{attribute} co {}", Value::from(common));
         let size = &self.page_size_parameter;
         let mut shown = 0;

@@ -1,6 +1,7 @@
 //! Removes what the run created: what is known to be ours, and what a create may have made whose answer never
 //! came. It works after a failure, after an interrupt, and on the ledger of a killed run, and says what is left.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -103,6 +104,9 @@ impl Target {
                 self.delete_again(&endpoint, &mut done, &silence).await;
             }
         }
+        // What a bulk job only said to have deleted was deleted once more.
+        let mut counted = BTreeSet::new();
+        done.deleted.retain(|resource| counted.insert((resource.endpoint.clone(), resource.id.clone())));
         let mut state = self.state();
         done.disowned =
             state.disowned.iter().map(|(endpoint, id, why)| left(endpoint, Some(id), why)).collect();

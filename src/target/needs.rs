@@ -131,9 +131,10 @@ fn declare(members: &mut Map<String, Value>, urn: &str) {
 /// Whether values for an attribute can be made up: not where they are the ids of other resources.
 pub fn can_make(attribute: &Attribute) -> bool {
     let is_for_anything = attribute.reference_types.is_empty()
-        || attribute.reference_types.iter().any(|it| {
-            it.eq_ignore_ascii_case("external") || it.eq_ignore_ascii_case("uri")
-        });
+        || attribute
+            .reference_types
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case("external") || it.eq_ignore_ascii_case("uri"));
     attribute.kind != AttributeType::Reference || is_for_anything
 }
 

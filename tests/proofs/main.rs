@@ -43,7 +43,7 @@ use scimspec::judge::History;
 use scimspec::judge::rules::{Definitions, Pairs, RULES, RuleContext};
 use scimspec::outcome::{Level, Reading, Verdict};
 use scimspec::run::Observed;
-use scimspec::server::{self, FaultEntry};
+use scimspec::server;
 use scimspec::target::exchange::ExchangeId;
 
 /// Alterations that rightly leave the judgement green, each with the reason.

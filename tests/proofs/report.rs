@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use scimspec::outcome::{Level, Verdict};
 use scimspec::server;
 
-use super::faults::{self, Sighting};
 use super::proven::Proven;
 use super::{Altered, Caught, SURVIVORS, excuses};
 

@@ -235,9 +235,13 @@ fn left_out(schema: &str, missing: &[&str]) -> Option<Fault> {
 /// 10.2.1); the names below them are registered.
 fn urn_of_scim(id: &str) -> Option<Fault> {
     const NAMESPACE: &str = "urn:ietf:params:scim:";
-    let rest = id.get(..NAMESPACE.len()).filter(|it| it.eq_ignore_ascii_case(NAMESPACE)).map(|it| &id[it.len()..])?;
+    let rest = id
+        .get(..NAMESPACE.len())
+        .filter(|it| it.eq_ignore_ascii_case(NAMESPACE))
+        .map(|it| &id[it.len()..])?;
     let mut parts = rest.split(':');
-    let is_kind = parts.next().is_some_and(|it| it.eq_ignore_ascii_case("schemas") || it.eq_ignore_ascii_case("api"));
+    let is_kind =
+        parts.next().is_some_and(|it| it.eq_ignore_ascii_case("schemas") || it.eq_ignore_ascii_case("api"));
     let names: Vec<&str> = parts.collect();
     if is_kind && !names.is_empty() && names.iter().all(|it| !it.is_empty()) {
         return None;

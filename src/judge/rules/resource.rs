@@ -9,6 +9,7 @@ use super::{Fault, Found, Rule, RuleVerdict, View, found, success, verdict};
 use crate::judge::check::is_etag;
 use crate::judge::{kind, same_id, words};
 use crate::scim::datetime;
+use crate::scim::names::is_version;
 use crate::scim::resource::{elements, get, is_unassigned};
 use crate::suite::model::Capability;
 use crate::target::exchange::{Exchange, Request};
@@ -311,13 +312,6 @@ fn base(exchange: &Exchange) -> Option<Url> {
 /// What a URI may hold (RFC 3986 section 2): the reserved and the unreserved characters, and the percent sign.
 fn belongs_in_uri(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
-}
-
-/// A segment that names a version of the protocol: `v2`.
-fn is_version(segment: &str) -> bool {
-    let number = segment.strip_prefix(['v', 'V']).unwrap_or_default();
-    number.starts_with(|c: char| c.is_ascii_digit())
-        && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// Locations are the base URI and the path of the resource, encoded as URIs are.

@@ -291,16 +291,46 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "projection-changes-values",
         &[],
-        "With attributes, texts come back in small letters.",
+        "With attributes, userName comes back in capitals.",
         "clients that compare what they hold with what they read",
         &["RFC7644-3.4-02", "RFC7644-3.9-05"],
         &[At(|seen, answer| {
             if asked(seen, "attributes").is_some() {
                 each_resource(seen, answer, |resource| {
-                    for (_, value) in resource.iter_mut().filter(|(name, _)| *name == "displayName") {
-                        *value = value.as_str().unwrap_or_default().to_lowercase().into();
+                    if let Some(name) = resource.get_mut("userName") {
+                        *name = name.as_str().unwrap_or_default().to_uppercase().into();
                     }
                 });
+            }
+        })],
+    ),
+    fault(
+        "page-total-of-the-rest",
+        &[],
+        "totalResults counts the resources from startIndex on.",
+        "importers, which end too early",
+        &["RFC7644-3.4.2.4-11"],
+        &[At(|seen, answer| {
+            let start = asked(seen, "startIndex").and_then(|start| start.parse::<u64>().ok()).unwrap_or(1);
+            if let Some(body) = object(answer).filter(|body| body.contains_key("Resources"))
+                && let Some(total) = body.get("totalResults").and_then(Value::as_u64)
+            {
+                body.insert("totalResults".to_owned(), (total.saturating_sub(start.max(1) - 1)).into());
+            }
+        })],
+    ),
+    fault(
+        "row-shows-another-time",
+        &[],
+        "The rows of a list show the time of the query as the time of their last change.",
+        "clients that look for what changed since",
+        &["RFC7644-3.4.2-11", "RFC7644-3.4-03"],
+        &[At(|_, answer| {
+            for row in rows(answer).into_iter().flatten() {
+                if let Some(Value::Object(meta)) = row.get_mut("meta") {
+                    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                    meta.insert("lastModified".to_owned(), now.into());
+                }
             }
         })],
     ),
@@ -496,7 +526,8 @@ fn by_first_value(seen: &mut Seen<'_>, answer: &mut Answer) {
     if asked(seen, "sortBy").as_deref() == Some("emails.value")
         && let Some(rows) = rows(answer)
     {
-        let first = |row: &Value| row.pointer("/emails/0/value").and_then(Value::as_str).map(str::to_lowercase);
+        let first =
+            |row: &Value| row.pointer("/emails/0/value").and_then(Value::as_str).map(str::to_lowercase);
         rows.sort_by_key(|row| (row.get("emails").is_none(), first(row)));
     }
 }

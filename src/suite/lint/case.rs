@@ -9,8 +9,8 @@ use super::super::action::Slip;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, ForEach, Fresh, Given, Make, Paginate, Parallel,
-    Payload, Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, ForEach, Fresh, Given, Make, Paginate,
+    Parallel, Payload, Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
@@ -147,7 +147,8 @@ impl<'l> Walk<'_, '_, 'l> {
 
     /// The attribute that each trial is about, under its name.
     fn for_each(&mut self, for_each: &ForEach, names: &mut Names<'l>) {
-        let has_others = !self.case.rows.is_empty() || self.case.vectors.is_some() || self.case.rule.is_some();
+        let has_others =
+            !self.case.rows.is_empty() || self.case.vectors.is_some() || self.case.rule.is_some();
         if has_others {
             let hint = Some("make two cases of it".to_owned());
             self.report.key_error(
@@ -156,7 +157,13 @@ impl<'l> Walk<'_, '_, 'l> {
                 hint,
             );
         }
-        names.add(self.report, &for_each.name, Kind::Attribute, &self.at("for-each.as"), &Condition::default());
+        names.add(
+            self.report,
+            &for_each.name,
+            Kind::Attribute,
+            &self.at("for-each.as"),
+            &Condition::default(),
+        );
     }
 
     /// Vectors stand alone: what they are made from is a population, or their file has it.
@@ -203,7 +210,8 @@ impl<'l> Walk<'_, '_, 'l> {
         match vectors.kind {
             VectorKind::Filter => self.filter_vectors(vectors, &path),
             VectorKind::Patch => {
-                for (vector, read) in vectors.trials.iter().map(|vector| (vector, PatchVector::read(vector))) {
+                for (vector, read) in vectors.trials.iter().map(|vector| (vector, PatchVector::read(vector)))
+                {
                     if let Err(why) = read {
                         self.report.error(&path, format!("{}: {why}", vector.id), None);
                     }
