@@ -96,9 +96,13 @@ fn what_a_server_declares_is_tried() {
         let ran = ran.exits(0);
         let verdicts = &report["summary"]["verdicts"];
         assert_eq!(verdicts["passed"], 5, "{reading}: {}", ran.stdout);
-        for trial in
-            ["read-only[Hr.score]", "immutable[Hr.badge]", "unique[Hr.badge]", "case-exact[Hr.badge]", "on-request[Hr.floor]"]
-        {
+        for trial in [
+            "read-only[Hr.score]",
+            "immutable[Hr.badge]",
+            "unique[Hr.badge]",
+            "case-exact[Hr.badge]",
+            "on-request[Hr.floor]",
+        ] {
             assert!(ran.stdout.contains(trial), "{reading}: {trial}: {}", ran.stdout);
         }
     }
