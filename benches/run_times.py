@@ -2,7 +2,8 @@
 """Measures what docs/performance.md says: times, CPU, memory and requests of scimspec, and of scim2-tester beside it.
 
     benches/run_times.py            prints the tables
-    benches/run_times.py --write    puts them into docs/performance.md
+    benches/run_times.py --faults   prints how many planted faults each of the two catches instead (some minutes)
+    benches/run_times.py --write    puts them into docs/performance.md, with or without --faults
 
 Needs nothing but Python 3 and cargo; scim2-server and scim2-tester are installed into .interop at pinned versions.
 Everything runs on the loopback address. CPU and memory are those of the finished process, as the kernel counts them
@@ -15,6 +16,7 @@ import contextlib
 import json
 import os
 import platform
+import random
 import re
 import socket
 import statistics
@@ -29,6 +31,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: benches/run_times.py --write -->", "<!-- end of measured -->"
+FAULTS_BEGIN = "<!-- measured: benches/run_times.py --faults --write -->"
+FAULTS_END = "<!-- end of measured faults -->"
+# The same faults for both testers, and in every run of this script.
+SAMPLE_SEED = 20150915
 TOKEN = "measured-s3cr3t-token"
 TESTER = ["scim2-cli==0.6.0", "scim2-tester==0.5.2"]
 READY_WITHIN = 30.0
@@ -230,6 +236,71 @@ def beside_tester(scimspec, work, rounds):
     return table(head, rows)
 
 
+RESULT = re.compile(r"^(SUCCESS|ERROR|SKIPPED|ACCEPTABLE|DEVIATION|CRITICAL) +(\S+)", re.M)
+
+
+def tester_results(tester, url):
+    """What scim2-tester says of a server: how often each of its checks came to what."""
+    environment = {"SCIM_CLI_HEADERS": f"Authorization: Bearer {TOKEN}"}
+    # Some defects end it; that is a result, too.
+    run = measure([tester, "-u", url, "test"], env=environment, accept=range(256))
+    results = {}
+    for found in RESULT.finditer(run.output):
+        results[found.groups()] = results.get(found.groups(), 0) + 1
+    return results or {("ENDED", run.output[-200:]): 1}
+
+
+def scimspec_results(scimspec, url, report):
+    """What scimspec says of a server: the verdict of each case."""
+    Path(report).unlink(missing_ok=True)
+    command = [scimspec, "run", url, "--token-env", "MEASURED_TOKEN", "--seed", "7", "--json", report]
+    run = measure(command, env={"MEASURED_TOKEN": TOKEN}, accept=(0, 1, 3, 4))
+    if not Path(report).exists():
+        return {"ended": run.output[-200:]}
+    outcomes = json.loads(Path(report).read_text())["outcomes"]
+    return {outcome["id"]: outcome["verdict"]["kind"] for outcome in outcomes}
+
+
+def faults_caught(scimspec, work, size):
+    """How many of a sample of planted faults change what each tester says of `scimspec serve`."""
+    tester = install_tester()
+    listed = subprocess.run([scimspec, "serve", "--list-faults"], check=True, capture_output=True, text=True).stdout
+    names = sorted({line.split()[0] for line in listed.splitlines() if re.match(r"^\s*[a-z][a-z0-9:.-]+\s", line)})
+    sample = random.Random(SAMPLE_SEED).sample(names, min(size, len(names)))
+    report = work / "fault.json"
+
+    def with_faults(faults):
+        port = free_port()
+        command = [scimspec, "serve", "--port", str(port), "--token", TOKEN]
+        for fault in faults:
+            command += ["--fault", fault]
+        log = work / f"fault-{port}.log"
+        with background(command, log) as process:
+            url = base_url(process, log)
+            # One server each: what a tester leaves behind is none of the other's business.
+            theirs = tester_results(tester, url)
+        with background(command, log) as process:
+            url = base_url(process, log)
+            ours = scimspec_results(scimspec, url, report)
+        return theirs, ours
+
+    sound, again = with_faults([]), with_faults([])
+    if sound != again:
+        sys.exit("two runs against the server without faults do not agree, so that no change means anything")
+    caught = [0, 0]
+    for number, fault in enumerate(sample, 1):
+        found = with_faults([fault])
+        changed = [found[which] != sound[which] for which in (0, 1)]
+        caught = [count + change for count, change in zip(caught, changed)]
+        words = ["caught" if change else "missed" for change in changed]
+        print(f"{number}/{len(sample)} {fault}: scim2-tester {words[0]}, scimspec {words[1]}", file=sys.stderr)
+    rows = [
+        ["`scimspec run URL`", str(len(sample)), str(caught[1]), f"{100 * caught[1] / len(sample):.0f} %"],
+        ["`scim -u URL test` (scim2-tester 0.5.2)", str(len(sample)), str(caught[0]), f"{100 * caught[0] / len(sample):.0f} %"],
+    ]
+    return len(names), table(["", "faults planted", "caught", ""], rows)
+
+
 def requests_in(log):
     """How many requests scim2-server has logged."""
     return len(re.findall(r'"[A-Z]+ \S+ HTTP/1\.1" \d{3}', Path(log).read_text(errors="replace")))
@@ -255,6 +326,8 @@ def publish(text, begin, end, write):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("--faults", type=int, nargs="?", const=60, metavar="N",
+                        help="plant a sample of N faults in the reference server instead (default 60)")
     parser.add_argument("--rounds", type=int, default=11, help="runs a figure, at least 1 (default 11)")
     options = parser.parse_args()
     (ROOT / ".interop").mkdir(exist_ok=True)
@@ -262,6 +335,15 @@ def main():
     with tempfile.TemporaryDirectory(prefix="scimspec-times-") as directory:
         work = Path(directory)
         load = os.getloadavg()[0]
+        if options.faults:
+            all_of_them, caught = faults_caught(scimspec, work, options.faults)
+            text = "\n".join([
+                FAULTS_BEGIN, "",
+                f"{time.strftime('%Y-%m-%d', time.gmtime())}, a sample of the {all_of_them} faults of `scimspec serve` "
+                f"(seed {SAMPLE_SEED}), each planted alone.", "", caught, "", FAULTS_END,
+            ])
+            publish(text, FAULTS_BEGIN, FAULTS_END, options.write)
+            return
         text = "\n".join([
             BEGIN, "",
             f"{time.strftime('%Y-%m-%d', time.gmtime())}, {options.rounds} runs a figure, load before the start {load:.1f}. "

@@ -174,6 +174,7 @@ fn number(dispute: &Dispute) -> u32 {
 
 /// The ids of disputes in a text.
 fn mentioned(text: &str) -> Vec<String> {
-    static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bAMB-\d+\b").expect("the expression is sound"));
+    static ID: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\bAMB-\d+\b").expect("the expression is sound"));
     ID.find_iter(text).map(|found| found.as_str().to_owned()).collect()
 }

@@ -29,6 +29,9 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
     if arguments.plan {
         return super::plan::show(config);
     }
+    if arguments.target.url.is_some() {
+        eprintln!("warning: without --plan no server is asked; the URL says nothing here");
+    }
     let library = library(config)?;
     let profile = Profile::chosen(&library, &config.profile)?;
     let catalogue = Catalogue::embedded();
@@ -36,6 +39,7 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         claims: &|_| Ok(()),
         allow: &[Permission::Disruptive, Permission::Slow],
         read_only: false,
+        schemas: None,
     };
     let plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     let selected: HashSet<String> =

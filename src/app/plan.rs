@@ -29,7 +29,12 @@ pub fn show(config: &Config) -> Result<Exit, AppError> {
     probe.capabilities.page_size.clone_from(&profile.page_size);
     probe.capabilities.hooks = config.hooks.names();
     let claims = |requires: &_| probe.capabilities.check(requires);
-    let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
+    let conditions = Conditions {
+        claims: &claims,
+        allow: &config.allow,
+        read_only: config.read_only,
+        schemas: Some(&probe.schemas),
+    };
     let mut plan = plan(library.suites(), Catalogue::embedded(), profile, &config.selection, &conditions);
     plan.leave_out(|job| settings.lacked_by(job.file, job.case));
     if plan.jobs.is_empty() {
@@ -40,7 +45,9 @@ pub fn show(config: &Config) -> Result<Exit, AppError> {
     let running: usize = plan.running().map(|job| job.parts.len()).sum();
     let whom = match &config.url {
         Some(url) => url.to_string(),
-        None => "the reference server inside scimspec, which has all there is; give a URL for yours".to_owned(),
+        None => {
+            "the reference server inside scimspec, which has all there is; give a URL for yours".to_owned()
+        }
     };
     let head = format!("profile {}: {running} of {cases} cases would run\n{whom}\n\n", profile.name);
     print(&format!("{head}{}", estimate.text(config.rate)))?;

@@ -62,9 +62,17 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let catalogue = Catalogue::embedded();
     // Which cases there are does not depend on the target: what is wrong with the baseline is said before it is asked.
-    let unasked = Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only };
+    let unasked =
+        Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only, schemas: None };
     let whole = plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
-    let cases = whole.parts().map(|(_, part)| part.id.as_str()).collect();
+    let tried: Vec<String> = whole
+        .jobs
+        .iter()
+        .filter(|job| job.case.for_each.is_some())
+        .map(|job| job.file.case_id(job.case))
+        .collect();
+    let parts = whole.parts().map(|(_, part)| part.id.as_str());
+    let cases = parts.chain(tried.iter().map(String::as_str)).collect();
     let baseline = super::baseline::of_run(config, &profile.name, config.reading, &cases)?;
     for path in [&config.json, &config.junit].into_iter().flatten() {
         file::check(path)?;
@@ -89,9 +97,17 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     probe.capabilities.page_size.clone_from(&profile.page_size);
     probe.capabilities.hooks = config.hooks.names();
     let claims = |requires: &_| probe.capabilities.check(requires);
-    let conditions = Conditions { claims: &claims, allow: &config.allow, read_only: config.read_only };
+    let conditions = Conditions {
+        claims: &claims,
+        allow: &config.allow,
+        read_only: config.read_only,
+        schemas: Some(&probe.schemas),
+    };
     let mut plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     plan.leave_out(|job| settings.lacked_by(job.file, job.case));
+    // With the trials that the target's schemas make.
+    let unasked = Conditions { schemas: Some(&probe.schemas), ..unasked };
+    let whole = crate::plan::plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
     let left_out = left_out(&whole, &plan);
     if plan.jobs.is_empty() {
         return Err(AppError::NothingSelected);
@@ -107,6 +123,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     shared.settings = settings.values;
     shared.snapshots = snapshots.as_ref();
     shared.hooks = config.hooks.clone();
+    shared.allow.clone_from(&config.allow);
     shared.patience = config.settle.map(Patience::new);
     let revise = baseline.as_ref().map(|baseline| {
         let rules = whole.parts().filter(|(job, _)| job.phase == Phase::Rules);

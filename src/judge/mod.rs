@@ -18,6 +18,7 @@ mod history;
 mod kind;
 mod list;
 pub mod pages;
+pub mod patch_vector;
 mod resource;
 pub mod rules;
 mod status;

@@ -10,10 +10,12 @@
 //! | [`truth`] | whether a resource matches a filter, in one reading, and why |
 //! | [`calibrate`] | which readings a service provider has, learned from its answers |
 //! | [`population`] | resources designed to tell right from wrong, and what a list of them must hold |
+//! | [`batch`] | several filters in one query, and what each of them may find |
 //! | [`written`] | what a resource may look like after a write |
 //! | [`patched`] | the states that a PATCH may lead to, one for each reading of its operations |
 //! | [`derived`] | what a service provider may add to a resource, or change in it, by itself |
 
+pub mod batch;
 pub mod calibrate;
 pub mod derived;
 pub mod patched;

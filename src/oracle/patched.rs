@@ -5,14 +5,19 @@
 //! another option, or another operation in its place. Comparing a world with what was read is for
 //! [`written`](super::written).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 
 use super::written::Grade;
 use crate::scim::definition::{Resolved, ResourceDefinition};
+use crate::scim::error::ScimType;
 use crate::scim::filter::Filter;
 use crate::scim::names;
 use crate::scim::patch::{self, PatchOp, PatchOperation, PatchOptions, PatchRequest};
+use crate::scim::path::PatchPath;
 use crate::scim::resource::{elements, get, is_unassigned, schemas};
+use crate::scim::schema::{AttributeType, Mutability};
 
 /// The most worlds that are followed. Each open point doubles them at worst; a request that has more open points than
 /// this is judged by the first readings of each.
@@ -46,6 +51,14 @@ pub fn worlds(sent: &Value, before: &Value, definition: &ResourceDefinition) -> 
         // A server may take a PatchOp that does not say it is one (AMB-19).
         request.as_object_mut()?.insert("schemas".to_owned(), json!([names::PATCH_OP]));
     }
+    // Whoever takes a replace without a value takes it for one with null (AMB-108).
+    let operations = request.get_mut("Operations").and_then(Value::as_array_mut);
+    for operation in operations.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let op = operation.get("op").and_then(Value::as_str).unwrap_or_default();
+        if op.eq_ignore_ascii_case(PatchOp::Replace.as_str()) && !operation.contains_key("value") {
+            operation.insert("value".to_owned(), Value::Null);
+        }
+    }
     let operations = PatchRequest::parse(&request, tolerant()).ok()?;
     if operations.iter().any(|operation| selects_by_undeclared(operation, definition)) {
         return None;
@@ -71,6 +84,35 @@ pub fn worlds(sent: &Value, before: &Value, definition: &ResourceDefinition) -> 
         worlds = next;
     }
     Some(worlds)
+}
+
+/// What a PATCH does to a resource by the letter of the RFC.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// It is refused, with this scimType.
+    Refused(Option<ScimType>),
+    /// It changes these members: each as it was, and as it is afterwards.
+    Changes(BTreeMap<String, (Option<Value>, Option<Value>)>),
+}
+
+/// What a PATCH does to a resource by the letter of the RFC, as far as one resource alone shows it.
+pub fn effect(sent: &Value, before: &Value, definition: &ResourceDefinition) -> Effect {
+    let options = PatchOptions::default();
+    let applied = PatchRequest::parse(sent, options)
+        .and_then(|operations| patch::apply(&operations, before, definition, options));
+    let after = match applied {
+        Ok(after) => after,
+        Err(error) => return Effect::Refused(error.scim_type),
+    };
+    let nothing = Map::new();
+    let members = |value: &Value| value.as_object().unwrap_or(&nothing).clone();
+    let (before, after) = (members(before), members(&after));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changes = names.into_iter().filter_map(|name| {
+        let (was, is) = (before.get(name), after.get(name));
+        (was != is).then(|| (name.clone(), (was.cloned(), is.cloned())))
+    });
+    Effect::Changes(changes.collect())
 }
 
 /// Whether an operation selects values by a sub-attribute that their declaration leaves out. Which values that are is
@@ -189,6 +231,50 @@ fn readings(operation: &PatchOperation, definition: &ResourceDefinition) -> Vec<
             }
         }
         _ => {}
+    }
+    if operation.op == PatchOp::Replace {
+        if let (None, Some(Value::Object(members))) = (&operation.path, value) {
+            // AMB-103, AMB-105: what the value names is substituted as a whole.
+            let is_whole = |name: &&String| {
+                definition.extension(name).is_some()
+                    || definition
+                        .top_attribute(name)
+                        .is_some_and(|it| it.kind == AttributeType::Complex && !it.multi_valued)
+            };
+            let mut operations: Vec<PatchOperation> = members
+                .keys()
+                .filter(is_whole)
+                .filter_map(|name| PatchPath::parse(name).ok())
+                .map(|path| PatchOperation { op: PatchOp::Remove, path: Some(path), value: None })
+                .collect();
+            if !operations.is_empty() {
+                operations.push(operation.clone());
+                let remark = Remark {
+                    grade: Grade::Warning,
+                    dispute: "AMB-103",
+                    why: "parts that the value does not name are gone",
+                };
+                add(operations, tolerant(), Some(remark));
+            }
+        }
+        if let (Some(path), Some(sub), Some(value)) = (&operation.path, sub, value)
+            && filter.is_some()
+            && let Some(Resolved::Attribute { attribute, .. }) = definition.resolve(&path.attribute)
+            && attribute.sub_attribute(sub).is_some_and(|it| it.mutability == Mutability::Immutable)
+        {
+            // AMB-35: a value that cannot be edited is exchanged for another one.
+            let remark = Remark {
+                grade: Grade::Warning,
+                dispute: "AMB-35",
+                why: "a part that is immutable was replaced, and not refused",
+            };
+            let whole = PatchPath { sub: None, ..path.clone() };
+            let list = PatchPath { sub: None, filter: None, ..path.clone() };
+            let remove = PatchOperation { op: PatchOp::Remove, path: Some(whole), value: None };
+            let other = json!([{ sub.as_str(): value }]);
+            let insert = PatchOperation { op: PatchOp::Add, path: Some(list), value: Some(other) };
+            add(vec![remove, insert], tolerant(), Some(remark));
+        }
     }
     if operation.op == PatchOp::Add {
         // AMB-108: adding null clears.

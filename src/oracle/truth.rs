@@ -664,7 +664,7 @@ fn substring(value: &str, operator: CompareOperator, literal: &str, exact: bool)
 
 /// The order of two texts, where all collations agree about it: only letters and digits of ASCII have an order that
 /// all share (AMB-74).
-fn order_texts(left: &str, right: &str, exact: bool) -> Option<Ordering> {
+pub fn order_texts(left: &str, right: &str, exact: bool) -> Option<Ordering> {
     let case = |text: &str| if exact { text.to_owned() } else { fold_case(text).into_owned() };
     let (left, right) = (case(left), case(right));
     let (mut left, mut right) = (left.chars(), right.chars());

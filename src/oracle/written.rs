@@ -12,7 +12,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde_json::{Map, Value};
 
@@ -331,6 +331,7 @@ impl Comparison {
         let is_declared =
             |name: &str| definition.top_attribute(name).is_some() || definition.extension(name).is_some();
         self.undeclared(expected, read, &is_declared);
+        self.schemas(expected, before, read, definition);
     }
 
     /// Attributes that no schema declares (AMB-18): they may be dropped.
@@ -382,8 +383,15 @@ impl Comparison {
         read: &Map<String, Value>,
         path: &dyn Fn(&str) -> String,
     ) {
+        // What follows other values may not follow anything where none of them was touched.
+        let is_untouched = match self.stance {
+            Stance::Refused => true,
+            Stance::Patch => expected == before,
+            Stance::Create | Stance::Replace | Stance::Answered { .. } => false,
+        };
         for &attribute in attributes {
-            if is_free(attribute, parent) || !self.is_compared(attribute) {
+            let is_free = is_free(attribute, parent);
+            if (is_free && !is_untouched) || !self.is_compared(attribute) {
                 continue;
             }
             if is_primary(attribute) && self.is_primary_open {
@@ -396,6 +404,10 @@ impl Comparison {
                 member(members, &attribute.name).filter(|it| !is_nothing(it, attribute)).cloned()
             };
             let (expected, before, read) = (assigned(expected), assigned(before), assigned(read));
+            if is_free {
+                self.follower(spot, expected.as_ref(), read.as_ref());
+                continue;
+            }
             self.attribute(spot, expected.as_ref(), before.as_ref(), read.as_ref());
         }
     }
@@ -445,6 +457,45 @@ impl Comparison {
         }
     }
 
+    /// A part that follows others, none of which was touched.
+    fn follower(&mut self, spot: Spot<'_>, expected: Option<&Value>, read: Option<&Value>) {
+        let Some(expected) = expected else { return };
+        if read.is_some_and(|read| same_value(expected, read, Some(spot.attribute))) {
+            return;
+        }
+        let is_derived = self.is_computed(spot) || spot.parent.is_some_and(refers);
+        let grade = if is_derived { Grade::Warning } else { Grade::Failure };
+        self.report(spot, Some(expected), read, grade, "the write is not about it, and it changed");
+    }
+
+    /// The URNs in `schemas`, where the write is about no extension.
+    fn schemas(
+        &mut self,
+        expected: &Map<String, Value>,
+        before: &Map<String, Value>,
+        read: &Map<String, Value>,
+        definition: &ResourceDefinition,
+    ) {
+        let is_untouched = match self.stance {
+            Stance::Refused => true,
+            Stance::Patch => {
+                let same = |name: &str| member(expected, name) == member(before, name);
+                same("schemas") && definition.extensions.iter().all(|it| same(&it.schema.id))
+            }
+            Stance::Create | Stance::Replace | Stance::Answered { .. } => false,
+        };
+        let urns = |resource: &Map<String, Value>| -> BTreeSet<String> {
+            let urns = member(resource, "schemas").map(elements).unwrap_or_default();
+            urns.iter().filter_map(Value::as_str).map(str::to_ascii_lowercase).collect()
+        };
+        if is_untouched && urns(before) != urns(read) {
+            let (was, is) = (member(before, "schemas"), member(read, "schemas"));
+            let why = "the write is about no extension, and the schemas changed";
+            let told = self.stance.departure("schemas".to_owned(), was, is, Grade::Warning, why);
+            self.tell(Departure { dispute: Some("AMB-16"), ..told });
+        }
+    }
+
     /// A complex value: each of its parts. One that is not there at all is told of as a whole.
     fn complex(
         &mut self,
@@ -484,6 +535,14 @@ impl Comparison {
             let requirements = &["RFC7643-3.1-13", "RFC7643-3.1-17"];
             return self.disputed(spot, (Some(expected), None), Grade::Warning, why, "AMB-31", requirements);
         }
+        if self.stance == Stance::Replace
+            && spot.attribute.mutability == Mutability::Immutable
+            && before.is_none()
+        {
+            let why = "it is immutable and had no value, so the one that was sent has to be taken";
+            let requirements = &["RFC7644-3.5.1-10"];
+            return self.disputed(spot, (Some(expected), None), Grade::Failure, why, "AMB-94", requirements);
+        }
         let grade = if expected.as_str() == Some("") { Grade::Note } else { self.grade_of_change(spot) };
         let why = match self.stance {
             Stance::Create | Stance::Replace => "it was sent, and is not there",
@@ -491,7 +550,12 @@ impl Comparison {
             Stance::Refused => "the write was refused, and took it away",
             Stance::Answered { .. } => "the answer to the write shows it, and it is not there",
         };
-        self.report(spot, Some(expected), None, grade, why);
+        let told = self.stance.departure(spot.path.to_owned(), Some(expected), None, grade, why);
+        let is_owed = matches!(self.stance, Stance::Create) && spot.attribute.returned == Returned::Default;
+        // What is returned by default has to be there, however it got lost.
+        let requirements =
+            if is_owed { &["RFC7644-3.3-01", "RFC7643-7-29", "RFC7644-3.9-01"] } else { told.requirements };
+        self.tell(Departure { requirements, ..told });
     }
 
     /// A value is there that nothing was said of.
@@ -510,7 +574,12 @@ impl Comparison {
             Stance::Replace if is_kept => self.kept(spot, read),
             Stance::Create | Stance::Replace => {
                 let why = "nobody sent it: a default of the server";
-                self.report(spot, None, Some(read), Grade::Note, why);
+                let told = self.stance.departure(spot.path.to_owned(), None, Some(read), Grade::Note, why);
+                let requirements: &[&str] = match self.stance {
+                    Stance::Create => &["RFC7644-3.3-04"],
+                    _ => &["RFC7644-3.5.1-05"],
+                };
+                self.tell(Departure { requirements, ..told });
             }
             Stance::Answered { .. } if is_usual => {}
             Stance::Answered { create } => {
@@ -586,6 +655,7 @@ impl Comparison {
         let requirements = &["RFC7643-7-23", "RFC7644-3.5.1-08"];
         if derived::likeness(before, read, spot.attribute, spot.parent) == Likeness::Same {
             let why = "another value of an immutable attribute was sent, and was ignored instead of refused";
+            let requirements = &["RFC7644-3.5.1-09"];
             self.disputed(spot, (Some(sent), Some(read)), Grade::Warning, why, "AMB-94", requirements);
         } else {
             self.disputed(spot, told, Grade::Failure, "it is immutable, and changed", "AMB-94", requirements);
@@ -633,7 +703,9 @@ impl Comparison {
             found.extend(between(&expected[*left], &read[*right], &at(*left)));
         }
         found.into_iter().for_each(|it| self.tell(it));
-        let identity = |value: &Value| (key(value, attribute), label(value));
+        // What a reference says beside its id follows from that.
+        let is_reference = refers(attribute);
+        let identity = |value: &Value| (key(value, attribute), label(value).filter(|_| !is_reference));
         let mut times: HashMap<(String, Option<String>), usize> = HashMap::new();
         for value in expected {
             *times.entry(identity(value)).or_default() += 1;

@@ -3,6 +3,7 @@
 //! Pure: what runs is decided here, before the first case sends a request, so that `list`, the trials and the
 //! reports agree on it. This module refuses to know how a case is executed or judged.
 
+mod each;
 pub mod estimate;
 mod parts;
 mod pool;
@@ -16,9 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
+use crate::scim::schema::SchemaSet;
 use crate::suite::load::SuiteFile;
 use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step, VectorKind};
 
+pub use each::Each;
 pub use estimate::{Estimate, Together};
 pub use pool::{is_write, mentions, stands_on};
 pub use quick::quick_cases;
@@ -83,6 +86,8 @@ pub struct Job<'a> {
     pub form: Option<&'a str>,
     /// The row, where the case has rows.
     pub row: Option<&'a Row>,
+    /// The attribute, where the case is tried with attributes of the service provider's schemas.
+    pub each: Option<Each>,
     /// Its parts: one, or one a checkpoint, or one a vector.
     pub parts: Vec<Part>,
     /// When it runs.
@@ -98,7 +103,8 @@ impl Job<'_> {
     pub fn id(&self) -> String {
         let form = self.form.map(|form| format!("@{form}")).unwrap_or_default();
         let row = self.row.map(|row| format!("[{}]", row.id)).unwrap_or_default();
-        format!("{}/{}{form}{row}", self.file.suite.suite, self.case.id)
+        let each = self.each.as_ref().map(|each| format!("[{}]", each.id)).unwrap_or_default();
+        format!("{}/{}{form}{row}{each}", self.file.suite.suite, self.case.id)
     }
 
     /// What the whole job needs beside what its steps need.
@@ -156,6 +162,8 @@ pub struct Conditions<'a> {
     pub allow: &'a [Permission],
     /// Whether nothing may be written.
     pub read_only: bool,
+    /// The target's schemas, which make trials of cases; without them, the core schemas do.
+    pub schemas: Option<&'a SchemaSet>,
 }
 
 /// What a run is going to do.
@@ -225,16 +233,33 @@ pub fn plan<'a>(
             }
             let rows: Vec<Option<&Row>> =
                 if case.rows.is_empty() { vec![None] } else { case.rows.iter().map(Some).collect() };
+            let eaches: Vec<Option<Each>> = match &case.for_each {
+                None => vec![None],
+                Some(for_each) => {
+                    let schemas = conditions.schemas.unwrap_or_else(|| SchemaSet::core());
+                    let trials: Vec<Option<Each>> =
+                        each::trials(for_each, schemas).into_iter().map(Some).collect();
+                    if trials.is_empty() { vec![None] } else { trials }
+                }
+            };
             let forms = file.forms_of(index).into_iter().filter(|(form, _)| profile.takes_form(*form));
-            for ((form, case), row) in forms.flat_map(|form| rows.iter().map(move |row| (form, *row))) {
+            let trials = forms.flat_map(|form| {
+                let eaches = &eaches;
+                rows.iter().flat_map(move |row| eaches.iter().map(move |each| (form.clone(), *row, each)))
+            });
+            for ((form, case), row, each) in trials {
                 let path = format!("cases[{index}]");
-                let parts = parts(file, case, form, row, &path, catalogue);
+                let mut parts = parts(file, case, form, row, &path, catalogue);
+                if let Some(each) = each {
+                    parts.iter_mut().for_each(|part| part.id = format!("{}[{}]", part.id, each.id));
+                }
                 let mut job = Job {
                     file,
                     case,
                     path,
                     form,
                     row,
+                    each: each.clone(),
                     parts,
                     phase: phase(case),
                     disposition: Disposition::Run,
@@ -260,6 +285,11 @@ pub fn plan<'a>(
 }
 
 fn disposition(job: &Job<'_>, conditions: &Conditions<'_>) -> Disposition {
+    if let (Some(for_each), None) = (&job.case.for_each, &job.each) {
+        let needs = each::wanted(&for_each.attribute);
+        let evidence = "/Schemas declares none".to_owned();
+        return Disposition::Skip(SkipReason::Capability { needs, evidence });
+    }
     // Without its hook a case would end half-way.
     let hooks: Vec<Requires> =
         all_steps(job.case).filter_map(|step| step.hook.clone()).map(Requires::Hook).collect();

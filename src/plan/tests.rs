@@ -24,7 +24,8 @@ fn planned<T>(
     look(&plan)
 }
 
-const EVERYTHING: Conditions<'static> = Conditions { claims: &|_| Ok(()), allow: &[], read_only: false };
+const EVERYTHING: Conditions<'static> =
+    Conditions { claims: &|_| Ok(()), allow: &[], read_only: false, schemas: None };
 
 fn select(cases: &[&str], skips: &[&str]) -> Selection {
     let owned = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();

@@ -16,7 +16,7 @@ use super::together::Waiting;
 use super::{Shared, outcome};
 use crate::outcome::{ErrorCause, Finding, Outcome, Severity, SkipReason, Verdict};
 use crate::plan::{Job, mentions};
-use crate::suite::model::Step;
+use crate::suite::model::{Step, VectorKind, Vectors};
 use crate::target::exchange::{Exchange, ExchangeId};
 
 /// How far a case has come.
@@ -166,7 +166,13 @@ impl<'r> CaseRun<'r> {
     async fn go(&mut self, pool: &Pool, seeds: &Seeds, may_wait: bool) -> Option<usize> {
         self.parts[0].started = Some(Instant::now());
         match self.prepare(pool, seeds).await {
-            Ok(()) => self.steps(0, may_wait).await,
+            Ok(()) => match &self.job.case.vectors {
+                Some(vectors) => {
+                    self.vectors(vectors).await;
+                    None
+                }
+                None => self.steps(0, may_wait).await,
+            },
             Err(verdict) => {
                 self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
                 None
@@ -225,6 +231,14 @@ impl<'r> CaseRun<'r> {
             }
         }
         Ok(())
+    }
+
+    /// The vectors of the job's parts.
+    async fn vectors(&mut self, vectors: &Vectors) {
+        match vectors.kind {
+            VectorKind::Filter => self.filter_vectors(vectors).await,
+            VectorKind::Patch => self.patch_vectors(vectors).await,
+        }
     }
 
     /// The steps from that position on. Gives the position of the first of those that may wait, if they do.

@@ -8,12 +8,14 @@ pub mod board;
 mod burst;
 mod case;
 pub mod deviation;
+mod filter_vectors;
 pub mod given;
 mod hook;
 pub mod names;
 mod pages;
 mod paginate;
 mod parallel;
+mod patch_vectors;
 pub mod patience;
 mod read_back;
 pub mod request;
@@ -44,7 +46,7 @@ use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Requires};
+use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
 use crate::target::batch::{ROWS, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
@@ -110,6 +112,8 @@ pub struct Shared<'a> {
     /// What `${setting.NAME}` stands for.
     pub settings: Map<String, Value>,
     came: Mutex<BTreeMap<usize, deviation::Came>>,
+    /// What the operator allows.
+    pub allow: Vec<Permission>,
 }
 
 /// Whoever wants to see judgements as they are made: a test that alters a green exchange and demands red.
@@ -197,6 +201,7 @@ impl<'a> Shared<'a> {
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
+            allow: Vec::new(),
         }
     }
 
@@ -245,9 +250,8 @@ impl<'a> Shared<'a> {
             Arc::clone(reads.entry(key).or_insert_with(|| {
                 let probed = self.target.exchanges().into_iter().take_while(|it| it.origin == probe::ORIGIN);
                 let asked = probed.filter(|it| it.request.method == "GET" && it.request.path == plan.path);
-                let serves = asked.filter(|it| {
-                    plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it)
-                });
+                let serves = asked
+                    .filter(|it| plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it));
                 let serves = serves.last();
                 let sent = serves.map(|exchange| Sent { exchange, also: Vec::new(), created: None });
                 Arc::new(tokio::sync::Mutex::new(sent))
@@ -377,6 +381,14 @@ impl<'a> Shared<'a> {
     fn names(&self, job: &Job<'_>, trial: &str) -> CaseNames {
         let mut names = CaseNames::new(self.generator.for_trial(trial));
         names.value("setting", Value::Object(self.settings.clone()));
+        if let Some(each) = &job.each {
+            let (value, other) =
+                needs::samples(&each.attribute, &names.generator).unwrap_or((Value::Null, Value::Null));
+            let upper = value.as_str().map(str::to_uppercase);
+            let (path, name) = (&each.path, &each.attribute.name);
+            let data = serde_json::json!({"path": path, "name": name, "value": value, "other": other, "upper": upper});
+            names.value(&each.name, data);
+        }
         if let Some(row) = job.row {
             names.value("row", Value::Object(row.data.iter().map(|(k, v)| (k.clone(), v.clone())).collect()));
         }
@@ -443,6 +455,10 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
         let (pool, seeds) = (&pool, &seeds);
         let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
+        // Where the budget ends before the lists that cases wait for, all of these are lost.
+        if phase == Phase::Write && shared.together.get().is_some() {
+            shared.target.reserve(together::LISTS);
+        }
         let held = &waiting;
         stream::iter(jobs)
             .for_each_concurrent(at_once, |job| async move {
@@ -457,6 +473,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
             })
             .await;
         let waiting: Vec<Waiting<'_>> = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        shared.target.reserve(0);
         let seen = &together::judge_rows(shared, &waiting).await;
         stream::iter(waiting.into_iter().enumerate())
             .for_each_concurrent(at_once, |(index, mut waits)| async move {
@@ -520,9 +537,11 @@ async fn one<T>(
 
 /// Posts what came of a job, and lets go of what it made.
 async fn end(shared: &Shared<'_>, board: &Board, job: &Job<'_>, outcomes: Vec<Outcome>) {
+    // What should not be there (a user with an empty name, say) is not to stand in the way of other cases.
+    let at_once = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed));
     outcomes.into_iter().for_each(|outcome| board.post(outcome));
     shared.ahead.fetch_sub(job.requests(), Ordering::Relaxed);
-    shared.target.clean_up_after(&job.id()).await;
+    shared.target.clean_up_after(&job.id(), at_once).await;
 }
 
 fn post_all(board: &Board, job: &Job<'_>, verdict: &Verdict) {

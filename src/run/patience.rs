@@ -27,12 +27,14 @@ const LONGEST: Duration = Duration::from_secs(1);
 const HOPELESS: u32 = 2;
 
 /// The rules that hold a read against the writes before it.
-const RULES: [&str; 5] = [
+const RULES: [&str; 7] = [
     "written-is-read",
     "refused-changes-nothing",
     "write-answer-is-read",
     "created-stays",
     "deleted-is-gone",
+    "version-follows-writes",
+    "modified-never-back",
 ];
 
 /// What is read.

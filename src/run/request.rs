@@ -259,7 +259,9 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     } else {
         return Err(RequestError::NoSource);
     };
-    let mut changed = change(base, &make.set, &make.without, sources.scope())?;
+    let named = |name: &String| sources.scope().text(name, Escape::None);
+    let without = &make.without.iter().map(named).collect::<Result<Vec<String>, _>>()?;
+    let mut changed = change(base, &make.set, without, sources.scope())?;
     for (path, value) in &make.at {
         let path = sources.scope().text(path, Escape::None)?;
         let value = sources.scope().resolve(value)?;
@@ -275,7 +277,7 @@ pub fn build(make: &Make, sources: &impl Sources) -> Result<Value, RequestError>
     }
     let schemas = make.set.get("schemas").and_then(|_| changed.get("schemas")).cloned();
     // Filled in last: inside of what was set, too, a sub-attribute may be required.
-    let mut filled = left_out(sources.fill(changed), &make.set, &make.without);
+    let mut filled = left_out(sources.fill(changed), &make.set, without);
     // What is filled in is declared, but a case that sets `schemas` means what it says.
     if let (Some(members), Some(schemas)) = (filled.as_object_mut(), schemas) {
         members.insert("schemas".to_owned(), schemas);

@@ -23,6 +23,9 @@ use crate::target::{Grown, RequestPlan, resource_path};
 /// Who asks for what cases start from.
 pub const ORIGIN: &str = "givens";
 
+/// What is left of a budget has to allow so many requests, for it to be worth it.
+const LEAST_BUDGET: u64 = 20;
+
 /// A resource that a case finds there.
 #[derive(Debug, Clone)]
 pub(super) struct Seed {
@@ -43,7 +46,6 @@ pub(super) struct Seeds {
 struct Wanted<'w> {
     job: &'w str,
     name: &'w str,
-    times: usize,
     endpoint: String,
     resource: Value,
 }
@@ -57,8 +59,8 @@ impl Seeds {
         let mut seeds = Seeds::default();
         let jobs: Vec<&Job<'_>> = shared.plan.running().filter(|job| seeds_for(shared, job)).collect();
         let wanted: usize = jobs.iter().map(|job| own_givens(job)).sum();
-        // A budget that the run may not keep is better spent on whole cases, one by one.
-        if shared.target.bulk().is_none() || wanted < WORTH || !shared.can_spare() {
+        // A budget that is all but spent is better spent on the first cases.
+        if shared.target.bulk().is_none() || wanted < WORTH || !shared.target.can_spare(LEAST_BUDGET) {
             return seeds;
         }
         let mut names: Vec<(String, &Job<'_>, CaseNames)> = jobs
@@ -82,10 +84,10 @@ impl Seeds {
             }
             tried.extend(wave.iter().map(|wanted| (wanted.job.to_owned(), wanted.name.to_owned())));
             let (scouts, others) = scouts(wave, &trusted);
-            let scouted = seeds.make(shared, &scouts, &mut trusted, true).await;
+            let scouted = seeds.make(shared, &scouts, &mut trusted).await;
             let others: Vec<Wanted<'_>> =
                 others.into_iter().filter(|it| trusted.get(&form(it)) == Some(&true)).collect();
-            let made = seeds.make(shared, &others, &mut trusted, false).await;
+            let made = seeds.make(shared, &others, &mut trusted).await;
             let found: Vec<(String, String, Seed)> = scouts
                 .iter()
                 .zip(scouted)
@@ -133,14 +135,13 @@ impl Seeds {
         self.made.get(job).filter(|made| !made.is_empty())
     }
 
-    /// Makes these together. Scouts are read by themselves, too: where that shows what their rows show, rows of their
+    /// Makes these together. The first of a form is read by itself, too: where that shows what its row shows, rows of its
     /// form are trusted from then on.
     async fn make(
         &self,
         shared: &Shared<'_>,
         wanted: &[Wanted<'_>],
         trusted: &mut BTreeMap<Form, bool>,
-        are_scouts: bool,
     ) -> Vec<Option<Seed>> {
         if wanted.is_empty() {
             return Vec::new();
@@ -151,21 +152,19 @@ impl Seeds {
         let mut seeds = Vec::new();
         for (wanted, grown) in wanted.iter().zip(grown.into_iter().chain(std::iter::repeat(None))) {
             let Some(grown) = grown.filter(|grown| is_as_sent(shared, wanted, grown)) else {
-                if are_scouts {
-                    trusted.insert(form(wanted), false);
-                }
+                trusted.entry(form(wanted)).or_insert(false);
                 seeds.push(None);
                 continue;
             };
-            if are_scouts {
-                let is_same = grown.is_row && reads_the_same(shared, wanted, &grown).await;
-                trusted.insert(form(wanted), is_same);
-                if !is_same {
-                    seeds.push(None);
-                    continue;
+            let is_trusted = match trusted.get(&form(wanted)) {
+                Some(is_trusted) => *is_trusted,
+                None => {
+                    let is_same = grown.is_row && reads_the_same(shared, wanted, &grown).await;
+                    trusted.insert(form(wanted), is_same);
+                    is_same
                 }
-            }
-            seeds.push(Some(seed(shared, wanted, grown)));
+            };
+            seeds.push(is_trusted.then(|| seed(shared, wanted, grown)));
         }
         seeds
     }
@@ -200,17 +199,22 @@ fn ready<'w>(
         for _ in 0..times {
             let Ok(resource) = given::resource(shared, given, names) else { break };
             let (_, endpoint) = shared.kind_of(&resource);
-            all.push(Wanted { job: id, name, times, endpoint, resource });
+            all.push(Wanted { job: id, name, endpoint, resource });
         }
     }
     all
 }
 
-/// The first of each form that was never seen, and all others.
+/// The first of each form that was never seen, with all that have its name, and all others.
 fn scouts<'w>(wave: Vec<Wanted<'w>>, known: &BTreeMap<Form, bool>) -> (Vec<Wanted<'w>>, Vec<Wanted<'w>>) {
     let mut seen: BTreeSet<Form> = known.keys().cloned().collect();
-    // One of several under one name would leave the others without it.
-    wave.into_iter().partition(|wanted| wanted.times == 1 && seen.insert(form(wanted)))
+    let mut chosen: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for wanted in &wave {
+        if seen.insert(form(wanted)) {
+            chosen.insert((wanted.job, wanted.name));
+        }
+    }
+    wave.into_iter().partition(|wanted| chosen.contains(&(wanted.job, wanted.name)))
 }
 
 fn form(wanted: &Wanted<'_>) -> Form {

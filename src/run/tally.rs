@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::case::CaseRun;
-use crate::outcome::{Finding, Level};
+use crate::outcome::{Finding, Level, Reading, Severity};
 use crate::scim::names::ERROR;
-use crate::suite::model::{Expect, Step, Tally};
+use crate::suite::model::{AlternativeVerdict, Expect, Step, Tally};
 use crate::target::exchange::Exchange;
 
 /// The answers by tally.
@@ -61,7 +61,7 @@ impl CaseRun<'_> {
             }
             let level: Level = level.unwrap_or(finding.level);
             finding.level = level;
-            finding.severity = level.severity();
+            finding.severity = severity(&expect.tally[at], self.shared.reading).min(level.severity());
             finding.signature.expected = called(&expect.tally[at]);
             finding.signature.actual = "another number of answers".to_owned();
             finding
@@ -85,6 +85,16 @@ impl CaseRun<'_> {
             findings.push(told(at, exchange, message, wanted, status.to_string()));
         }
         findings
+    }
+}
+
+/// How much another number counts in a reading.
+fn severity(tally: &Tally, reading: Reading) -> Severity {
+    let strict = tally.strict.filter(|_| reading == Reading::Strict);
+    match strict.or(tally.verdict) {
+        Some(AlternativeVerdict::Warn) => Severity::Warning,
+        Some(AlternativeVerdict::Note | AlternativeVerdict::Pass) => Severity::Note,
+        Some(AlternativeVerdict::Fail) | None => Severity::Failure,
     }
 }
 

@@ -27,6 +27,9 @@ use crate::target::{resource_at, resource_path};
 /// So many reads after writes of one kind are made by themselves before rows stand for others.
 pub(super) const BY_THEMSELVES: usize = 2;
 
+/// About how many lists that takes.
+pub(super) const LISTS: usize = 4;
+
 /// Who asks for lists of what was written.
 const ORIGIN: &str = "read-back";
 
@@ -177,7 +180,7 @@ pub(super) async fn judge_rows(
     }
     let mut rows: BTreeMap<(&str, String), (Arc<Exchange>, Value)> = BTreeMap::new();
     for (endpoint, ids) in ids.into_iter().filter(|(_, ids)| ids.len() >= WORTH) {
-        let found = shared.target.survey(endpoint, &ids, ORIGIN).await;
+        let found = shared.target.survey(endpoint, &ids, shared.target.run_mark(), ORIGIN).await;
         rows.extend(found.into_iter().map(|(id, row)| ((endpoint, id), row)));
     }
     let log = shared.target.exchanges();

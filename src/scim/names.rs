@@ -30,3 +30,10 @@ pub const MESSAGE_PREFIX: &str = "urn:ietf:params:scim:api:messages:";
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub const MEDIA_TYPE: &str = "application/scim+json";
+
+/// Whether a segment of a path names a version of the protocol (RFC 7644 section 3.13): `v2`.
+pub fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix(['v', 'V']).unwrap_or_default();
+    number.starts_with(|c: char| c.is_ascii_digit())
+        && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}

@@ -14,6 +14,7 @@ mod lists;
 mod patches;
 mod protocol;
 mod provisioning;
+mod queries;
 mod rare;
 mod representation;
 mod schemas;
@@ -41,6 +42,7 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
         bulk::FAULTS,
         tenants::FAULTS,
         provisioning::FAULTS,
+        queries::FAULTS,
         rare::FAULTS,
         schemas::FAULTS,
         changes::FAULTS,
@@ -51,10 +53,8 @@ static CATALOGUE: LazyLock<Vec<FaultEntry>> = LazyLock::new(|| {
     .concat()
 });
 
-/// All faults that can be planted, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// cursors, filters, writes, PATCH, bulk, tenants, provisioning, rare things, schemas, disputed spots, and the families over the
-/// attributes of the core
-/// schemas.
+/// All faults that can be planted, ordered by what they are about: one file after the other, and then the families over
+/// the attributes of the core schemas.
 pub fn catalogue() -> &'static [FaultEntry] {
     &CATALOGUE
 }

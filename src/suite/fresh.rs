@@ -117,6 +117,16 @@ impl Generator {
         }
     }
 
+    /// A value of that kind whose word is given, behind the run's mark: for resources that are to be found together.
+    pub fn named(&self, kind: FreshKind, word: &str) -> String {
+        let marked = format!("{}{word}", self.mark);
+        match kind {
+            FreshKind::DisplayName => pattern(self.patterns.display_name.as_deref(), "Group {word}", &marked),
+            FreshKind::ExternalId => pattern(self.patterns.external_id.as_deref(), "Ext-{word}", &marked),
+            _ => pattern(self.patterns.user_name.as_deref(), "{word}@example.com", &marked),
+        }
+    }
+
     /// A word that no other resource of any run carries: the mark and eight random letters and digits.
     pub fn unique(&self) -> String {
         let mut word = self.mark.clone();

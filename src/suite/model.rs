@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::vectors::Vector;
 use crate::outcome::Level;
+use crate::scim::schema::{AttributeType, Mutability, Returned, Uniqueness};
 
 /// A suite: cases about one section of a document or one feature.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -135,6 +136,49 @@ pub struct Case {
     pub rule: Option<String>,
     /// Trials that stand in a file of their own, instead of steps.
     pub vectors: Option<Vectors>,
+    /// Trials that the service provider's own schemas make: the steps once for each attribute that fits.
+    pub for_each: Option<ForEach>,
+}
+
+/// Trials made from the service provider's own schemas, each reported as `suite/case[User.nickName]`. Where no attribute
+/// fits, the case is skipped.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ForEach {
+    /// Which attributes.
+    pub attribute: AttributeSelector,
+    /// What the attribute is called in the case: `${NAME.path}` is its path, `${NAME.name}` its name, `${NAME.value}` and
+    /// `${NAME.other}` are values that it can have, and `${NAME.upper}` is the first of them in capitals.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// Attributes of a resource type by their characteristics; what is not said may be anything. Only attributes that hold one
+/// value, and no sub-attributes, of the base schema and of extensions.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AttributeSelector {
+    /// The name of the resource type, such as `User`.
+    pub of: String,
+    /// The data types.
+    #[serde(default, rename = "type")]
+    pub kinds: Vec<AttributeType>,
+    /// Whether a resource must have a value.
+    pub required: Option<bool>,
+    /// Whether case matters.
+    pub case_exact: Option<bool>,
+    /// When it can be written.
+    #[serde(default)]
+    pub mutability: Vec<Mutability>,
+    /// When it is returned.
+    #[serde(default)]
+    pub returned: Vec<Returned>,
+    /// Where its values are unique.
+    #[serde(default)]
+    pub uniqueness: Vec<Uniqueness>,
+    /// Names of attributes that other cases are about.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// Trials that stand in a file of their own (`fixtures/vectors/FILE.yaml`), each reported as `suite/case[vector-id]`.
@@ -875,6 +919,10 @@ pub struct Tally {
     /// Every answer that no other tally counts.
     #[serde(default)]
     pub rest: bool,
+    /// What another number means, in the lenient reading, where that is no failure.
+    pub verdict: Option<AlternativeVerdict>,
+    /// What it means in the strict reading; without it, the same.
+    pub strict: Option<AlternativeVerdict>,
 }
 
 /// One of several answers that are legal, or at least known.
@@ -1183,6 +1231,9 @@ pub enum Capability {
     ServiceProviderConfig,
     /// Credentials are configured, so that there is something to test.
     Authentication,
+    /// The base URL ends in a version of the protocol, such as `/v2`.
+    #[serde(rename = "versioned-url")]
+    VersionedUrl,
 }
 
 /// The names of [`Capability`] as suites write them.
@@ -1203,6 +1254,7 @@ pub const CAPABILITIES: &[(&str, Capability)] = &[
     ("resource-types", Capability::ResourceTypes),
     ("service-provider-config", Capability::ServiceProviderConfig),
     ("authentication", Capability::Authentication),
+    ("versioned-url", Capability::VersionedUrl),
 ];
 
 impl Capability {

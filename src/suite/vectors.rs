@@ -1,7 +1,7 @@
 //! Files of vectors: trials of one case that stand apart from it, since there are many and other tests read them too.
 //!
 //! Gives each case of vectors those of its file. What a vector means beyond its head is the business of its kind:
-//! [`FilterVector`] for filters. It refuses to know how vectors are run.
+//! [`FilterVector`] for filters, [`PatchVector`] for PATCH requests. It refuses to know how vectors are run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -67,6 +67,9 @@ pub struct FilterVector {
     /// The disputes of the RFCs that it touches.
     #[serde(default)]
     pub ambiguity: Vec<String>,
+    /// Whether the RFC names the scimType of the refusal; otherwise it is usual.
+    #[serde(default)]
+    pub demands_scim_type: bool,
     /// See [`Vector`].
     #[serde(default)]
     pub title: String,
@@ -126,6 +129,147 @@ impl FilterVector {
     }
 }
 
+/// A PATCH request, and what may become of a resource by it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchVector {
+    /// Its id.
+    pub id: String,
+    /// Vectors of one kind have one.
+    pub group: String,
+    /// `User` or `Group`.
+    pub resource_type: String,
+    /// The name of the resource that it starts from.
+    pub initial: String,
+    /// That resource. The loader puts it here.
+    pub initial_resource: Value,
+    /// The operations, to which the envelope is added.
+    pub operations: Option<Value>,
+    /// The whole body, where that is what the vector is about.
+    pub request: Option<Value>,
+    /// The query of the request.
+    pub query: Option<String>,
+    /// The preferred outcome.
+    pub expected: Patched,
+    /// Outcomes that a fair judge accepts too.
+    #[serde(default)]
+    pub also_accepted: Vec<Patched>,
+    /// Outcomes that are not right, and that clients survive.
+    #[serde(default)]
+    pub tolerated: Vec<Tolerated>,
+    /// The section that decides.
+    pub section: String,
+    /// Why the outcome is what it is.
+    pub reasoning: String,
+    /// The disputes of the RFCs that it touches.
+    #[serde(default)]
+    pub ambiguity: Vec<String>,
+    /// What has to be supported, in words; `requires` has it for the executor.
+    pub condition: Option<String>,
+    /// What else is to be known.
+    pub note: Option<String>,
+    /// Cases that send much the same. Where requests are scarce, they are enough.
+    #[serde(default)]
+    pub covered: Vec<String>,
+    /// See [`Vector`].
+    #[serde(default)]
+    pub title: String,
+    /// See [`Vector`].
+    #[serde(default)]
+    pub spec: Vec<String>,
+    /// See [`Vector`].
+    pub level: Option<Level>,
+    /// See [`Vector`].
+    #[serde(default)]
+    pub requires: Vec<Requires>,
+}
+
+/// What becomes of a resource. Exactly one of its members.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patched {
+    /// The resource afterwards.
+    pub resource: Option<Value>,
+    /// Success, and the resource is as it was.
+    pub unchanged: Option<bool>,
+    /// A refusal, and the resource is as it was.
+    pub error: Option<Refused>,
+}
+
+/// An outcome that is a warning. Exactly one of `unchanged`, `error` and `like`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tolerated {
+    /// Success, and the resource is as it was.
+    pub unchanged: Option<bool>,
+    /// A refusal.
+    pub error: Option<Refused>,
+    /// Success, and the resource is as if these had been the operations.
+    pub like: Option<Value>,
+    /// Whether the strict reading does not tolerate it.
+    #[serde(default)]
+    pub fails_if_strict: bool,
+    /// Why it is not right, to follow what came.
+    pub why: String,
+}
+
+impl PatchVector {
+    /// What a vector says as one about a PATCH.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn read(vector: &Vector) -> Result<PatchVector, String> {
+        let read: PatchVector =
+            serde_json::from_value(vector.said.clone()).map_err(|error| error.to_string())?;
+        if read.operations.is_some() == read.request.is_some() {
+            return Err("a vector has either operations or a request".to_owned());
+        }
+        let is_one = |it: &Patched| {
+            [it.resource.is_some(), it.unchanged == Some(true), it.error.is_some()]
+                .iter()
+                .filter(|it| **it)
+                .count()
+                == 1
+        };
+        if !read.outcomes().all(is_one) {
+            return Err("an outcome is either a resource, or unchanged, or an error".to_owned());
+        }
+        let is_one = |it: &Tolerated| {
+            [it.like.is_some(), it.unchanged == Some(true), it.error.is_some()]
+                .iter()
+                .filter(|it| **it)
+                .count()
+                == 1
+        };
+        if !read.tolerated.iter().all(is_one) {
+            return Err(
+                "what is tolerated is either unchanged, or an error, or like other operations".to_owned()
+            );
+        }
+        let status = |it: &Refused| it.status.parse::<u16>().is_ok_and(|it| (400..600).contains(&it));
+        let errors = read.errors().chain(read.tolerated.iter().filter_map(|it| it.error.as_ref()));
+        if !errors.into_iter().all(status) {
+            return Err("the status of an error is one".to_owned());
+        }
+        Ok(read)
+    }
+
+    /// The outcomes that are accepted, the preferred one first.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Patched> {
+        std::iter::once(&self.expected).chain(&self.also_accepted)
+    }
+
+    /// The refusals that are accepted, the preferred one first.
+    pub fn errors(&self) -> impl Iterator<Item = &Refused> {
+        self.outcomes().filter_map(|it| it.error.as_ref())
+    }
+
+    /// Whether a success is accepted.
+    pub fn may_succeed(&self) -> bool {
+        self.outcomes().any(|it| it.error.is_none())
+    }
+}
+
 /// The files that there are, read when a case first asks for them.
 pub(super) struct Files {
     sources: BTreeMap<String, (String, Cow<'static, str>)>,
@@ -170,14 +314,21 @@ impl Files {
             .get("vectors")
             .and_then(Value::as_array)
             .ok_or_else(|| trouble("a file of vectors has `vectors`".to_owned()))?;
+        let initial = document.get("initial_resources");
         vectors
             .iter()
             .enumerate()
             .map(|(index, said)| {
+                let mut said = said.clone();
+                let named =
+                    said.get("initial").and_then(Value::as_str).and_then(|name| initial?.get(name)).cloned();
+                if let (Some(resource), Some(members)) = (named, said.as_object_mut()) {
+                    members.insert("initial_resource".to_owned(), resource);
+                }
                 let head: Head = serde_json::from_value(said.clone())
                     .map_err(|error| trouble(format!("vectors[{index}]: {error}")))?;
                 let Head { id, title, spec, level, requires } = head;
-                Ok(Vector { id, title, spec, level, requires, said: said.clone() })
+                Ok(Vector { id, title, spec, level, requires, said })
             })
             .collect()
     }
@@ -223,6 +374,34 @@ mod tests {
         {
             let (_, diagnostics) = given(text, "");
             assert_eq!(diagnostics.len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_patch_vector_has_its_resource_and_sound_outcomes() {
+        let vector = |rest: &str| {
+            let text = format!(
+                "initial_resources: {{min: {{userName: a}}}}\nvectors: [{{id: a, title: x, group: g, resource_type: User, \
+                 initial: min, section: s, reasoning: r, {rest}}}]"
+            );
+            let text: &'static str = Box::leak(text.into_boxed_str());
+            let (suite, diagnostics) = given(text, "");
+            assert!(diagnostics.is_empty(), "{diagnostics:?}");
+            PatchVector::read(&suite.cases[0].vectors.as_ref().unwrap().trials[0])
+        };
+        let read =
+            vector("operations: [], expected: {unchanged: true}, also_accepted: [{error: {status: '400'}}]");
+        let read = read.unwrap();
+        assert_eq!(read.initial_resource, json!({"userName": "a"}));
+        assert!(read.may_succeed() && read.errors().count() == 1);
+        for wrong in [
+            "expected: {unchanged: true}",
+            "operations: [], expected: {}",
+            "operations: [], expected: {unchanged: true, error: {status: '400'}}",
+            "operations: [], expected: {error: {status: '200'}}",
+            "operations: [], expected: {unchanged: true}, tolerated: [{why: x}]",
+        ] {
+            assert!(vector(wrong).is_err(), "{wrong}");
         }
     }
 

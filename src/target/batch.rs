@@ -105,6 +105,11 @@ impl Target {
         self.state().bulk = Some(usage);
     }
 
+    /// As [`Target::use_bulk`], but where it is in use, or has failed, that stays.
+    pub fn may_use_bulk(&self, usage: BulkUse) {
+        self.state().bulk.get_or_insert(usage);
+    }
+
     /// How Bulk may be used now.
     pub fn bulk(&self) -> Option<BulkUse> {
         self.state().bulk.clone().filter(|bulk| !bulk.failed)
@@ -165,6 +170,19 @@ impl Target {
         resources: &[(String, Value)],
         origin: &str,
     ) -> Result<Vec<Option<Grown>>, Refusal> {
+        self.plant_under(resources, self.run_mark(), origin).await
+    }
+
+    /// As [`Target::plant`], for resources whose names have a text in common, which lists are asked for.
+    ///
+    /// # Errors
+    /// Why nothing is sent at all.
+    pub async fn plant_under(
+        &self,
+        resources: &[(String, Value)],
+        common: &str,
+        origin: &str,
+    ) -> Result<Vec<Option<Grown>>, Refusal> {
         let mut grown: Vec<Option<Grown>> = resources.iter().map(|_| None).collect();
         let mut at = 0;
         while at < resources.len() {
@@ -191,7 +209,7 @@ impl Target {
             let begun = at;
             at += here.len();
             let (claimed, moment) = self.plant_job(&operations, here, origin).await?;
-            for (position, found) in self.prove(claimed, moment, origin).await {
+            for (position, found) in self.prove(claimed, moment, common, origin).await {
                 grown[begun + position] = Some(found);
             }
         }
@@ -252,7 +270,13 @@ impl Target {
 
     /// Looks whether what a job claims to have made is there, and ours: together where lists show it, each by itself
     /// where they do not.
-    async fn prove(&self, claimed: Vec<Claimed<'_>>, moment: Moment, origin: &str) -> Vec<(usize, Grown)> {
+    async fn prove(
+        &self,
+        claimed: Vec<Claimed<'_>>,
+        moment: Moment,
+        common: &str,
+        origin: &str,
+    ) -> Vec<(usize, Grown)> {
         let mut by_endpoint: BTreeMap<&str, Vec<Claimed<'_>>> = BTreeMap::new();
         for claim in claimed {
             by_endpoint.entry(claim.endpoint).or_default().push(claim);
@@ -260,7 +284,7 @@ impl Target {
         let mut grown = Vec::new();
         for (endpoint, claims) in by_endpoint {
             let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
-            let mut rows = self.survey(endpoint, &ids, origin).await;
+            let mut rows = self.survey(endpoint, &ids, common, origin).await;
             let mut hopeless = rows.is_empty() && claims.len() >= WORTH;
             for claim in claims {
                 let row = rows.remove(&claim.id).map(|(_, row)| row).filter(|row| {
@@ -290,16 +314,17 @@ impl Target {
         grown
     }
 
-    /// The rows of these ids in lists of what carries the mark, by id, each with the list that showed it.
+    /// The rows of these ids in lists of what has this text in its name, by id, each with the list that showed it.
     pub async fn survey(
         &self,
         endpoint: &str,
         ids: &[&str],
+        common: &str,
         origin: &str,
     ) -> BTreeMap<String, (Arc<Exchange>, Value)> {
         let mut found = BTreeMap::new();
-        let Some(attribute) = self.name_of(endpoint).filter(|_| ids.len() > 1) else { return found };
-        let filter = format!("{attribute} co {}", Value::from(self.run_mark()));
+        let Some(attribute) = self.name_of(endpoint) else { return found };
+        let filter = format!("{attribute} co {}", Value::from(common));
         let size = &self.page_size_parameter;
         let mut shown = 0;
         for _ in 0..PAGES {

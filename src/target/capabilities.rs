@@ -66,6 +66,8 @@ pub struct Discovery {
     pub anonymous: Option<Answer>,
     /// Whether credentials of a second tenant are configured.
     pub second: bool,
+    /// The version of the protocol that the base URL ends in, where it does.
+    pub version: Option<String>,
 }
 
 /// What the service provider claims.
@@ -325,6 +327,10 @@ fn other(
                 },
             }
         }
+        Capability::VersionedUrl => match &discovery.version {
+            Some(version) => claim(true, format!("the base URL ends in /{version}")),
+            None => claim(false, "the base URL ends in no version".to_owned()),
+        },
         Capability::Authentication => match &discovery.anonymous {
             None => claim(false, "no credentials are configured".to_owned()),
             Some(answer) => {
@@ -429,6 +435,7 @@ mod tests {
             groups: None,
             anonymous: Some(status(401)),
             second: false,
+            version: Some("v2".to_owned()),
         }
     }
 

@@ -109,13 +109,15 @@ pub(super) struct State {
     pub(super) bulk: Option<BulkUse>,
     /// The origins of which everything can be deleted with the next Bulk job.
     pub(super) ended: BTreeSet<String>,
+    /// Requests of the budget that are kept for what many cases wait for.
+    pub(super) reserved: usize,
 }
 
 impl State {
-    /// How many requests it takes to delete what is there now, and to look for what may be.
+    /// How many requests are kept: to delete what is there now, to look for what may be, and for what cases wait for.
     pub(super) fn clean_up_requests(&self) -> usize {
         let alive = self.register.alive().count();
-        self.bulk.as_ref().map_or(alive, |bulk| bulk.deletions(alive)) + self.intents.len()
+        self.bulk.as_ref().map_or(alive, |bulk| bulk.deletions(alive)) + self.intents.len() + self.reserved
     }
 }
 
@@ -235,6 +237,11 @@ impl Target {
     /// name them are allowed. Ids that carry the run's mark need no declaration.
     pub fn never_existed<I: Into<String>>(&self, ids: impl IntoIterator<Item = I>) {
         self.state().register.declare(ids.into_iter().map(Into::into));
+    }
+
+    /// Keeps so many requests of the budget, from now on.
+    pub fn reserve(&self, requests: usize) {
+        self.state().reserved = requests;
     }
 
     /// Whether this run created the resource.

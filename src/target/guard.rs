@@ -563,7 +563,7 @@ mod tests {
     #[test]
     fn what_only_a_correct_server_survives_needs_a_permission() {
         for (method, path) in
-            [("DELETE", "/Users"), ("POST", "/Schemas"), ("PUT", ""), ("PATCH", "/Me"), ("POST", "/Bulk")]
+            [("DELETE", "/Users"), ("DELETE", "/Schemas"), ("PUT", ""), ("PATCH", "/Me"), ("POST", "/Bulk")]
         {
             assert!(matches!(decided(method, path), Err(Refusal::NotPermitted { .. })), "{method} {path}");
             let all = Permissions { collection: true, bulk: true, me: true };
@@ -571,6 +571,26 @@ mod tests {
                 decide(&asked(method, path, None), &known(), all, false, &Ids).is_ok(),
                 "{method} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_nothing_but_that_may_be_sent() {
+        for (method, path) in
+            [("POST", "/ServiceProviderConfig"), ("PUT", "/Schemas"), ("PATCH", "/ResourceTypes")]
+        {
+            assert!(decided(method, path).is_ok(), "{method} {path}");
+            let with_body = decide(
+                &asked(method, path, Some(b"{}".as_slice())),
+                &known(),
+                Permissions::default(),
+                false,
+                &Ids,
+            );
+            assert!(matches!(with_body, Err(Refusal::NotPermitted { .. })), "{method} {path}");
+        }
+        for (method, path) in [("DELETE", "/Schemas"), ("POST", "/Schemas/x"), ("PUT", "/Users")] {
+            assert!(matches!(decided(method, path), Err(Refusal::NotPermitted { .. })), "{method} {path}");
         }
     }
 

@@ -128,6 +128,34 @@ fn declare(members: &mut Map<String, Value>, urn: &str) {
     }
 }
 
+/// Whether values for an attribute can be made up: not where they are the ids of other resources.
+pub fn can_make(attribute: &Attribute) -> bool {
+    let is_for_anything = attribute.reference_types.is_empty()
+        || attribute
+            .reference_types
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case("external") || it.eq_ignore_ascii_case("uri"));
+    attribute.kind != AttributeType::Reference || is_for_anything
+}
+
+/// Two values that an attribute with one value can have.
+pub fn samples(attribute: &Attribute, generator: &Generator) -> Option<(Value, Value)> {
+    let maker = Maker { generator, group: false };
+    let one = maker.value(attribute, None)?;
+    let other = match (&one, attribute.kind) {
+        (Value::Bool(is_so), _) => Value::from(!is_so),
+        (_, AttributeType::Decimal) => Value::from(2.5),
+        (_, AttributeType::Integer) => Value::from(2),
+        (_, AttributeType::DateTime) => Value::from("2025-06-30T12:00:00Z"),
+        (_, AttributeType::Binary) => Value::from("c2NpbQ=="),
+        _ => match attribute.canonical_values.get(1) {
+            Some(second) if attribute.uniqueness == Uniqueness::None => Value::from(second.clone()),
+            _ => maker.value(attribute, None)?,
+        },
+    };
+    Some((one, other))
+}
+
 struct Maker<'a> {
     generator: &'a Generator,
     group: bool,

@@ -138,7 +138,12 @@ impl ProbeError {
 pub async fn probe(target: &Target) -> Result<Probe, ProbeError> {
     let mut asked =
         Asked { target, exchanges: Vec::new(), statuses: Vec::new(), looks_like_scim: false, server: None };
-    let mut discovery = Discovery { second: target.has_second(), ..Discovery::default() };
+    let version = target.url().path_segments().and_then(|mut all| all.rfind(|segment| !segment.is_empty()));
+    let mut discovery = Discovery {
+        second: target.has_second(),
+        version: version.filter(|segment| names::is_version(segment)).map(str::to_owned),
+        ..Discovery::default()
+    };
     discovery.config = asked.get("/ServiceProviderConfig", Auth::Good).await?.0;
     discovery.resource_types = asked.get("/ResourceTypes", Auth::Good).await?.0;
     discovery.schemas = asked.get("/Schemas", Auth::Good).await?.0;

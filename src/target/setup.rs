@@ -157,6 +157,7 @@ impl Target {
                 never_shown: 0,
                 bulk: None,
                 ended: Default::default(),
+                reserved: 0,
             }),
         })
     }

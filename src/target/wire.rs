@@ -14,7 +14,7 @@ use super::guard::{self, Asked, Permissions, Refusal, Touch};
 use super::request::RequestPlan;
 use super::setup::{header, is_telling};
 use super::tokens::TokenSource;
-use crate::scim::names::MEDIA_TYPE;
+use crate::scim::names::{MEDIA_TYPE, is_version};
 use crate::suite::model::Auth;
 
 /// A request ready for the wire, with what of it may be shown.
@@ -55,7 +55,7 @@ impl Target {
         }
         let url = Url::parse(&format!("{}{}", self.base, plan.path))
             .map_err(|error| unsendable(format!("'{}' is no path: {error}", plan.path)))?;
-        let Some(below) = self.below(&url) else {
+        let Some(below) = self.below(&url).or_else(|| self.beside(&method, &url)) else {
             return Err(Refusal::OutsideBase { path: plan.path.clone() });
         };
         let (renewed, old) = {
@@ -163,6 +163,17 @@ impl Target {
         Some(url.query().map_or_else(|| below.to_owned(), |query| format!("{below}?{query}")))
     }
 
+    /// The path of a read in another version of the protocol, where the base URL ends in one (RFC 7644 section 3.13):
+    /// `/../v9/Users`. Nothing else beside the base URL is asked for.
+    fn beside(&self, method: &Method, url: &Url) -> Option<String> {
+        let (parent, version) = self.base_path.rsplit_once('/')?;
+        if method != Method::GET || !is_version(version) || url.origin() != self.base_url.origin() {
+            return None;
+        }
+        let rest = url.path().strip_prefix(parent)?.strip_prefix('/')?;
+        is_version(rest.split('/').next()?).then(|| format!("/../{rest}"))
+    }
+
     pub(super) fn admit(&self, wire: &Wire, permissions: Permissions) -> Result<Touch, Refusal> {
         let (path, query) = match wire.below.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -190,7 +201,9 @@ impl Target {
         let location = response.header("Location").filter(|_| follows);
         let Some(url) = location.and_then(|location| wire.url.join(location).ok()) else { return false };
         let Some(below) = self.below(&url) else { return false };
-        if url == wire.url {
+        // Of an alias the redirect is the answer (RFC 7644 section 3.11).
+        let is_alias = wire.below.trim_matches('/').eq_ignore_ascii_case("Me");
+        if url == wire.url || is_alias {
             return false;
         }
         let (old_url, old_below) =

@@ -149,7 +149,8 @@ impl<'a> Trial<'a> {
         let claims = |requires: &_| probe.capabilities.check(requires);
         let allowed = [Permission::Disruptive, Permission::Slow];
         let allow = if self.slow { &allowed[..] } else { &allowed[..1] };
-        let conditions = Conditions { claims: &claims, allow, read_only: self.read_only };
+        let conditions =
+            Conditions { claims: &claims, allow, read_only: self.read_only, schemas: Some(&probe.schemas) };
         let selection = Selection::new(&self.cases, &[], &[]).expect("ids are patterns");
         let catalogue = Catalogue::embedded();
         let plan = plan(library().suites(), catalogue, self.profile, &selection, &conditions);

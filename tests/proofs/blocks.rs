@@ -580,7 +580,19 @@ impl Bench<'_> {
             let path: Vec<String> = names.into_iter().chain([name.to_owned()]).collect();
             return demand("there", alter::without(self.exchange, &path));
         }
+        // `[?@.type == 'complex' && !@.name]` selects what is of that kind and has no such member.
+        if let Some((kind, name)) = written.strip_suffix(']').and_then(|path| path.rsplit_once(" && !@.")) {
+            return demand("not there", self.without_in(&format!("{kind}]"), name));
+        }
         let Some((parent, last)) = written.rsplit_once(['.', '[']) else { return };
+        // `[?@.type == 'dateTime'].uniqueness` where nothing is of that kind.
+        if let Some((list, kind)) = parent.strip_suffix("']").and_then(|it| it.rsplit_once("[?@."))
+            && let Some((key, kind)) = kind.split_once(" == '")
+            && !self.has_any(parent)
+        {
+            let element = json!({ "name": "altered", key: kind, last: "altered" });
+            return demand("of that kind", self.with_element(list, &element));
+        }
         let parent = parent.trim_end_matches('.');
         let value = match &check.excludes {
             Some(value) => self.context.scope.resolve(value).unwrap_or_default(),
@@ -614,6 +626,43 @@ impl Bench<'_> {
             }
         });
         demand("there", there);
+    }
+
+    /// Where a query leads in the answer.
+    fn places(&self, query: &str) -> Vec<String> {
+        let path = serde_json_path::JsonPath::parse(query);
+        let (Ok(path), Some(body)) = (path, self.exchange.json()) else { return Vec::new() };
+        path.query_located(body).locations().map(serde_json_path::NormalizedPath::to_json_pointer).collect()
+    }
+
+    fn has_any(&self, query: &str) -> bool {
+        !self.places(query).is_empty()
+    }
+
+    /// The answer without a member of the objects that a query selects.
+    fn without_in(&self, query: &str, name: &str) -> Option<Exchange> {
+        let places = self.places(query);
+        let altered = alter::json(self.exchange, |body| {
+            for place in &places {
+                if let Some(Value::Object(members)) = body.pointer_mut(place) {
+                    members.shift_remove(name);
+                }
+            }
+        });
+        altered.filter(|_| !places.is_empty())
+    }
+
+    /// The answer with one more element in the lists that a query selects.
+    fn with_element(&self, query: &str, element: &Value) -> Option<Exchange> {
+        let places = self.places(query);
+        let altered = alter::json(self.exchange, |body| {
+            for place in &places {
+                if let Some(Value::Array(list)) = body.pointer_mut(place) {
+                    list.push(element.clone());
+                }
+            }
+        });
+        altered.filter(|_| !places.is_empty())
     }
 
     /// A value that the check must not take.

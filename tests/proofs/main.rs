@@ -123,7 +123,8 @@ pub struct Caught {
 fn catch_all() -> Caught {
     let path = report::path("tests/killers.toml");
     if let Some(wanted) = report::wanted() {
-        let chosen = record(&wanted, recorded(&path));
+        let mut chosen = record(&wanted, recorded(&path));
+        chosen.retain(|_, killers| !killers.is_empty());
         let text = toml::to_string(&chosen).expect("names and lists");
         std::fs::write(&path, format!("{}{text}", report::KILLERS_HEADER)).expect("the file can be written");
     }

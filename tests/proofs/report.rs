@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use scimspec::outcome::{Level, Verdict};
 use scimspec::server;
 
-use super::faults;
 use super::proven::Proven;
 use super::{Altered, Caught, SURVIVORS, excuses};
 
@@ -84,10 +83,16 @@ pub fn unproven_cases<'a>(green: &'a Altered, caught: &Caught) -> BTreeMap<&'a s
                 .lenient
                 .values()
                 .chain(caught.strict.values())
-                .any(|sighting| sighting.seen.get(&outcome.id).is_some_and(faults::Sight::is_proof))
+                .flat_map(|sighting| &sighting.seen)
+                .any(|(case, sight)| is_or_has_trial(&outcome.id, case) && sight.is_proof())
         })
         .map(|outcome| (outcome.id.as_str(), outcome.level))
         .collect()
+}
+
+/// Whether a case is the one of that id, or a trial of it with an attribute that only a faulty server declares so.
+fn is_or_has_trial(id: &str, case: &str) -> bool {
+    case.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 /// `docs/proofs.md`.

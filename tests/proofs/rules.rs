@@ -188,6 +188,21 @@ fn alterations(rule: &str) -> &'static [Named] {
                 .then(|| each(it, |resource| set_member(resource, "userName", json!("altered"))))
                 .flatten()
         })],
+        "sorted-in-order" => &[("the other way round", |it| {
+            // Only where each row has a value of its own is every other order wrong.
+            let is_by_name = it.request.path.contains("sortBy=userName");
+            (is_by_name && rows(it) > 1).then(|| alter::rows(it, |rows| rows.reverse())).flatten()
+        })],
+        "row-is-the-resource" => &[("another userName", |it| {
+            each_named(it, |resource| set_member(resource, "userName", json!("altered")))
+        })],
+        "projection-keeps-values" => &[("another userName", |it| {
+            each_named(it, |resource| set_member(resource, "userName", json!("altered")))
+        })],
+        "total-is-stable" => &[("one more", |it| {
+            let total = get(it.json()?, "totalResults")?.as_u64()?;
+            set(it, "totalResults", json!(total + 1))
+        })],
         "filter-finds-all" => &[("nothing found", |it| alter::rows(it, Vec::clear))],
         "schemas-present" => &[
             ("no schemas", |it| each(it, |resource| drop(resource.shift_remove("schemas")))),
@@ -378,6 +393,14 @@ fn alterations(rule: &str) -> &'static [Named] {
         "created-stays" => &[("another time", |it| {
             each_meta(it, |meta| set_member(meta, "created", json!("2001-02-03T04:05:06.789Z")))
         })],
+        "version-follows-writes" => &[("another tag", |it| {
+            let altered = each_meta(it, |meta| set_member(meta, "version", json!("\"altered\"")))
+                .unwrap_or_else(|| it.clone());
+            Some(alter::header(&altered, "etag", Some("\"altered\"")))
+        })],
+        "modified-never-back" => &[("long ago", |it| {
+            each_meta(it, |meta| set_member(meta, "lastModified", json!("1999-12-31T23:59:59Z")))
+        })],
         "deleted-is-gone" => &[("still there", |it| Some(alter::status(it, 200)))],
         "values-differ" => &[("the first value again", |it| {
             each(it, |resource| {
@@ -396,6 +419,10 @@ fn alterations(rule: &str) -> &'static [Named] {
             }),
             ("a password that is returned", |it| {
                 each_definition(it, "password", |it| set_member(it, "returned", json!("default")))
+            }),
+            ("a URN of another kind", |it| {
+                each(it, |schema| set_member(schema, "id", json!("urn:ietf:params:scim:Altered")))
+                    .filter(|_| it.request.path.starts_with("/Schemas"))
             }),
             ("one member", |it| {
                 each_definition(it, "members", |it| set_member(it, "multiValued", json!(false)))
@@ -464,6 +491,16 @@ fn each_definition(
             .filter_map(Value::as_object_mut)
             .filter(|it| it.get("name").is_some_and(|it| it == name))
             .for_each(&change);
+    })?;
+    (altered.json() != exchange.json()).then_some(altered)
+}
+
+/// Changes the resources that have a userName; `None` where there is none.
+fn each_named(exchange: &Exchange, change: impl Fn(&mut Map<String, Value>)) -> Option<Exchange> {
+    let altered = each(exchange, |resource| {
+        if resource.contains_key("userName") {
+            change(resource);
+        }
     })?;
     (altered.json() != exchange.json()).then_some(altered)
 }

@@ -10,7 +10,11 @@ use std::fs;
 use serde_json::Value;
 
 fn read(name: &str) -> Value {
-    let path = format!("{}/fixtures/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    read_at(&format!("fixtures/vectors/{name}"))
+}
+
+fn read_at(path: &str) -> Value {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(&path).unwrap();
     let options = serde_saphyr::options! {
         strict_booleans: true,
@@ -32,39 +36,55 @@ fn set(values: &[Value]) -> BTreeSet<String> {
     values.iter().map(|it| it.as_str().unwrap().to_owned()).collect()
 }
 
-/// What the instants of the vectors stand for: T0 is before the data was created, T1 after.
+/// What the instants of the filter vectors stand for: before the population was created, and after.
 struct Instants {
-    t0: &'static str,
-    t0_elsewhere: &'static str,
-    t1_elsewhere: &'static str,
+    before: &'static str,
+    before_east: &'static str,
+    after_west: &'static str,
 }
 
 impl Instants {
     /// For data that is said to be of the beginning of 2026.
     const FIXED: Instants = Instants {
-        t0: "2026-01-01T00:00:00Z",
-        t0_elsewhere: "2026-01-01T05:30:00+05:30",
-        t1_elsewhere: "2026-01-01T16:00:00-08:00",
+        before: "2026-01-01T00:00:00Z",
+        before_east: "2026-01-01T05:30:00+05:30",
+        after_west: "2026-01-01T16:00:00-08:00",
     };
     /// For data that is created now, whenever that is.
     const WIDE: Instants = Instants {
-        t0: "2020-01-01T00:00:00Z",
-        t0_elsewhere: "2020-01-01T05:30:00+05:30",
-        t1_elsewhere: "2999-01-01T16:00:00-08:00",
+        before: "2020-01-01T00:00:00Z",
+        before_east: "2020-01-01T05:30:00+05:30",
+        after_west: "2999-01-01T16:00:00-08:00",
     };
 }
 
-/// Puts ids and instants for the `{{…}}` of the vectors.
+/// Puts ids for the `{{…}}` of the PATCH vectors, and for the `${…}` of the filter vectors what they stand for.
 fn substituted(text: &str, id: &dyn Fn(&str) -> Option<String>, instants: &Instants) -> String {
     let mut text = text
-        .replace("{{T0}}", instants.t0)
-        .replace("{{T0+05:30}}", instants.t0_elsewhere)
-        .replace("{{T1-08:00}}", instants.t1_elsewhere);
+        .replace("${before}", instants.before)
+        .replace("${before-east}", instants.before_east)
+        .replace("${after-west}", instants.after_west)
+        .replace("${run}", "run7")
+        .replace("${domain}", "example.com");
     for key in ["u1", "u2", "u3", "u4", "u5", "u6", "g1", "g2", "a", "b", "c", "g"] {
         if let Some(id) = id(key) {
-            text = text.replace(&format!("{{{{{key}.id}}}}"), &id);
+            text = text.replace(&format!("{{{{{key}.id}}}}"), &id).replace(&format!("${{{key}.id}}"), &id);
         }
     }
-    assert!(!text.contains("{{"), "{text}");
+    assert!(!text.contains("{{") && !text.contains("${"), "{text}");
     text
+}
+
+/// The members of the population that the filter vectors are about: key, endpoint, resource as it is written.
+fn population() -> Vec<(String, &'static str, Value)> {
+    let document = read_at("fixtures/populations/filters.yaml");
+    let members = document["members"].as_object().unwrap();
+    members
+        .iter()
+        .map(|(key, member)| {
+            let resource = member["inline"].clone();
+            let is_group = resource["schemas"][0].as_str().unwrap().ends_with(":Group");
+            (key.clone(), if is_group { "/Groups" } else { "/Users" }, resource)
+        })
+        .collect()
 }

@@ -55,6 +55,8 @@ fn core_definitions(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         if let Some(fault) = common_attributes(id, found.resource) {
             faults.push(fault.warning_unless_strict(context));
         }
+        faults.extend(urn_of_scim(id));
+        is_eligible |= !faults.is_empty();
         let Some(printed) = SchemaSet::core().schema(id) else { continue };
         is_eligible = true;
         let declared = get(found.resource, "attributes").map(elements).unwrap_or_default();
@@ -109,9 +111,11 @@ fn compare(
     if !(says_no_type && declared.kind == printed.kind) {
         differs("type", printed.kind.to_string(), declared.kind.to_string(), None);
     }
-    // Before a verified erratum, the schema extensions of a resource type were printed as one.
-    let is_of_types = printed.name == "schemaExtensions";
-    let severity = if is_of_types { warning } else { None };
+    // Before verified errata, the schema extensions of a resource type were printed as one, and so were the reference types
+    // of a sub-attribute (erratum 5607).
+    let is_of_sub = parents.last().is_some_and(|it| it.name == "subAttributes");
+    let was_one = printed.name == "schemaExtensions" || is_of_sub && printed.name == "referenceTypes";
+    let severity = if was_one { warning } else { None };
     differs("multiValued", printed.multi_valued.to_string(), declared.multi_valued.to_string(), severity);
     // A userName that need not be there, and a password that comes back, break what sections 4.1.1 and 9 demand.
     let is_user_name = parents.is_empty() && printed.name == "userName";
@@ -228,6 +232,29 @@ fn left_out(schema: &str, missing: &[&str]) -> Option<Fault> {
     .breaks(&["RFC7643-8.7-01"]);
     fault.severity = Some(Severity::Note);
     Some(fault)
+}
+
+/// What is wrong with a URN in the namespace of SCIM, which has schemas and messages of the protocol (RFC 7643 section
+/// 10.2.1); the names below them are registered.
+fn urn_of_scim(id: &str) -> Option<Fault> {
+    const NAMESPACE: &str = "urn:ietf:params:scim:";
+    let rest = id
+        .get(..NAMESPACE.len())
+        .filter(|it| it.eq_ignore_ascii_case(NAMESPACE))
+        .map(|it| &id[it.len()..])?;
+    let mut parts = rest.split(':');
+    let is_kind =
+        parts.next().is_some_and(|it| it.eq_ignore_ascii_case("schemas") || it.eq_ignore_ascii_case("api"));
+    let names: Vec<&str> = parts.collect();
+    if is_kind && !names.is_empty() && names.iter().all(|it| !it.is_empty()) {
+        return None;
+    }
+    let fault = Fault::new(
+        format!("the schema {} stands in the namespace of SCIM, and is no schema of it", words::quote(id)),
+        "urn:ietf:params:scim:schemas: or urn:ietf:params:scim:api:, and a registered name",
+        words::quote(id),
+    );
+    Some(fault.class("URN of SCIM", "other kind").breaks(&["RFC7643-10.2.1-01"]))
 }
 
 /// Whether a schema lists id, externalId or meta as something else than section 3.1 makes of them. Such a listing has no

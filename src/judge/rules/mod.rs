@@ -10,10 +10,12 @@
 //! | `error` | SCIM errors |
 //! | `list` | ListResponses |
 //! | `filter` | ListResponses against the filter that was asked for |
+//! | `query` | answers to queries against each other: order, rows, projections, totals |
 //! | `resource` | `id`, `meta`, `schemas`, entity tags, passwords |
 //! | `schema` | resources against the service provider's own schemas |
 //! | `definitions` | those schemas against the ones that RFC 7643 prints |
 //! | `written` | reads against the writes before them |
+//! | `version` | what marks a change: version and lastModified |
 //!
 //! Rules of the last kind hold an exchange against earlier ones, which [`Pairs`] keeps.
 
@@ -23,10 +25,12 @@ mod filter;
 mod http;
 mod list;
 mod pairs;
+mod query;
 mod resource;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod version;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -252,6 +256,10 @@ pub static RULES: &[Rule] = &[
     list::LIST_WITHIN_LIMIT,
     filter::FILTER_ROWS_MATCH,
     filter::FILTER_FINDS_ALL,
+    query::SORTED_IN_ORDER,
+    query::ROW_IS_THE_RESOURCE,
+    query::PROJECTION_KEEPS_VALUES,
+    query::TOTAL_IS_STABLE,
     resource::SCHEMAS_PRESENT,
     resource::ID_PRESENT,
     resource::ID_STABLE,
@@ -280,6 +288,8 @@ pub static RULES: &[Rule] = &[
     written::WRITE_ANSWER_IS_READ,
     written::CREATED_STAYS,
     written::DELETED_IS_GONE,
+    version::VERSION_FOLLOWS_WRITES,
+    version::MODIFIED_NEVER_BACK,
 ];
 
 /// The rules that hold a read against the write before it.
@@ -540,7 +550,7 @@ fn is_known_endpoint(exchange: &Exchange, context: &View<'_>) -> bool {
 }
 
 /// A parameter of the query, decoded; of `.search` the member of the body as text.
-fn parameter(exchange: &Exchange, name: &str) -> Option<String> {
+pub(super) fn parameter(exchange: &Exchange, name: &str) -> Option<String> {
     if kind::is_search(&exchange.request) {
         let body = exchange.request.json()?;
         return match get(&body, name)? {

@@ -115,7 +115,8 @@ impl<'a> Pairs<'a> {
             .rev()
             .copied()
             .filter(|index| *index < write && since.is_none_or(|since| *index > since))
-            .find(|index| self.all[*index].origin == read.origin && shown(self.all[*index]).is_some())
+            // A read that found nothing any more makes what was read before it old.
+            .find(|index| self.all[*index].origin == read.origin && is_plain_get(self.all[*index]))
             .filter(|before| self.is_undisturbed(*before, at))
             .and_then(|before| Some((self.all[before], shown(self.all[before])?)));
         let listed = || {

@@ -9,6 +9,7 @@ use super::{Fault, Found, Rule, RuleVerdict, View, found, success, verdict};
 use crate::judge::check::is_etag;
 use crate::judge::{kind, same_id, words};
 use crate::scim::datetime;
+use crate::scim::names::is_version;
 use crate::scim::resource::{elements, get, is_unassigned};
 use crate::suite::model::Capability;
 use crate::target::exchange::{Exchange, Request};
@@ -313,13 +314,6 @@ fn belongs_in_uri(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
 }
 
-/// A segment that names a version of the protocol: `v2`.
-fn is_version(segment: &str) -> bool {
-    let number = segment.strip_prefix(['v', 'V']).unwrap_or_default();
-    number.starts_with(|c: char| c.is_ascii_digit())
-        && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-}
-
 /// Locations are the base URI and the path of the resource, encoded as URIs are.
 fn location_is_address(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     // Where the base URI ends in a version, that is what stands before the endpoint.
@@ -527,7 +521,10 @@ fn etag_equals_version(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                 format!("meta.version {}", words::quote(version)),
             )
             .class("ETag = meta.version", if is_close { "other form" } else { "other tag" })
-            .breaks(&["RFC7643-3.1-25"]);
+            .breaks(match exchange.request.method.as_str() {
+                "POST" => &["RFC7643-3.1-25", "RFC7644-3.3-12"],
+                _ => &["RFC7643-3.1-25"],
+            });
             if is_close { fault.warning() } else { fault }
         }
         _ if !context.claims(Capability::Etag) => return RuleVerdict::NotEligible,

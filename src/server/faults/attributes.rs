@@ -648,13 +648,37 @@ const FAMILIES: &[Family] = &[
         })],
     },
     Family {
+        name: "declared-unique",
+        characteristic: Characteristic::Uniqueness,
+        client_sees: "/Schemas says that no two resources have the same {}, and they can have.",
+        hurts: "clients that look an account up by it, and take the first",
+        requirements: &["RFC7643-7-33"],
+        applies: |it| it.is_writable() && it.is_singular() && it.is_simple(),
+        scope: Scope::Only(&["User.nickName"]),
+        rewrites: &[At(|attribute, seen, answer| {
+            declare(attribute, seen, answer, "uniqueness", "server".into());
+        })],
+    },
+    Family {
+        name: "declared-read-only",
+        characteristic: Characteristic::Mutability,
+        client_sees: "/Schemas says that {} is readOnly, and what a client sends is stored.",
+        hurts: "clients that trust it to be the server's own",
+        requirements: &["RFC7643-7-20", "RFC7643-2.2-02"],
+        applies: |it| it.is_writable() && it.is_singular() && it.is_simple(),
+        scope: Scope::Only(&["User.nickName"]),
+        rewrites: &[At(|attribute, seen, answer| {
+            declare(attribute, seen, answer, "mutability", "readOnly".into());
+        })],
+    },
+    Family {
         name: "declared-immutable",
         characteristic: Characteristic::Mutability,
         client_sees: "/Schemas says that {} is immutable, and it changes.",
         hurts: "schema-driven clients, which make a new resource for each change",
         requirements: &["RFC7643-7-23", "RFC7643-2.2-02"],
         applies: |it| it.is_writable() && it.leaf().mutability == Mutability::ReadWrite,
-        scope: Scope::Only(&["Group.displayName", "User.emails", "User.title"]),
+        scope: Scope::Only(&["Group.displayName", "User.emails", "User.nickName", "User.title"]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "mutability", "immutable".into());
         })],
@@ -666,7 +690,7 @@ const FAMILIES: &[Family] = &[
         hurts: "clients that match by it",
         requirements: &["RFC7643-7-17", "RFC7643-2.2-02"],
         applies: |it| it.is_writable() && it.leaf().kind == AttributeType::String,
-        scope: Scope::Only(&["User.userName"]),
+        scope: Scope::Only(&["User.nickName", "User.userName"]),
         rewrites: &[At(|attribute, seen, answer| {
             declare(attribute, seen, answer, "caseExact", (!attribute.leaf().case_exact).into());
         })],

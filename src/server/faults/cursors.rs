@@ -158,7 +158,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "A cursor that the server did not give leads to the first page.",
         "importers whose cursor has expired; they read everything again",
-        &["RFC9865-2.1-02", "RFC9865-2.1-01"],
+        &["RFC9865-2.1-02", "RFC9865-2.1-01", "RFC9865-5.2-04"],
         &[Asked(|query| query.cursor = query.cursor.take().map(known))],
     ),
     fault(

@@ -112,7 +112,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "GET of a resource that does not exist answers 200 with an empty list.",
         "clients that take a deleted account for a living one",
-        &["RFC7644-3.4.1-04", "RFC7644-3.12-12"],
+        &["RFC7644-3.4.1-04", "RFC7644-3.12-12", "RFC7644-3.4.1-01"],
         &[At(|seen, answer| {
             if is_missing(seen, answer, &Method::GET) {
                 *answer = Answer::json(StatusCode::OK, ListResponse::complete(Vec::new()).to_json());
@@ -239,7 +239,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-222"],
         "Errors have no body.",
         "administrators, who learn nothing of the cause",
-        &["RFC7644-3.12-02", "RFC7644-3.5.2-22"],
+        &["RFC7644-3.12-02", "RFC7644-3.5.2-22", "RFC7644-3.6-07"],
         &[At(|_, answer| {
             if is_error(answer) {
                 answer.content = Content::Empty;

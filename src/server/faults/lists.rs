@@ -426,7 +426,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-048"],
         "POST /.search answers 404.",
         "clients that search users and groups at once",
-        &["RFC7644-3.4.3-02", "RFC7644-3.2-13"],
+        &["RFC7644-3.4.2-01", "RFC7644-3.4.2.1-01"],
         &[At(|seen, answer| {
             if *seen.endpoint == Endpoint::RootSearch {
                 refuse(answer, StatusCode::NOT_FOUND, None, "no such endpoint");

@@ -15,7 +15,6 @@ use super::super::message::{Answer, Content, Request};
 use super::super::negotiate::allow;
 use super::super::rewrite::{each_meta, list, service_config};
 use super::{body_of, fault, object, refuse};
-use crate::scim::resource::is_deeper_than;
 use Rewrite::{Answer as At, Filter as Parsed, Overlap, Request as Before};
 
 pub(super) const FAULTS: &[FaultEntry] = &[
@@ -143,6 +142,19 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.13-02"],
         &[At(|seen, answer| {
             rewrite_locations(seen, answer, |location| location.replace("/scim/v2/", "/v2/scim/"));
+        })],
+    ),
+    fault(
+        "unknown-version-served",
+        &[],
+        "Any version in the URL is answered by version 2.",
+        "clients of another version, which take the answers for theirs",
+        &["RFC7644-3.13-03", "RFC7644-3.12-26"],
+        &[Before(|request| {
+            if request.path.starts_with("/scim/v") {
+                let rest = request.path.splitn(4, '/').nth(3).unwrap_or_default();
+                request.path = format!("/scim/v2/{rest}");
+            }
         })],
     ),
     fault(
@@ -434,8 +446,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "everybody: the next one more brings the server down",
         &["RFC7644-3.12-01", "RFC7644-3.12-09"],
         &[At(|seen, answer| {
-            let is_deep = body_of(seen.request).is_none_or(|body| is_deeper_than(&body, 40));
-            if is_deep && seen.request.body.windows(40).any(|part| part.iter().all(|byte| *byte == b'[')) {
+            if seen.request.body.windows(40).any(|part| part.iter().all(|byte| *byte == b'[')) {
                 refuse(answer, StatusCode::INTERNAL_SERVER_ERROR, None, "RecursionError");
             }
         })],

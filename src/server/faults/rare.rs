@@ -101,7 +101,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "/ServiceProviderConfig says that there are no filters, and a filter has no effect.",
         "identity providers, which take the first row for their match",
-        &["RFC7644-3.4.2.2-02"],
+        &["RFC7644-3.4.2.2-02", "RFC7644-3.4.2.2-01"],
         &[Parsed(|filter| filter.parsed = Ok(None)), At(|seen, answer| deny(seen, answer, "filter"))],
     ),
 ];

@@ -389,7 +389,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-230"],
         "externalId is kept, but never shown.",
         "Entra, which matches by it",
-        &["RFC7643-3.1-17", "RFC7644-3.4-03"],
+        &["RFC7643-3.1-13", "RFC7643-3.1-17", "RFC7644-3.4-03"],
         &[At(|seen, answer| remove(seen, answer, "externalId"))],
     ),
     fault(

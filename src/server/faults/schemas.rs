@@ -758,6 +758,60 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "formatted-name-of-somebody-else",
+        &[],
+        "name.formatted is a placeholder, whatever the parts of the name are.",
+        "applications that show it",
+        &["RFC7643-4.1.1-05"],
+        &[At(|seen, answer| {
+            each_user(seen, answer, |user| {
+                if let Some(name) = user.get_mut("name").and_then(Value::as_object_mut)
+                    && name.contains_key("formatted")
+                {
+                    set(name, "formatted", "New User".into());
+                }
+            });
+        })],
+    ),
+    fault(
+        "email-values-with-name",
+        &[],
+        "The value of an e-mail address is shown with a name and angle brackets.",
+        "applications that write to it",
+        &["RFC7643-4.1.2-01"],
+        &[At(|seen, answer| {
+            each_value(seen, answer, "emails", |it| {
+                let address = it.get("value").and_then(Value::as_str).unwrap_or_default();
+                let shown = format!("Mail <{address}>");
+                set(it, "value", shown.into());
+            });
+        })],
+    ),
+    fault(
+        "phone-numbers-without-tel",
+        &[],
+        "A telephone number that was sent as a tel URI is shown in groups of digits.",
+        "applications that dial it",
+        &["RFC7643-4.1.2-05"],
+        &[At(|seen, answer| {
+            each_value(seen, answer, "phoneNumbers", |it| set(it, "value", "(020) 7946 01 01".into()));
+        })],
+    ),
+    fault(
+        "newlines-in-addresses-lost",
+        &[],
+        "Line breaks in a formatted address are shown as blanks.",
+        "people who print labels",
+        &["RFC7643-4.1.2-17"],
+        &[At(|seen, answer| {
+            each_value(seen, answer, "addresses", |it| {
+                if let Some(Value::String(text)) = it.get_mut("formatted") {
+                    *text = text.replace('\n', " ");
+                }
+            });
+        })],
+    ),
+    fault(
         "photo-types-of-its-own",
         &[],
         "photo and thumbnail are shown as large and small.",
@@ -868,6 +922,22 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     group["members"] = json!([]);
                     group
                 });
+            }
+        })],
+    ),
+    fault(
+        "nested-groups-refused",
+        &[],
+        "A group that is a member of another group is refused.",
+        "directories with groups within groups",
+        &["RFC7643-4.2-07"],
+        &[Written(|change| {
+            let members = change.sent.get("members").and_then(Value::as_array);
+            let is_group = |id: &str| change.store.get(id).is_some_and(|record| record.kind == Kind::Group);
+            let mut ids = members.into_iter().flatten().filter_map(|it| it.get("value")?.as_str());
+            if ids.any(is_group) {
+                change.after = None;
+                change.refusal = Some(ScimError::invalid_value("members are users"));
             }
         })],
     ),

@@ -364,6 +364,28 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
+        "filter-not-equal-of-several-is-of-none",
+        &["AMB-65"],
+        "ne on several values finds who has none that is equal, and not who has another one too.",
+        "RFC 7644 section 3.4.2.2: a filter matches if any of the values does, and what ne of a value is when another is equal is in dispute",
+        &[Parsed(|filter| {
+            let definition = filter.definition;
+            map(filter, &|it| match it {
+                Filter::Compare { path, operator: CompareOperator::NotEqual, value }
+                    if definition.attribute(&path.without_sub()).is_some_and(|it| it.multi_valued) =>
+                {
+                    let equal = Filter::Compare {
+                        path: path.clone(),
+                        operator: CompareOperator::Equal,
+                        value: value.clone(),
+                    };
+                    Some(Filter::Not(Box::new(equal)))
+                }
+                _ => None,
+            });
+        })],
+    ),
+    rewriting(
         "filter-path-behind-brackets-followed",
         &["AMB-71"],
         "A filter such as emails[type eq \"work\"].value eq \"…\" is evaluated for one value at a time.",

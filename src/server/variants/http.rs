@@ -2,13 +2,13 @@
 
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH,
-    IF_NONE_MATCH, LOCATION, VARY, WWW_AUTHENTICATE,
+    IF_NONE_MATCH, LOCATION, SET_COOKIE, VARY, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value};
 
 use super::super::auth::Credentials;
-use super::super::endpoint::Endpoint;
+use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::Rewrite;
 use super::super::message::{Answer, Content, Request, SCIM_JSON};
 use super::super::rewrite::{
@@ -19,6 +19,31 @@ use super::rewriting;
 use Rewrite::{Answer as At, Request as Before};
 
 pub(super) const VARIANTS: &[VariantEntry] = &[
+    rewriting(
+        "me-redirects",
+        &["AMB-137"],
+        "/Me redirects with 308 to the subject's own address.",
+        "RFC 7644 section 3.11: a service provider may redirect to the permanent resource",
+        &[At(|seen, answer| {
+            let is_me = seen.request.path_below() == "Me" && answer.status == StatusCode::NOT_IMPLEMENTED;
+            let somebody = seen.store.all().find(|record| record.kind == Kind::User);
+            if let Some(somebody) = somebody.filter(|_| is_me) {
+                *answer = Answer::empty(StatusCode::PERMANENT_REDIRECT)
+                    .with_header(LOCATION, &format!("{}/Users/{}", seen.base, somebody.id));
+            }
+        })],
+    ),
+    rewriting(
+        "session-cookie",
+        &[],
+        "Answers set a cookie that ends with the session, and take another one away.",
+        "RFC 7644 section 7.4: a cookie should last no longer than the session",
+        &[At(|_, answer| {
+            answer.headers.append(SET_COOKIE, HeaderValue::from_static("session=7f3a; Path=/; HttpOnly"));
+            let gone = "old=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+            answer.headers.append(SET_COOKIE, HeaderValue::from_static(gone));
+        })],
+    ),
     // --- media types and JSON ----------------------------------------------------------------------------------
     rewriting(
         "media-type-with-charset",

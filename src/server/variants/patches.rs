@@ -348,6 +348,39 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
+        "patch-edits-members",
+        &["AMB-35"],
+        "A replace of the value of a member puts another member in its place.",
+        "RFC 7643 section 4.2 has the parts of a member immutable, and members itself readWrite; that one is edited in place is warned of",
+        &[Ops(|operations| {
+            let list = std::mem::take(&mut operations.list);
+            operations.list = list
+                .into_iter()
+                .flat_map(|operation| {
+                    let path = operation.path.as_ref().filter(|path| {
+                        operation.op == PatchOp::Replace
+                            && path.attribute.name.eq_ignore_ascii_case("members")
+                            && path.filter.is_some()
+                            && path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case("value"))
+                    });
+                    let Some(path) = path else { return vec![operation] };
+                    let whole = |filter| PatchPath { filter, sub: None, ..path.clone() };
+                    let removed = PatchOperation {
+                        op: PatchOp::Remove,
+                        path: Some(whole(path.filter.clone())),
+                        value: None,
+                    };
+                    let added = PatchOperation {
+                        op: PatchOp::Add,
+                        path: Some(whole(None)),
+                        value: Some(json!([{ "value": operation.value }])),
+                    };
+                    vec![removed, added]
+                })
+                .collect();
+        })],
+    ),
+    rewriting(
         "patch-of-schemas-refused",
         &["AMB-113"],
         "An operation on schemas is answered with 400 mutability.",

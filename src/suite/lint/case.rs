@@ -9,13 +9,13 @@ use super::super::action::Slip;
 use super::super::diagnostic::Severity;
 use super::super::load::{Library, Population, SuiteFile};
 use super::super::model::{
-    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, Fresh, Given, Make, Paginate, Parallel,
-    Payload, Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
+    Action, ActionError, Auth, BulkMake, Capture, Case, Expect, ForEach, Fresh, Given, Make, Paginate,
+    Parallel, Payload, Query, Requires, Step, VectorKind, Vectors, bytes_of_hex,
 };
 use super::super::nearest::suggestion;
 use super::super::place::Places;
 use super::super::template::{references, references_in};
-use super::super::vectors::FilterVector;
+use super::super::vectors::{FilterVector, PatchVector};
 use super::errand;
 use super::expectation::{self, Place};
 use super::names::{Condition, Kind, Names};
@@ -145,6 +145,27 @@ impl<'l> Walk<'_, '_, 'l> {
         self.walk();
     }
 
+    /// The attribute that each trial is about, under its name.
+    fn for_each(&mut self, for_each: &ForEach, names: &mut Names<'l>) {
+        let has_others =
+            !self.case.rows.is_empty() || self.case.vectors.is_some() || self.case.rule.is_some();
+        if has_others {
+            let hint = Some("make two cases of it".to_owned());
+            self.report.key_error(
+                &self.at("for-each"),
+                "a case that is tried with attributes has steps, and neither rows nor vectors",
+                hint,
+            );
+        }
+        names.add(
+            self.report,
+            &for_each.name,
+            Kind::Attribute,
+            &self.at("for-each.as"),
+            &Condition::default(),
+        );
+    }
+
     /// Vectors stand alone: what they are made from is a population, or their file has it.
     fn vectors(&mut self, vectors: &Vectors) {
         let case = self.case;
@@ -186,8 +207,16 @@ impl<'l> Walk<'_, '_, 'l> {
                 self.report.error(&path, format!("{}: there is no requirement `{id}`", vector.id), None);
             }
         }
-        if vectors.kind == VectorKind::Filter {
-            self.filter_vectors(vectors, &path);
+        match vectors.kind {
+            VectorKind::Filter => self.filter_vectors(vectors, &path),
+            VectorKind::Patch => {
+                for (vector, read) in vectors.trials.iter().map(|vector| (vector, PatchVector::read(vector)))
+                {
+                    if let Err(why) = read {
+                        self.report.error(&path, format!("{}: {why}", vector.id), None);
+                    }
+                }
+            }
         }
     }
 
@@ -303,6 +332,9 @@ impl<'l> Walk<'_, '_, 'l> {
         let case = self.case;
         let mut names = Names::new(&case.rows);
         names.know_settings(self.library);
+        if let Some(for_each) = &case.for_each {
+            self.for_each(for_each, &mut names);
+        }
         let always = Condition {
             requires: requires([&self.file.suite.requires, &case.requires]),
             ..Condition::default()
@@ -768,6 +800,9 @@ impl<'l> Walk<'_, '_, 'l> {
             names.text(self.report, &path, attribute, condition);
             expectation::attribute_path(self.report, &path, attribute);
             names.value(self.report, &path, value, condition);
+        }
+        for (index, text) in without.iter().enumerate() {
+            names.text(self.report, &format!("{path}.without[{index}]"), text, condition);
         }
         set_and_without(self.report, path, set, without);
     }

@@ -151,7 +151,7 @@ fn tally(report: &mut Report<'_>, path: &str, expect: &Expect, of_what: &str) {
     let mut rests = 0;
     for (index, tally) in expect.tally.iter().enumerate() {
         let path = format!("{path}.tally[{index}]");
-        let Tally { name: _, status, error, exactly, at_least, at_most, rest } = tally;
+        let Tally { name: _, status, error, exactly, at_least, at_most, rest, verdict: _, strict: _ } = tally;
         one_of(report, &path, &[("status", status.is_some()), ("error", error.is_some())]);
         let counts = exactly.is_some() || at_least.is_some() || at_most.is_some();
         match (rest, counts) {

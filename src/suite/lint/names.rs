@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Setting,
     /// The data of a row.
     Row,
+    /// An attribute of the service provider's schemas.
+    Attribute,
     /// A resource of the population, which is only read.
     Member,
     /// One resource of the case's own.
@@ -357,6 +359,15 @@ impl<'a> Names<'a> {
                 );
             }
             Kind::Row => self.row(report, spot, first),
+            Kind::Attribute => {
+                const MEMBERS: [&str; 5] = ["path", "name", "value", "other", "upper"];
+                let fits = matches!(first, Some(Selector::Member(it)) if MEMBERS.contains(&it.as_str()));
+                if !fits {
+                    let message = format!("`{}` stands for an attribute", reference.name);
+                    let hint = format!("it has {}", MEMBERS.map(|it| format!(".{it}")).join(", "));
+                    report.at(spot, Severity::Error, message, Some(hint));
+                }
+            }
             Kind::Setting => self.setting(report, spot, first),
             Kind::Crowd => {
                 let fits = match first {
@@ -450,7 +461,7 @@ impl<'a> Names<'a> {
     /// Names that are made and never used.
     pub(super) fn unused(&self, report: &mut Report<'_>, base: &str) {
         for (name, entry) in &self.names {
-            if !entry.used.get() && matches!(entry.kind, Kind::Fresh | Kind::Capture) {
+            if !entry.used.get() && matches!(entry.kind, Kind::Fresh | Kind::Capture | Kind::Attribute) {
                 report.key_warn(
                     &entry.path,
                     format!("`{name}` is never used"),
