@@ -129,7 +129,8 @@ impl<'e> History<'e> {
         if is_projected || !is_meant || kind::discovery_type(&exchange.request).is_some() {
             return;
         }
-        let single = || exchange.json().filter(|body| exchange.request.method == "GET" && !kind::is_list(body));
+        let single =
+            || exchange.json().filter(|body| exchange.request.method == "GET" && !kind::is_list(body));
         let shown: Vec<&Value> = match rows(exchange) {
             Some(rows) => rows.iter().collect(),
             None => single().into_iter().collect(),
