@@ -30,8 +30,8 @@ pub struct History<'e> {
     created: BTreeMap<&'e str, Vec<(&'e str, &'e str)>>,
     /// When lists showed a resource, by its id, in the order of the exchanges.
     sightings: BTreeMap<&'e str, Vec<Sighting<'e>>>,
-    /// When any answer showed a resource as a whole, by its id, in the order of the exchanges.
-    wholes: BTreeMap<&'e str, Vec<Whole<'e>>>,
+    /// When any answer showed a resource as a whole, by its endpoint and id, in the order of the exchanges.
+    wholes: BTreeMap<(&'e str, &'e str), Vec<Whole<'e>>>,
     /// The lists that a filter was answered with, by endpoint and filter, in the order of the exchanges.
     filtered: BTreeMap<(String, String), Vec<Total<'e>>>,
     /// Everything that may have changed something.
@@ -129,14 +129,17 @@ impl<'e> History<'e> {
         if is_projected || !is_meant || kind::discovery_type(&exchange.request).is_some() {
             return;
         }
-        let single = || exchange.json().filter(|body| exchange.request.method == "GET" && !kind::is_list(body));
+        let single =
+            || exchange.json().filter(|body| exchange.request.method == "GET" && !kind::is_list(body));
         let shown: Vec<&Value> = match rows(exchange) {
             Some(rows) => rows.iter().collect(),
             None => single().into_iter().collect(),
         };
+        // Ids of one type may be those of another, so what the root shows is nobody's.
+        let Some(segment) = endpoint_of(exchange) else { return };
         for state in shown {
             if let Some(id) = get(state, "id").and_then(Value::as_str) {
-                self.wholes.entry(id).or_default().push(Whole { shown_by: exchange, state });
+                self.wholes.entry((segment, id)).or_default().push(Whole { shown_by: exchange, state });
             }
         }
     }
@@ -147,17 +150,13 @@ impl<'e> History<'e> {
         }
     }
 
-    /// The resource as an earlier answer showed it, where nothing was written between the two, and that answer. Where ids
-    /// are unique among resources of a type only, that of another type is another resource.
+    /// The resource as an earlier answer showed it, where nothing was written between the two, and that answer.
     pub fn shown_before(&self, id: &str, exchange: &Exchange) -> Option<(&'e Value, &'e Exchange)> {
         if self.has_gaps || exchange.request.auth != Auth::Good {
             return None;
         }
-        let shown = self.wholes.get(id)?;
-        let latest = shown
-            .iter()
-            .rev()
-            .find(|whole| whole.shown_by.id < exchange.id && may_be_of_one_type(whole.shown_by, exchange))?;
+        let shown = self.wholes.get(&(endpoint_of(exchange)?, id))?;
+        let latest = shown.iter().rev().find(|whole| whole.shown_by.id < exchange.id)?;
         self.is_quiet(between(latest.shown_by, exchange)).then_some((latest.state, latest.shown_by))
     }
 
@@ -225,7 +224,7 @@ impl<'e> History<'e> {
 
     /// Whether this run created the resource that an answer shows under this id.
     pub fn is_ours(&self, id: &str, shown_by: &Exchange) -> bool {
-        let asked = resource_endpoint(shown_by);
+        let asked = endpoint_of(shown_by);
         self.created.values().flatten().any(|(endpoint, ours)| {
             *ours == id && asked.is_none_or(|asked| asked.eq_ignore_ascii_case(endpoint))
         })
@@ -274,19 +273,10 @@ impl<'e> History<'e> {
     }
 }
 
-/// The endpoint whose resources an answer shows, if it is that of one resource type.
-fn resource_endpoint(exchange: &Exchange) -> Option<&str> {
+/// The first segment of the path, where all that an answer shows lives; nothing at the root.
+fn endpoint_of(exchange: &Exchange) -> Option<&str> {
     let segment = kind::first_segment(&exchange.request);
-    let is_of_any_type = segment.is_empty() || segment.starts_with('.') || segment.eq_ignore_ascii_case("Me");
-    (!is_of_any_type).then_some(segment)
-}
-
-/// Whether two answers may show resources of one type.
-fn may_be_of_one_type(first: &Exchange, second: &Exchange) -> bool {
-    match (resource_endpoint(first), resource_endpoint(second)) {
-        (Some(first), Some(second)) => first.eq_ignore_ascii_case(second),
-        _ => true,
-    }
+    (!segment.is_empty() && !segment.starts_with('.') && segment != "Me").then_some(segment)
 }
 
 /// From the beginning of one exchange to the end of another.

@@ -56,6 +56,7 @@ fn core_definitions(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             faults.push(fault.warning_unless_strict(context));
         }
         faults.extend(urn_of_scim(id));
+        is_eligible |= !faults.is_empty();
         let Some(printed) = SchemaSet::core().schema(id) else { continue };
         is_eligible = true;
         let declared = get(found.resource, "attributes").map(elements).unwrap_or_default();

@@ -1468,7 +1468,10 @@ fn sorted_lists_stand_in_order() {
             ),
             (
                 "by the primary value",
-                sorted("sortBy=emails.value", vec![reachable("1", first.clone()), reachable("2", second.clone())]),
+                sorted(
+                    "sortBy=emails.value",
+                    vec![reachable("1", first.clone()), reachable("2", second.clone())],
+                ),
                 Say::Held,
             ),
             (
@@ -1476,9 +1479,11 @@ fn sorted_lists_stand_in_order() {
                 sorted("sortBy=emails.value", vec![reachable("2", second), reachable("1", first)]),
                 Say::Fails,
             ),
-            ("letters that collations differ on", {
-                sorted("sortBy=title", vec![titled("1", "_x"), titled("2", "-x")])
-            }, Say::Silent),
+            (
+                "letters that collations differ on",
+                { sorted("sortBy=title", vec![titled("1", "_x"), titled("2", "-x")]) },
+                Say::Silent,
+            ),
             ("no such attribute", sorted("sortBy=nope", vec![bob.clone(), ann.clone()]), Say::Silent),
             ("not sorted", sorted("count=2", vec![bob.clone(), ann.clone()]), Say::Silent),
             ("projected", sorted("sortBy=userName&attributes=userName", vec![bob, ann]), Say::Silent),
@@ -1486,7 +1491,10 @@ fn sorted_lists_stand_in_order() {
     );
     let absent = sorted("sortBy=title", vec![user("1"), titled("2", "x")]);
     let (said, findings) = say("sorted-in-order", &absent, Reading::Lenient);
-    assert_eq!((said, findings[0].requirements.as_slice()), (Say::Warns, &["RFC7644-3.4.2.3-06".to_owned()][..]));
+    assert_eq!(
+        (said, findings[0].requirements.as_slice()),
+        (Say::Warns, &["RFC7644-3.4.2.3-06".to_owned()][..])
+    );
     assert_eq!(say("sorted-in-order", &absent, Reading::Strict).0, Say::Fails);
 }
 
@@ -1496,9 +1504,8 @@ fn answers_agree_about_a_resource() {
     let read = later(exchange("GET", "/Users/1", 200, user("1")), 2);
     let told = [created.clone(), read.clone()];
     let history = History::of(&told);
-    let say = |name: &str, exchange: Exchange| {
-        say_after(name, &later(exchange, 3), Reading::Lenient, &history).0
-    };
+    let say =
+        |name: &str, exchange: Exchange| say_after(name, &later(exchange, 3), Reading::Lenient, &history).0;
     let query = |path: &str, row: Value| exchange("GET", path, 200, list(vec![row]));
     let other = with(user("1"), "/userName", json!("other"));
     assert_eq!(say("row-is-the-resource", query("/Users", user("1"))), Say::Held);
@@ -1526,7 +1533,8 @@ fn a_total_is_the_same_on_every_page() {
     let first = later(filtered("title pr", vec![user("1")]), 2);
     let told = [created, first];
     let history = History::of(&told);
-    let say = |answer: Exchange| say_after("total-is-stable", &later(answer, 3), Reading::Lenient, &history).0;
+    let say =
+        |answer: Exchange| say_after("total-is-stable", &later(answer, 3), Reading::Lenient, &history).0;
     let total = |total: u64| {
         let body = with(list(vec![user("1")]), "/totalResults", json!(total));
         exchange("GET", "/Users?filter=title%20pr&startIndex=1", 200, body)
