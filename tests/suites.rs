@@ -78,7 +78,8 @@ fn the_subject_is_found_at_me() {
         let trial = Trial { reading, cases: cases.clone(), server, ..Trial::of(everything()) };
         let ran = trial.run().expect("the server can be probed");
         assert!(ran.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Passed), "{:?}", ran.outcomes);
-        let shown = ran.exchanges.iter().find(|exchange| exchange.request.path == "/Me").expect("a GET of /Me");
+        let shown =
+            ran.exchanges.iter().find(|exchange| exchange.request.path == "/Me").expect("a GET of /Me");
         assert_eq!(shown.status(), Some(200));
     }
     let gone = Trial { cases, server: serving("nobody", 0), ..Trial::of(everything()) };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::about::{self, find};
 use super::{Card, Line, Sources};
 use crate::coverage::{Citation, State, state};
+use crate::dispute::Ruling;
 use crate::requirement::{Actor, Observable};
 use crate::server::variants;
 
@@ -108,8 +109,17 @@ pub fn dispute(id: &str, sources: Sources<'_>) -> Option<Card> {
     if about.is_empty() && citing.is_empty() && sides.is_empty() {
         return None;
     }
-    let mut card =
-        Card::new("dispute", format!("AMB-{number}"), None, "Careful readers of the RFCs disagree here.");
+    let id = format!("AMB-{number:02}");
+    let told = crate::dispute::get(&id);
+    let title = told.map_or("Careful readers of the RFCs disagree here.", |told| told.title.as_str());
+    let mut card = Card::new("dispute", id, None, title);
+    if let Some(told) = told {
+        card.text("texts", Some(&told.texts));
+        card.text("lenient", Some(&told.lenient));
+        card.text("strict", Some(&told.strict));
+        card.lines("verdicts", told.rulings.iter().filter_map(ruling_line));
+        card.text("because", told.because.as_deref());
+    }
     card.lines("about", about::requirements(about, sources));
     card.some("decided in", about::cases(citing.iter().map(String::as_str), sources), CASES);
     card.lines("also legal", sides);
@@ -118,6 +128,14 @@ pub fn dispute(id: &str, sources: Sources<'_>) -> Option<Card> {
         Some("--reading lenient accepts what a careful reader can defend, --reading strict the letter"),
     );
     Some(card)
+}
+
+/// What a case makes of one kind of server; nothing of a server that there is not, which a test forbids.
+fn ruling_line(ruling: &Ruling) -> Option<Line> {
+    let (lenient, strict) = (ruling.lenient.word(), ruling.strict.word());
+    let verdict = if lenient == strict { lenient.to_owned() } else { format!("{lenient}, strict {strict}") };
+    let does = ruling.what_it_does().ok()?;
+    Some(Line::Named(verdict, format!("{does} ({})", ruling.case)))
 }
 
 fn dispute_line(id: &str) -> Line {

@@ -172,7 +172,7 @@ impl<'e> History<'e> {
         let (here, there) = (rows(exchange)?, rows(before.said_by)?);
         let all_ours = here.iter().chain(there).all(|row| {
             let id = get(row, "id").and_then(Value::as_str);
-            id.is_some_and(|id| self.is_ours(id))
+            id.is_some_and(|id| self.is_ours(id, exchange))
         });
         let is_whole = here.len() as u64 == now || there.len() as u64 == before.total;
         let is_sure = all_ours && is_whole && self.is_quiet(between(before.said_by, exchange));
@@ -222,9 +222,12 @@ impl<'e> History<'e> {
         })
     }
 
-    /// Whether this run created the resource.
-    pub fn is_ours(&self, id: &str) -> bool {
-        self.created.values().flatten().any(|(_, ours)| *ours == id)
+    /// Whether this run created the resource that an answer shows under this id.
+    pub fn is_ours(&self, id: &str, shown_by: &Exchange) -> bool {
+        let asked = endpoint_of(shown_by);
+        self.created.values().flatten().any(|(endpoint, ours)| {
+            *ours == id && asked.is_none_or(|asked| asked.eq_ignore_ascii_case(endpoint))
+        })
     }
 
     /// Whether the resource is as it was when it was created, or was never written here: only then is a row of it
@@ -233,7 +236,7 @@ impl<'e> History<'e> {
         let end = Span::of(query).to;
         let is_before = |change: &DateTime<Utc>| *change <= end;
         !self.changed.get(id).is_some_and(is_before)
-            && (!self.bulk.as_ref().is_some_and(is_before) || !self.is_ours(id))
+            && (!self.bulk.as_ref().is_some_and(is_before) || !self.is_ours(id, query))
     }
 
     /// The resources that a query must know: created by its own case or for all, and shown by a list before, with
@@ -405,7 +408,9 @@ mod tests {
         let put = at(1, "a/case", exchange("PUT", "/Users/a%20b", 200, user("a b")));
         let told = [create(0, "a/case", "a b"), put];
         let history = History::of(&told);
-        assert!(history.is_ours("a b") && !history.is_ours("1"));
+        assert!(history.is_ours("a b", &query(2, "a/case")) && !history.is_ours("1", &query(2, "a/case")));
+        let groups = at(2, "a/case", exchange("GET", "/Groups", 200, list(vec![user("a b")])));
+        assert!(!history.is_ours("a b", &groups), "a group of the same id is somebody else's");
         assert!(!history.is_unchanged("a b", &query(2, "a/case")));
         assert!(
             history.is_unchanged("a b", &query(0, "a/case"))

@@ -65,10 +65,13 @@ struct Shown {
 impl CaseRun<'_> {
     /// Asks the filters, and takes note of what each came to.
     pub(super) async fn filter_vectors(&mut self, vectors: &Vectors) {
-        if let Err(verdict) = self.show_members().await {
-            self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
-            return;
-        }
+        let unlisted = match self.show_members().await {
+            Ok(unlisted) => unlisted,
+            Err(verdict) => {
+                self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
+                return;
+            }
+        };
         self.name_instants();
         let mut alone = Vec::new();
         let mut together: BTreeMap<(String, &'static str), Vec<Asked>> = BTreeMap::new();
@@ -83,12 +86,14 @@ impl CaseRun<'_> {
             }
         }
         for ((endpoint, _), all) in together {
-            alone.extend(self.several(&endpoint, all).await);
+            // What goes with every filter is to be right about everybody.
+            let is_right = unlisted.is_empty();
+            alone.extend(if is_right { self.several(&endpoint, all).await } else { all });
         }
         let mut is_crowded = false;
         for asked in alone {
             self.current = asked.part;
-            self.one(&asked, &mut is_crowded).await;
+            self.one(&asked, &unlisted, &mut is_crowded).await;
         }
     }
 
@@ -176,26 +181,29 @@ impl CaseRun<'_> {
     }
 
     /// Asks for the users of the population, and takes note of what is shown of them. Whom the list lacks is judged by
-    /// the answer to its create.
+    /// the answer to its create, and named.
     ///
     /// # Errors
     /// The verdict where no answer came.
-    async fn show_members(&mut self) -> Result<(), Verdict> {
-        let Some(term) = self.narrowing("/Users") else { return Ok(()) };
+    async fn show_members(&mut self) -> Result<BTreeSet<String>, Verdict> {
+        let Some(term) = self.narrowing("/Users") else { return Ok(BTreeSet::new()) };
         let (_, rows) = self.list("/Users", &term).await?;
+        let Some(rows) = rows else { return Ok(BTreeSet::new()) };
+        let mut unlisted: BTreeSet<String> = self.shown("/Users").into_iter().map(|it| it.name).collect();
         let known: Vec<(String, String)> = self
             .names
             .ours
             .named()
             .filter_map(|(name, handle)| Some((name.to_owned(), handle.id.clone()?)))
             .collect();
-        for row in rows.unwrap_or_default() {
+        for row in rows {
             let id = get(&row, "id").and_then(Value::as_str);
             if let Some((name, _)) = known.iter().find(|(_, known)| Some(known.as_str()) == id) {
+                unlisted.remove(name);
                 self.names.observed(name, row.clone());
             }
         }
-        Ok(())
+        Ok(unlisted)
     }
 
     /// A filter that finds the members at an endpoint and nobody else, by what their names begin with.
@@ -310,8 +318,9 @@ impl CaseRun<'_> {
         Ok(Answer::Right)
     }
 
-    /// Asks one filter alone, and judges the answer as that of any step.
-    async fn one(&mut self, asked: &Asked, is_crowded: &mut bool) {
+    /// Asks one filter alone, and judges the answer as that of any step. Where it has to be narrowed, those whom the
+    /// narrowing alone does not find are not missed: that is not this filter's doing.
+    async fn one(&mut self, asked: &Asked, unlisted: &BTreeSet<String>, is_crowded: &mut bool) {
         let place = format!("{}.vectors", self.job.path);
         let narrowed = self.narrowing(&asked.endpoint).map(|term| format!("{term} and ({})", asked.filter));
         let can_narrow = asked.is_valid;
@@ -327,7 +336,8 @@ impl CaseRun<'_> {
             self.part().findings.truncate(before);
         }
         if let Some(narrowed) = narrowed {
-            self.ask(&asked.endpoint, &narrowed, &asked.expect, &place).await;
+            let expect = without(&asked.expect, unlisted);
+            self.ask(&asked.endpoint, &narrowed, &expect, &place).await;
         }
     }
 
@@ -440,6 +450,18 @@ fn ok() -> StatusSet {
 
 fn exactly(members: &BTreeSet<String>) -> ListExpect {
     ListExpect { ours: Some(Ours::Exactly(members.iter().cloned().collect())), ..ListExpect::default() }
+}
+
+/// The expectation of a list, without these members.
+fn without(expect: &Expect, unlisted: &BTreeSet<String>) -> Expect {
+    let mut expect = expect.clone();
+    let alternatives = expect.any.iter_mut().map(|it| &mut it.list);
+    for list in alternatives.chain([&mut expect.list]).flatten() {
+        if let Some(Ours::Exactly(members)) = &mut list.ours {
+            members.retain(|member| !unlisted.contains(member));
+        }
+    }
+    expect
 }
 
 /// What may come of a filter that is asked alone.

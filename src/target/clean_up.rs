@@ -121,9 +121,9 @@ impl Target {
         done
     }
 
-    /// Removes what one case created, at once; where Bulk may be used, with what other cases leave, as soon as it is
-    /// worth a job. Creates whose outcome is not known wait for [`Target::clean_up`].
-    pub async fn clean_up_after(&self, origin: &str) -> CleanUp {
+    /// Removes what one case created, at once; where Bulk may be used and nothing presses, with what other cases leave, as
+    /// soon as it is worth a job. Creates whose outcome is not known wait for [`Target::clean_up`].
+    pub async fn clean_up_after(&self, origin: &str, at_once: bool) -> CleanUp {
         let due: Vec<OwnedResource> = {
             let mut state = self.state();
             state.ended.insert(origin.to_owned());
@@ -133,7 +133,7 @@ impl Target {
                 .filter(|resource| state.ended.contains(&resource.origin))
                 .cloned()
                 .collect();
-            if state.bulk.as_ref().is_some_and(|bulk| due.len() < bulk.batch()) {
+            if !at_once && state.bulk.as_ref().is_some_and(|bulk| due.len() < bulk.batch()) {
                 return CleanUp::default();
             }
             state.ended.clear();
@@ -299,6 +299,21 @@ impl Target {
         endpoints
     }
 
+    /// Reads what was deleted twice: some service providers only mark a resource as deleted, and go on showing it.
+    async fn look_at(&self, deleted: Vec<OwnedResource>, done: &mut CleanUp, silence: &AtomicU32) {
+        for resource in deleted {
+            if silence.load(Ordering::Relaxed) >= GONE_AFTER {
+                return;
+            }
+            let shown = self.fetch(&resource.endpoint, &resource.id, ORIGIN, Purpose::CleanUp).await;
+            if shown.is_some_and(|exchange| exchange.status() == Some(200)) {
+                done.deleted.retain(|it| !is_same(it, &resource));
+                let why = "its DELETE was answered with a success, and a read still shows it";
+                done.left.push(left(&resource.endpoint, Some(&resource.id), why));
+            }
+        }
+    }
+
     /// Looks for whatever else carries the mark: what a refused create made all the same, and what a delete only
     /// claimed to delete. Only where the service provider can search so.
     ///
@@ -322,7 +337,10 @@ impl Target {
             if strays.is_empty() {
                 return true;
             }
+            let is_doubtful = |stray: &&OwnedResource| done.deleted.iter().any(|it| is_same(it, stray));
+            let doubtful: Vec<OwnedResource> = strays.iter().filter(is_doubtful).cloned().collect();
             done.add(self.delete_all(in_order(strays), silence).await);
+            self.look_at(doubtful, done, silence).await;
             if !full {
                 return true;
             }
@@ -382,6 +400,10 @@ impl Target {
         });
         Ok(found.collect())
     }
+}
+
+fn is_same(one: &OwnedResource, other: &OwnedResource) -> bool {
+    one.endpoint == other.endpoint && one.id == other.id
 }
 
 /// The order in which resources are deleted: the youngest first, and before all users what may refer to them.

@@ -279,7 +279,7 @@ fn shown_before<'v>(
     let id = get(row, "id").and_then(Value::as_str)?;
     let (state, shown_by) = view.history.shown_before(id, exchange)?;
     // What others' resources hold is not for a report.
-    if !view.history.is_ours(id) {
+    if !view.history.is_ours(id, exchange) {
         return None;
     }
     let definition = view.definitions.by_endpoint(exchange).or_else(|| view.definitions.by_itself(state))?;

@@ -1511,6 +1511,9 @@ fn answers_agree_about_a_resource() {
     assert_eq!(say("row-is-the-resource", query("/Users", user("1"))), Say::Held);
     assert_eq!(say("row-is-the-resource", query("/Users", other.clone())), Say::Fails);
     assert_eq!(say("row-is-the-resource", query("/Users", user("7"))), Say::Silent);
+    // Where a user and a group have one id, they are two resources all the same.
+    let group = json!({"schemas": [names::GROUP], "id": "1", "displayName": "Team"});
+    assert_eq!(say("row-is-the-resource", query("/Groups", group)), Say::Silent);
     let part = |name: Value| json!({"schemas": [names::USER], "id": "1", "userName": name});
     let user_name = user("1")["userName"].clone();
     let projected = "/Users/1?attributes=userName";
