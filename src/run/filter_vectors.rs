@@ -502,7 +502,8 @@ fn expectation(
         why: Some(why.to_owned()),
         ..Alternative::default()
     };
-    if refusals.is_empty() {
+    // Too many results is no word for a filter that is not supported.
+    if refusals.iter().all(|it| it.scim_type.as_deref().is_some_and(|why| why != "invalidFilter")) {
         let (verdict, strict) = if has_brackets {
             (AlternativeVerdict::Note, None)
         } else {
