@@ -33,6 +33,9 @@ use crate::target::exchange::ExchangeId;
 const MOST_AT_ONCE: usize = 8;
 /// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
 const LONGEST: usize = 3000;
+/// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
+/// defect may be wrong about an even number of them.
+const FEW: usize = 16;
 /// After so many refusals of several filters at once, the rest is asked one by one.
 const MOST_REFUSALS: usize = 3;
 
@@ -245,6 +248,9 @@ impl CaseRun<'_> {
     /// Asks filters several at a time, and gives those that have to be asked alone.
     async fn several(&mut self, endpoint: &str, all: Vec<Asked>) -> Vec<Asked> {
         let Some(narrowing) = self.narrowing(endpoint) else { return all };
+        if self.job.parts.len() <= FEW {
+            return all;
+        }
         let mut suspects: Vec<usize> = Vec::new();
         let mut open = shares(&all);
         let mut refusals = 0;
