@@ -24,6 +24,9 @@ const GONE_AFTER: u32 = 3;
 const ROWS: usize = 100;
 const SWEEPS: usize = 5;
 
+/// Why something is left that was deleted.
+const STILL_SHOWN: &str = "its DELETE was answered with a success, and a read still shows it";
+
 /// The origin of clean-up's exchanges.
 pub const ORIGIN: &str = "clean-up";
 
@@ -308,8 +311,7 @@ impl Target {
             let shown = self.fetch(&resource.endpoint, &resource.id, ORIGIN, Purpose::CleanUp).await;
             if shown.is_some_and(|exchange| exchange.status() == Some(200)) {
                 done.deleted.retain(|it| !is_same(it, &resource));
-                let why = "its DELETE was answered with a success, and a read still shows it";
-                done.left.push(left(&resource.endpoint, Some(&resource.id), why));
+                done.left.push(left(&resource.endpoint, Some(&resource.id), STILL_SHOWN));
             }
         }
     }
@@ -341,6 +343,21 @@ impl Target {
             let doubtful: Vec<OwnedResource> = strays.iter().filter(is_doubtful).cloned().collect();
             done.add(self.delete_all(in_order(strays), silence).await);
             self.look_at(doubtful, done, silence).await;
+            let is_left = |id: &str, left: &Left| left.endpoint == endpoint && left.id.as_deref() == Some(id);
+            if done.left.iter().any(|left| left.endpoint == endpoint && left.why == STILL_SHOWN) {
+                // So it is with whatever else was deleted, and one page does not show all of that.
+                let others: Vec<OwnedResource> = self
+                    .state()
+                    .register
+                    .all()
+                    .filter(|it| {
+                        it.endpoint == endpoint && !done.left.iter().any(|left| is_left(&it.id, left))
+                    })
+                    .cloned()
+                    .collect();
+                self.look_at(others, done, silence).await;
+                return true;
+            }
             if !full {
                 return true;
             }
