@@ -7,7 +7,8 @@ use serde_json::Value;
 fn scimspec(arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_scimspec"));
-    let output = command.args(arguments).current_dir(folder.path()).env("COLUMNS", "120").output().expect("it runs");
+    let output =
+        command.args(arguments).current_dir(folder.path()).env("COLUMNS", "120").output().expect("it runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
@@ -44,7 +45,11 @@ fn a_plan_says_what_a_run_needs() {
         assert!(off * 100 <= made * 15, "{selection:?}: {total} were planned, {made} were made\n{planned}");
         let minutes = total * 60 / 100;
         let says = planned.lines().last().unwrap_or_default();
-        let expected = if minutes < 90 { format!("{} s", minutes.max(1)) } else { format!("{} min", total.div_ceil(100)) };
+        let expected = if minutes < 90 {
+            format!("{} s", minutes.max(1))
+        } else {
+            format!("{} min", total.div_ceil(100))
+        };
         assert!(says.contains(&expected), "{says}, expected {expected}");
     }
 }

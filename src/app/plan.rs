@@ -45,7 +45,9 @@ pub fn show(config: &Config) -> Result<Exit, AppError> {
     let running: usize = plan.running().map(|job| job.parts.len()).sum();
     let whom = match &config.url {
         Some(url) => url.to_string(),
-        None => "the reference server inside scimspec, which has all there is; give a URL for yours".to_owned(),
+        None => {
+            "the reference server inside scimspec, which has all there is; give a URL for yours".to_owned()
+        }
     };
     let head = format!("profile {}: {running} of {cases} cases would run\n{whom}\n\n", profile.name);
     print(&format!("{head}{}", estimate.text(config.rate)))?;

@@ -62,12 +62,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     }
     let catalogue = Catalogue::embedded();
     // Which cases there are does not depend on the target: what is wrong with the baseline is said before it is asked.
-    let unasked = Conditions {
-        claims: &|_| Ok(()),
-        allow: &config.allow,
-        read_only: config.read_only,
-        schemas: None,
-    };
+    let unasked =
+        Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only, schemas: None };
     let whole = plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
     let cases = whole.parts().map(|(_, part)| part.id.as_str()).collect();
     let baseline = super::baseline::of_run(config, &profile.name, config.reading, &cases)?;

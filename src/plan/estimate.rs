@@ -13,9 +13,7 @@ use super::pool::{is_write, stands_on};
 use super::{Job, Phase, Plan, ways};
 use crate::scim::names::GROUP;
 use crate::suite::load::Library;
-use crate::suite::model::{
-    Action, Auth, Expect, Given, Payload, Requires, StatusSet, Step, VectorKind,
-};
+use crate::suite::model::{Action, Auth, Expect, Given, Payload, Requires, StatusSet, Step, VectorKind};
 use crate::suite::template::{references, references_in};
 use crate::target::Rate;
 
@@ -188,7 +186,8 @@ impl<'p> Run<'p> {
     fn endpoint(&self, given: &Given) -> &'static str {
         let fixture = given.fixture.as_deref().and_then(|name| self.library.fixture(name));
         let schemas = given.inline.as_ref().or(fixture).and_then(|resource| resource.get("schemas"));
-        let is_group = schemas.and_then(Value::as_array).is_some_and(|all| all.iter().any(|urn| urn == GROUP));
+        let is_group =
+            schemas.and_then(Value::as_array).is_some_and(|all| all.iter().any(|urn| urn == GROUP));
         if is_group { "/Groups" } else { "/Users" }
     }
 
@@ -200,7 +199,8 @@ impl<'p> Run<'p> {
             let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
             for (name, given) in job.case.given.iter().filter(|(name, _)| !job.pooled.contains_key(*name)) {
                 let values = given.set.values().chain(&given.inline);
-                let named = values.flat_map(references_in).filter_map(|it| depths.get(it.name.as_str()).copied());
+                let named =
+                    values.flat_map(references_in).filter_map(|it| depths.get(it.name.as_str()).copied());
                 let depth = named.max().map_or(0, |depth| depth + 1);
                 depths.insert(name, depth);
                 wanted.push((job.id(), name, given, depth));
@@ -244,8 +244,13 @@ impl<'p> Run<'p> {
         for (name, given) in &job.case.given {
             if seeds.contains(name) {
                 // A group shows in its members.
-                let named: Vec<_> =
-                    given.set.values().chain(&given.inline).flat_map(references_in).map(|it| it.name).collect();
+                let named: Vec<_> = given
+                    .set
+                    .values()
+                    .chain(&given.inline)
+                    .flat_map(references_in)
+                    .map(|it| it.name)
+                    .collect();
                 case.images.retain(|image| !named.contains(image));
                 case.images.insert(name.clone());
             } else if !job.pooled.contains_key(name) {
@@ -287,7 +292,9 @@ impl<'p> Run<'p> {
             let names = match step.action() {
                 Ok(Action::Read(name)) => vec![name.to_owned()],
                 Ok(Action::Unchanged(all)) => all.to_vec(),
-                Ok(Action::Send { line, payload: Payload::None }) => plain_read(line).map(|name| case.resource(name)).into_iter().collect(),
+                Ok(Action::Send { line, payload: Payload::None }) => {
+                    plain_read(line).map(|name| case.resource(name)).into_iter().collect()
+                }
                 _ => Vec::new(),
             };
             let expect = expectation(case.job, step);
@@ -307,7 +314,11 @@ impl<'p> Run<'p> {
         let Some(kind) = case.kind.as_ref().filter(|_| self.together.reads) else { return false };
         let rest = &case.job.case.steps[next..];
         let is_left = !rest.is_empty() || case.due.is_some();
-        if case.job.phase == Phase::ReadOnly || case.job.parts.len() > 1 || !is_left || !rest.iter().all(is_plain) {
+        if case.job.phase == Phase::ReadOnly
+            || case.job.parts.len() > 1
+            || !is_left
+            || !rest.iter().all(is_plain)
+        {
             return false;
         }
         let count = self.kinds.entry(kind.clone()).or_default();
@@ -360,7 +371,8 @@ impl<'p> Run<'p> {
             wanted.extend(stands_on(each).into_iter().filter(|name| !case.read.contains(name)));
         }
         for name in wanted {
-            if case.ours.contains(&name) && case.read.insert(name.clone()) && case.images.insert(name.clone()) {
+            if case.ours.contains(&name) && case.read.insert(name.clone()) && case.images.insert(name.clone())
+            {
                 self.flush(case, Some(&name));
                 self.estimate.read_backs += 1;
             }
@@ -399,16 +411,19 @@ impl<'p> Run<'p> {
     fn send(&mut self, case: &mut CaseRun<'_>, step: &Step, line: &str, payload: &Payload<'_>) {
         let (method, path) = line.split_once(' ').unwrap_or((line, ""));
         let is_good = step.auth.or(case.job.file.suite.defaults.auth).unwrap_or(Auth::Good) == Auth::Good;
-        let target = references(path).next().map(|it| case.resource(it.name)).filter(|name| case.ours.contains(name));
+        let target =
+            references(path).next().map(|it| case.resource(it.name)).filter(|name| case.ours.contains(name));
         if !is_write(step) {
-            let plain = plain_read(line).map(|name| case.resource(name)).filter(|name| case.ours.contains(name));
+            let plain =
+                plain_read(line).map(|name| case.resource(name)).filter(|name| case.ours.contains(name));
             if let Some(name) = plain.filter(|_| is_good && step.headers.is_empty()) {
                 return self.read(case, Some(&name));
             }
             self.flush(case, None);
             let is_shared =
                 method == "GET" && is_good && step.headers.is_empty() && case.job.phase == Phase::ReadOnly;
-            let named = references(path).any(|it| case.job.case.fresh.contains_key(&it.name) || it.name == "row");
+            let named =
+                references(path).any(|it| case.job.case.fresh.contains_key(&it.name) || it.name == "row");
             if !is_shared || named || self.is_new(case, path.to_owned()) {
                 self.estimate.reads += 1;
             }
@@ -425,7 +440,8 @@ impl<'p> Run<'p> {
         let endpoint = path.split(['?', '$']).next().unwrap_or_default().trim_end_matches('/');
         case.kind = Some(format!("{method} {endpoint} {} {is_refused}", target.is_some()));
         if let Payload::Bulk(bulk) = payload {
-            let posts = bulk.operations.iter().filter(|it| it.method.as_deref() == Some("POST")).count() as u64;
+            let posts =
+                bulk.operations.iter().filter(|it| it.method.as_deref() == Some("POST")).count() as u64;
             if !is_refused {
                 // Each is read, to see whose it is.
                 self.estimate.read_backs += posts;

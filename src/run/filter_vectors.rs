@@ -110,7 +110,8 @@ impl CaseRun<'_> {
         vector.requires.iter().try_for_each(needs)?;
         let filter = self.names.scope.text(&read.filter, Escape::JsonString).map_err(|error| {
             // The only names that may be missing are those of what is shown of members.
-            let reason = SkipReason::Capability { needs: "what members show".into(), evidence: error.to_string() };
+            let reason =
+                SkipReason::Capability { needs: "what members show".into(), evidence: error.to_string() };
             Verdict::Skipped { reason }
         })?;
         let parsed = Filter::parse(&filter).ok();
@@ -158,9 +159,8 @@ impl CaseRun<'_> {
     /// The members at an endpoint (all at the root), as they were last shown.
     fn shown(&self, endpoint: &str) -> Vec<Shown> {
         let at = endpoint.trim_end_matches('/');
-        let here = |name: &str| {
-            at.is_empty() || self.names.whereabouts(name).is_some_and(|(lives, _)| lives == at)
-        };
+        let here =
+            |name: &str| at.is_empty() || self.names.whereabouts(name).is_some_and(|(lives, _)| lives == at);
         self.names
             .ours
             .named()
@@ -275,12 +275,7 @@ impl CaseRun<'_> {
     ///
     /// # Errors
     /// The verdict where no answer came.
-    async fn together(
-        &mut self,
-        endpoint: &str,
-        narrowing: &str,
-        all: &[&Asked],
-    ) -> Result<Answer, Verdict> {
+    async fn together(&mut self, endpoint: &str, narrowing: &str, all: &[&Asked]) -> Result<Answer, Verdict> {
         let filters: Vec<&str> = all.iter().map(|asked| asked.filter.as_str()).collect();
         let filter = format!("{narrowing} and ({})", batch::parity(&filters));
         let wanted = batch::odd(all.iter().filter_map(|asked| asked.finds.as_ref()));
@@ -467,11 +462,7 @@ fn expectation(
         .iter()
         .map(|set| Alternative { status: Some(ok()), list: Some(exactly(set)), ..Alternative::default() })
         .collect();
-    any.extend(
-        refusals
-            .iter()
-            .map(|it| Alternative { error: Some(refused(it)), ..Alternative::default() }),
-    );
+    any.extend(refusals.iter().map(|it| Alternative { error: Some(refused(it)), ..Alternative::default() }));
     let may_decline = |verdict, strict, why: &str, status, scim_type: &[&str]| Alternative {
         error: Some(ErrorExpect {
             status: StatusSet(vec![StatusPattern::Code(status)]),

@@ -246,9 +246,8 @@ impl<'a> Shared<'a> {
             Arc::clone(reads.entry(key).or_insert_with(|| {
                 let probed = self.target.exchanges().into_iter().take_while(|it| it.origin == probe::ORIGIN);
                 let asked = probed.filter(|it| it.request.method == "GET" && it.request.path == plan.path);
-                let serves = asked.filter(|it| {
-                    plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it)
-                });
+                let serves = asked
+                    .filter(|it| plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it));
                 let serves = serves.last();
                 let sent = serves.map(|exchange| Sent { exchange, also: Vec::new(), created: None });
                 Arc::new(tokio::sync::Mutex::new(sent))
