@@ -287,7 +287,8 @@ impl<'p> Run<'p> {
                 }
                 // Those that no other case sends, one after the other.
                 VectorKind::Patch => {
-                    let own = vectors.trials.iter().filter(|it| it.said.get("covered").is_none()).count() as u64;
+                    let own =
+                        vectors.trials.iter().filter(|it| it.said.get("covered").is_none()).count() as u64;
                     self.estimate.writes += own.min(trials);
                     self.estimate.read_backs += own.min(trials);
                 }
