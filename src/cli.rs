@@ -456,6 +456,9 @@ pub struct SelectionArguments {
     /// Adds the suites of a folder; can be repeated
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Selection")]
     pub suites: Vec<PathBuf>,
+    /// Runs what finds most in a hundred requests; says nothing of the whole
+    #[arg(long, help_heading = "Selection", conflicts_with_all = ["case", "tag"])]
+    pub quick: bool,
 }
 
 /// What `--deny` turns into failures.

@@ -20,7 +20,7 @@ use crate::cli::{
 };
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
-use crate::plan::Selection;
+use crate::plan::{Selection, quick_cases};
 use crate::report::look::Look;
 use crate::report::model::{AccessNames, CredentialNames, HeaderRecord, Keep};
 use crate::suite::fresh::Patterns;
@@ -330,10 +330,10 @@ fn target_settings(target: &TargetArguments) -> Settings {
 }
 
 fn selection_settings(selection: &SelectionArguments, settings: Settings) -> Settings {
-    let SelectionArguments { profile, case, skip, tag, suites } = selection;
+    let SelectionArguments { profile, case, skip, tag, suites, quick } = selection;
     Settings {
         profile: profile.clone(),
-        case: case.clone(),
+        case: if *quick { quick_cases() } else { case.clone() },
         skip: skip.clone(),
         tag: tag.clone(),
         suites: suites.clone(),

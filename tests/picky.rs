@@ -1,13 +1,14 @@
 //! A server that insists on more than the RFC does: e-mail addresses as userName, and displayName and name.formatted
-//! for everybody. It is conformant, and has to be tested by configuration alone.
+//! for everybody. It is conformant, and has to be tested by configuration alone. And one that declares more: attributes of
+//! every type and characteristic, which make trials of their own.
 
 mod binary;
 mod hostile;
 
 use binary::{Bench, Ran, Reference, TOKEN, VARIABLE};
 use hostile::{Act, Hostile, error, forward};
-use scimspec::server::{Demands, ServerOptions};
-use serde_json::Value;
+use scimspec::server::{Demands, SchemaFile, ServerOptions};
+use serde_json::{Value, json};
 
 /// What the server declares in /Schemas is filled in by itself; that userName has to be an address stands in no schema.
 const CONFIGURATION: &str = r#"
@@ -52,12 +53,63 @@ fn what_the_schemas_declare_needs_no_configuration() {
     let reference = picky(&["displayName", "name.formatted", "userType"]);
     let (ran, report) = run(&Bench::new(), reference.url(), &[]);
     let ran = ran.exits(0);
-    assert_eq!(
-        report["summary"]["verdicts"]["skipped"].as_u64(),
-        skipped_by_a_good_server(),
-        "{}",
-        ran.stdout
-    );
+    // What is required makes trials of a case that has none on a server that demands no more than the RFC.
+    let skipped = skipped_by_a_good_server().map(|skipped| skipped - 1);
+    assert_eq!(report["summary"]["verdicts"]["skipped"].as_u64(), skipped, "{}", ran.stdout);
+    for trial in ["User.displayName", "User.userType"] {
+        assert!(ran.stdout.contains(&format!("characteristics/required[{trial}]")), "{}", ran.stdout);
+    }
+}
+
+/// An extension with an attribute of each characteristic that no attribute of the core schemas has.
+fn rich() -> SchemaFile {
+    const URN: &str = "urn:example:params:scim:schemas:extension:hr:2.0:User";
+    let attribute = |name: &str, kind: &str, mutability: &str, returned: &str, uniqueness: &str| {
+        json!({
+            "name": name, "type": kind, "multiValued": false, "description": name, "required": false,
+            "caseExact": kind == "string", "mutability": mutability, "returned": returned, "uniqueness": uniqueness,
+        })
+    };
+    let text = json!({
+        "schemas": [{"id": URN, "name": "Hr", "description": "What personnel keeps", "attributes": [
+            attribute("badge", "string", "immutable", "default", "server"),
+            attribute("workload", "decimal", "readWrite", "default", "none"),
+            attribute("floor", "integer", "readWrite", "request", "none"),
+            attribute("score", "integer", "readOnly", "default", "none"),
+            attribute("hired", "dateTime", "readWrite", "default", "none"),
+            attribute("pin", "string", "writeOnly", "never", "none"),
+        ]}],
+        "resourceTypes": [{
+            "name": "User", "endpoint": "/Users", "schema": "urn:ietf:params:scim:schemas:core:2.0:User",
+            "schemaExtensions": [{"schema": URN, "required": false}],
+        }],
+    });
+    SchemaFile::parse(&text.to_string(), "rich.json").expect("the schemas can be served")
+}
+
+#[test]
+fn what_a_server_declares_is_tried() {
+    let reference = Reference::start(ServerOptions { schemas: Some(rich()), ..ServerOptions::default() });
+    for reading in ["lenient", "strict"] {
+        let (ran, report) =
+            run(&Bench::new(), reference.url(), &["--reading", reading, "--case", "characteristics/*"]);
+        let ran = ran.exits(0);
+        let verdicts = &report["summary"]["verdicts"];
+        assert_eq!(verdicts["passed"], 5, "{reading}: {}", ran.stdout);
+        for trial in [
+            "read-only[Hr.score]",
+            "immutable[Hr.badge]",
+            "unique[Hr.badge]",
+            "case-exact[Hr.badge]",
+            "on-request[Hr.floor]",
+        ] {
+            assert!(ran.stdout.contains(trial), "{reading}: {trial}: {}", ran.stdout);
+        }
+    }
+    // One trial can be chosen by itself.
+    let one = "characteristics/immutable[Hr.badge]";
+    let (ran, report) = run(&Bench::new(), reference.url(), &["--case", one]);
+    assert_eq!(report["summary"]["verdicts"]["passed"], 1, "{}", ran.exits(0).stdout);
 }
 
 /// A server whose demands stand in no schema: addresses of its own domain, and a userType.

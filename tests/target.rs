@@ -787,7 +787,7 @@ async fn a_case_is_cleaned_up_after_by_itself() {
     other.origin = "population".to_owned();
     target.send(other).await.unwrap();
     make(&target, "/Users", &user(2)).await;
-    assert_eq!(target.clean_up_after("test").await.deleted.len(), 1);
+    assert_eq!(target.clean_up_after("test", false).await.deleted.len(), 1);
     assert_eq!(directory.rows().len(), 1);
 }
 

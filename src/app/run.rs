@@ -65,7 +65,14 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let unasked =
         Conditions { claims: &|_| Ok(()), allow: &config.allow, read_only: config.read_only, schemas: None };
     let whole = plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
-    let cases = whole.parts().map(|(_, part)| part.id.as_str()).collect();
+    let tried: Vec<String> = whole
+        .jobs
+        .iter()
+        .filter(|job| job.case.for_each.is_some())
+        .map(|job| job.file.case_id(job.case))
+        .collect();
+    let parts = whole.parts().map(|(_, part)| part.id.as_str());
+    let cases = parts.chain(tried.iter().map(String::as_str)).collect();
     let baseline = super::baseline::of_run(config, &profile.name, config.reading, &cases)?;
     for path in [&config.json, &config.junit].into_iter().flatten() {
         file::check(path)?;
@@ -98,6 +105,9 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     };
     let mut plan = plan(library.suites(), catalogue, profile, &config.selection, &conditions);
     plan.leave_out(|job| settings.lacked_by(job.file, job.case));
+    // With the trials that the target's schemas make.
+    let unasked = Conditions { schemas: Some(&probe.schemas), ..unasked };
+    let whole = crate::plan::plan(library.suites(), catalogue, profile, &Selection::default(), &unasked);
     let left_out = left_out(&whole, &plan);
     if plan.jobs.is_empty() {
         return Err(AppError::NothingSelected);

@@ -30,8 +30,8 @@ pub struct History<'e> {
     created: BTreeMap<&'e str, Vec<(&'e str, &'e str)>>,
     /// When lists showed a resource, by its id, in the order of the exchanges.
     sightings: BTreeMap<&'e str, Vec<Sighting<'e>>>,
-    /// When any answer showed a resource as a whole, by its id, in the order of the exchanges.
-    wholes: BTreeMap<&'e str, Vec<Whole<'e>>>,
+    /// When any answer showed a resource as a whole, by its endpoint and id, in the order of the exchanges.
+    wholes: BTreeMap<(&'e str, &'e str), Vec<Whole<'e>>>,
     /// The lists that a filter was answered with, by endpoint and filter, in the order of the exchanges.
     filtered: BTreeMap<(String, String), Vec<Total<'e>>>,
     /// Everything that may have changed something.
@@ -129,14 +129,17 @@ impl<'e> History<'e> {
         if is_projected || !is_meant || kind::discovery_type(&exchange.request).is_some() {
             return;
         }
-        let single = || exchange.json().filter(|body| exchange.request.method == "GET" && !kind::is_list(body));
+        let single =
+            || exchange.json().filter(|body| exchange.request.method == "GET" && !kind::is_list(body));
         let shown: Vec<&Value> = match rows(exchange) {
             Some(rows) => rows.iter().collect(),
             None => single().into_iter().collect(),
         };
+        // Ids of one type may be those of another, so what the root shows is nobody's.
+        let Some(segment) = endpoint_of(exchange) else { return };
         for state in shown {
             if let Some(id) = get(state, "id").and_then(Value::as_str) {
-                self.wholes.entry(id).or_default().push(Whole { shown_by: exchange, state });
+                self.wholes.entry((segment, id)).or_default().push(Whole { shown_by: exchange, state });
             }
         }
     }
@@ -152,7 +155,7 @@ impl<'e> History<'e> {
         if self.has_gaps || exchange.request.auth != Auth::Good {
             return None;
         }
-        let shown = self.wholes.get(id)?;
+        let shown = self.wholes.get(&(endpoint_of(exchange)?, id))?;
         let latest = shown.iter().rev().find(|whole| whole.shown_by.id < exchange.id)?;
         self.is_quiet(between(latest.shown_by, exchange)).then_some((latest.state, latest.shown_by))
     }
@@ -169,7 +172,7 @@ impl<'e> History<'e> {
         let (here, there) = (rows(exchange)?, rows(before.said_by)?);
         let all_ours = here.iter().chain(there).all(|row| {
             let id = get(row, "id").and_then(Value::as_str);
-            id.is_some_and(|id| self.is_ours(id))
+            id.is_some_and(|id| self.is_ours(id, exchange))
         });
         let is_whole = here.len() as u64 == now || there.len() as u64 == before.total;
         let is_sure = all_ours && is_whole && self.is_quiet(between(before.said_by, exchange));
@@ -219,9 +222,12 @@ impl<'e> History<'e> {
         })
     }
 
-    /// Whether this run created the resource.
-    pub fn is_ours(&self, id: &str) -> bool {
-        self.created.values().flatten().any(|(_, ours)| *ours == id)
+    /// Whether this run created the resource that an answer shows under this id.
+    pub fn is_ours(&self, id: &str, shown_by: &Exchange) -> bool {
+        let asked = endpoint_of(shown_by);
+        self.created.values().flatten().any(|(endpoint, ours)| {
+            *ours == id && asked.is_none_or(|asked| asked.eq_ignore_ascii_case(endpoint))
+        })
     }
 
     /// Whether the resource is as it was when it was created, or was never written here: only then is a row of it
@@ -230,7 +236,7 @@ impl<'e> History<'e> {
         let end = Span::of(query).to;
         let is_before = |change: &DateTime<Utc>| *change <= end;
         !self.changed.get(id).is_some_and(is_before)
-            && (!self.bulk.as_ref().is_some_and(is_before) || !self.is_ours(id))
+            && (!self.bulk.as_ref().is_some_and(is_before) || !self.is_ours(id, query))
     }
 
     /// The resources that a query must know: created by its own case or for all, and shown by a list before, with
@@ -265,6 +271,12 @@ impl<'e> History<'e> {
     fn is_quiet(&self, span: Span) -> bool {
         !self.writes.iter().any(|write| write.from <= span.to && write.to >= span.from)
     }
+}
+
+/// The first segment of the path, where all that an answer shows lives; nothing at the root.
+fn endpoint_of(exchange: &Exchange) -> Option<&str> {
+    let segment = kind::first_segment(&exchange.request);
+    (!segment.is_empty() && !segment.starts_with('.') && segment != "Me").then_some(segment)
 }
 
 /// From the beginning of one exchange to the end of another.
@@ -396,7 +408,9 @@ mod tests {
         let put = at(1, "a/case", exchange("PUT", "/Users/a%20b", 200, user("a b")));
         let told = [create(0, "a/case", "a b"), put];
         let history = History::of(&told);
-        assert!(history.is_ours("a b") && !history.is_ours("1"));
+        assert!(history.is_ours("a b", &query(2, "a/case")) && !history.is_ours("1", &query(2, "a/case")));
+        let groups = at(2, "a/case", exchange("GET", "/Groups", 200, list(vec![user("a b")])));
+        assert!(!history.is_ours("a b", &groups), "a group of the same id is somebody else's");
         assert!(!history.is_unchanged("a b", &query(2, "a/case")));
         assert!(
             history.is_unchanged("a b", &query(0, "a/case"))

@@ -68,7 +68,10 @@ pub fn outcomes(
     written: &[BTreeSet<String>],
     preferred: bool,
 ) -> Outcomes {
-    let mut sets: Vec<BTreeSet<String>> = written.to_vec();
+    // A member that is not there is found by no filter.
+    let is_there = |name: &String| members.iter().any(|member| member.name == name.as_str());
+    let mut sets: Vec<BTreeSet<String>> =
+        written.iter().filter(|set| set.iter().all(is_there)).cloned().collect();
     let parsed = Filter::parse(filter).ok().filter(|_| !written.is_empty());
     let Some(filter) = parsed else { return Outcomes { sets, is_firm: false } };
     let worlds = Worlds::all();

@@ -14,8 +14,8 @@ use crate::scim::definition::{Resolved, ResourceDefinition};
 use crate::scim::error::ScimType;
 use crate::scim::filter::Filter;
 use crate::scim::names;
-use crate::scim::path::PatchPath;
 use crate::scim::patch::{self, PatchOp, PatchOperation, PatchOptions, PatchRequest};
+use crate::scim::path::PatchPath;
 use crate::scim::resource::{elements, get, is_unassigned, schemas};
 use crate::scim::schema::{AttributeType, Mutability};
 
@@ -237,9 +237,9 @@ fn readings(operation: &PatchOperation, definition: &ResourceDefinition) -> Vec<
             // AMB-103, AMB-105: what the value names is substituted as a whole.
             let is_whole = |name: &&String| {
                 definition.extension(name).is_some()
-                    || definition.top_attribute(name).is_some_and(|it| {
-                        it.kind == AttributeType::Complex && !it.multi_valued
-                    })
+                    || definition
+                        .top_attribute(name)
+                        .is_some_and(|it| it.kind == AttributeType::Complex && !it.multi_valued)
             };
             let mut operations: Vec<PatchOperation> = members
                 .keys()

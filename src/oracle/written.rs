@@ -553,7 +553,8 @@ impl Comparison {
         let told = self.stance.departure(spot.path.to_owned(), Some(expected), None, grade, why);
         let is_owed = matches!(self.stance, Stance::Create) && spot.attribute.returned == Returned::Default;
         // What is returned by default has to be there, however it got lost.
-        let requirements = if is_owed { &["RFC7644-3.3-01", "RFC7643-7-29"] } else { told.requirements };
+        let requirements =
+            if is_owed { &["RFC7644-3.3-01", "RFC7643-7-29", "RFC7644-3.9-01"] } else { told.requirements };
         self.tell(Departure { requirements, ..told });
     }
 

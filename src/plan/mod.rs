@@ -7,6 +7,7 @@ mod each;
 pub mod estimate;
 mod parts;
 mod pool;
+mod quick;
 mod selection;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Ste
 pub use each::Each;
 pub use estimate::{Estimate, Together};
 pub use pool::{is_write, mentions, stands_on};
+pub use quick::quick_cases;
 pub use selection::{PatternError, Selection};
 
 use parts::parts;

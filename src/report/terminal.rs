@@ -474,6 +474,8 @@ fn verdict(report: &RunReport, good: bool) -> String {
     match &report.client {
         Some(client) if good => format!("Ready for {client}"),
         Some(client) if any(Readiness::NotReady) => format!("Not ready for {client}"),
+        // What was left out may be otherwise.
+        _ if good && report.narrowed => "Partial".to_owned(),
         _ if good => "Conformant".to_owned(),
         _ => "Not conformant".to_owned(),
     }

@@ -237,7 +237,7 @@ impl<'r> CaseRun<'r> {
     async fn vectors(&mut self, vectors: &Vectors) {
         match vectors.kind {
             VectorKind::Filter => self.filter_vectors(vectors).await,
-            VectorKind::Patch => self.patch_vectors().await,
+            VectorKind::Patch => self.patch_vectors(vectors).await,
         }
     }
 

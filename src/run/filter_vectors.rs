@@ -33,6 +33,9 @@ use crate::target::exchange::ExchangeId;
 const MOST_AT_ONCE: usize = 8;
 /// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
 const LONGEST: usize = 3000;
+/// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
+/// defect may be wrong about an even number of them.
+const FEW: usize = 16;
 /// After so many refusals of several filters at once, the rest is asked one by one.
 const MOST_REFUSALS: usize = 3;
 
@@ -62,10 +65,13 @@ struct Shown {
 impl CaseRun<'_> {
     /// Asks the filters, and takes note of what each came to.
     pub(super) async fn filter_vectors(&mut self, vectors: &Vectors) {
-        if let Err(verdict) = self.show_members().await {
-            self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
-            return;
-        }
+        let unlisted = match self.show_members().await {
+            Ok(unlisted) => unlisted,
+            Err(verdict) => {
+                self.parts.iter_mut().for_each(|part| part.trouble = Some(verdict.clone()));
+                return;
+            }
+        };
         self.name_instants();
         let mut alone = Vec::new();
         let mut together: BTreeMap<(String, &'static str), Vec<Asked>> = BTreeMap::new();
@@ -80,12 +86,14 @@ impl CaseRun<'_> {
             }
         }
         for ((endpoint, _), all) in together {
-            alone.extend(self.several(&endpoint, all).await);
+            // What goes with every filter is to be right about everybody.
+            let is_right = unlisted.is_empty();
+            alone.extend(if is_right { self.several(&endpoint, all).await } else { all });
         }
         let mut is_crowded = false;
         for asked in alone {
             self.current = asked.part;
-            self.one(&asked, &mut is_crowded).await;
+            self.one(&asked, &unlisted, &mut is_crowded).await;
         }
     }
 
@@ -173,26 +181,29 @@ impl CaseRun<'_> {
     }
 
     /// Asks for the users of the population, and takes note of what is shown of them. Whom the list lacks is judged by
-    /// the answer to its create.
+    /// the answer to its create, and named.
     ///
     /// # Errors
     /// The verdict where no answer came.
-    async fn show_members(&mut self) -> Result<(), Verdict> {
-        let Some(term) = self.narrowing("/Users") else { return Ok(()) };
+    async fn show_members(&mut self) -> Result<BTreeSet<String>, Verdict> {
+        let Some(term) = self.narrowing("/Users") else { return Ok(BTreeSet::new()) };
         let (_, rows) = self.list("/Users", &term).await?;
+        let Some(rows) = rows else { return Ok(BTreeSet::new()) };
+        let mut unlisted: BTreeSet<String> = self.shown("/Users").into_iter().map(|it| it.name).collect();
         let known: Vec<(String, String)> = self
             .names
             .ours
             .named()
             .filter_map(|(name, handle)| Some((name.to_owned(), handle.id.clone()?)))
             .collect();
-        for row in rows.unwrap_or_default() {
+        for row in rows {
             let id = get(&row, "id").and_then(Value::as_str);
             if let Some((name, _)) = known.iter().find(|(_, known)| Some(known.as_str()) == id) {
+                unlisted.remove(name);
                 self.names.observed(name, row.clone());
             }
         }
-        Ok(())
+        Ok(unlisted)
     }
 
     /// A filter that finds the members at an endpoint and nobody else, by what their names begin with.
@@ -237,6 +248,9 @@ impl CaseRun<'_> {
     /// Asks filters several at a time, and gives those that have to be asked alone.
     async fn several(&mut self, endpoint: &str, all: Vec<Asked>) -> Vec<Asked> {
         let Some(narrowing) = self.narrowing(endpoint) else { return all };
+        if self.job.parts.len() <= FEW {
+            return all;
+        }
         let mut suspects: Vec<usize> = Vec::new();
         let mut open = shares(&all);
         let mut refusals = 0;
@@ -304,8 +318,9 @@ impl CaseRun<'_> {
         Ok(Answer::Right)
     }
 
-    /// Asks one filter alone, and judges the answer as that of any step.
-    async fn one(&mut self, asked: &Asked, is_crowded: &mut bool) {
+    /// Asks one filter alone, and judges the answer as that of any step. Where it has to be narrowed, those whom the
+    /// narrowing alone does not find are not missed: that is not this filter's doing.
+    async fn one(&mut self, asked: &Asked, unlisted: &BTreeSet<String>, is_crowded: &mut bool) {
         let place = format!("{}.vectors", self.job.path);
         let narrowed = self.narrowing(&asked.endpoint).map(|term| format!("{term} and ({})", asked.filter));
         let can_narrow = asked.is_valid;
@@ -321,7 +336,8 @@ impl CaseRun<'_> {
             self.part().findings.truncate(before);
         }
         if let Some(narrowed) = narrowed {
-            self.ask(&asked.endpoint, &narrowed, &asked.expect, &place).await;
+            let expect = without(&asked.expect, unlisted);
+            self.ask(&asked.endpoint, &narrowed, &expect, &place).await;
         }
     }
 
@@ -436,6 +452,18 @@ fn exactly(members: &BTreeSet<String>) -> ListExpect {
     ListExpect { ours: Some(Ours::Exactly(members.iter().cloned().collect())), ..ListExpect::default() }
 }
 
+/// The expectation of a list, without these members.
+fn without(expect: &Expect, unlisted: &BTreeSet<String>) -> Expect {
+    let mut expect = expect.clone();
+    let alternatives = expect.any.iter_mut().map(|it| &mut it.list);
+    for list in alternatives.chain([&mut expect.list]).flatten() {
+        if let Some(Ours::Exactly(members)) = &mut list.ours {
+            members.retain(|member| !unlisted.contains(member));
+        }
+    }
+    expect
+}
+
 /// What may come of a filter that is asked alone.
 fn expectation(
     vector: &FilterVector,
@@ -474,7 +502,8 @@ fn expectation(
         why: Some(why.to_owned()),
         ..Alternative::default()
     };
-    if refusals.is_empty() {
+    // Too many results is no word for a filter that is not supported.
+    if refusals.iter().all(|it| it.scim_type.as_deref().is_some_and(|why| why != "invalidFilter")) {
         let (verdict, strict) = if has_brackets {
             (AlternativeVerdict::Note, None)
         } else {

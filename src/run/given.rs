@@ -96,6 +96,20 @@ pub(super) fn resource(shared: &Shared<'_>, given: &Given, names: &CaseNames) ->
     Ok(left_out(shared.fill(changed, &names.generator), &given.set, &given.without))
 }
 
+/// Creates a given without what the service provider does not declare.
+///
+/// # Errors
+/// Why it is not there. One that refers to a resource that was refused counts as refused, too.
+async fn create_declared(
+    shared: &Shared<'_>,
+    given: &Given,
+    names: &CaseNames,
+) -> Result<Vec<Created>, GivenTrouble> {
+    let resource =
+        resource(shared, given, names).map_err(|trouble| GivenTrouble { refused: true, ..trouble })?;
+    Ok(vec![post(shared, given, &shared.declared(resource), "population").await?])
+}
+
 async fn post(
     shared: &Shared<'_>,
     given: &Given,
@@ -216,19 +230,35 @@ impl Pool {
         let mut names = CaseNames::new(shared.generator.for_trial(name));
         names.value("setting", Value::Object(shared.settings.clone()));
         let mut made = BTreeMap::new();
+        let mut refused = None;
         for (member, given) in &population.members {
             // Cases that need a group say so; the others are not to suffer where there is no place for it.
             if given.inline.as_ref().is_some_and(|resource| !shared.keeps(resource)) {
                 continue;
             }
-            let created = create(shared, given, &names, "population").await.map_err(|mut trouble| {
-                trouble.detail = format!("population {name}, {member}: {}", trouble.detail);
-                trouble
-            })?;
+            let of_member = |trouble: GivenTrouble| GivenTrouble {
+                detail: format!("population {name}, {member}: {}", trouble.detail),
+                ..trouble
+            };
+            let created = if population.partial {
+                match create_declared(shared, given, &names).await {
+                    Err(trouble) if trouble.refused => {
+                        refused = Some(of_member(trouble));
+                        continue;
+                    }
+                    made => made,
+                }
+            } else {
+                create(shared, given, &names, "population").await
+            };
+            let created = created.map_err(of_member)?;
             names.resources(member, &created);
             made.insert(member.clone(), created);
         }
-        Ok(made)
+        match refused {
+            Some(trouble) if made.is_empty() => Err(trouble),
+            _ => Ok(made),
+        }
     }
 
     /// The shared given of that key.

@@ -18,15 +18,12 @@ use super::request::{self, Prepared, RequestError, Sources};
 use super::step::CaseSources;
 use super::tally::Count;
 use crate::judge::Handle;
+use crate::judge::rules::OF_ONE_WRITE;
 use crate::outcome::{ErrorCause, Verdict};
 use crate::suite::model::{Action, BulkLimit, Expect, Parallel, Step};
 use crate::suite::template::Scope;
 use crate::target::exchange::Exchange;
 use crate::target::{Created as Ownership, RequestPlan, Sent, identifier};
-
-/// Rules that hold a read against the one write before it: of several at once, nobody knows which that is.
-const OF_ONE_WRITE: [&str; 4] =
-    ["written-is-read", "refused-changes-nothing", "write-answer-is-read", "deleted-is-gone"];
 
 impl CaseRun<'_> {
     /// Sends requests at once, and judges how their answers divide.
@@ -111,8 +108,7 @@ impl CaseRun<'_> {
         for sent in answered {
             let status = sent.exchange.status().map_or_else(|| "nothing".to_owned(), |it| it.to_string());
             *by_status.entry(status).or_default() += 1;
-            let muted = OF_ONE_WRITE.map(str::to_owned);
-            self.shared.mute(&muted, sent.exchange.id);
+            self.shared.mute(&OF_ONE_WRITE.map(|rule| rule.name.to_owned()), sent.exchange.id);
             let also = sent.also.iter().map(|exchange| exchange.id);
             self.parts[self.current].exchanges.extend(also.chain([sent.exchange.id]));
         }

@@ -7,6 +7,7 @@
 //! read before and after, and only that counts. So nothing that Bulk or a list breaks is blamed on PATCH.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use crate::scim::bulk::{BulkResponse, BulkResult};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{member, member_name, remove_member, schemas, set_member};
-use crate::suite::model::{Capability, FreshKind, Given, Permission, Requires};
+use crate::suite::model::{Capability, FreshKind, Given, Permission, Requires, Vectors};
 use crate::suite::vectors::PatchVector;
 use crate::target::batch::WORTH;
 use crate::target::exchange::{Exchange, ExchangeId};
@@ -78,8 +79,8 @@ struct Stopped(Verdict);
 
 impl CaseRun<'_> {
     /// Tries every vector of the case that was selected and that the service provider has the attributes for.
-    pub(super) async fn patch_vectors(&mut self) {
-        let trials = self.trials();
+    pub(super) async fn patch_vectors(&mut self, vectors: &Vectors) {
+        let trials = self.trials(vectors);
         if trials.is_empty() {
             return;
         }
@@ -128,9 +129,8 @@ impl CaseRun<'_> {
     }
 
     /// The vectors whose conditions hold; the others are skipped.
-    fn trials(&mut self) -> Vec<Trial> {
+    fn trials(&mut self, vectors: &Vectors) -> Vec<Trial> {
         let mut trials = Vec::new();
-        let Some(vectors) = &self.job.case.vectors else { return trials };
         for (part, reported) in self.job.parts.iter().enumerate() {
             let named = vectors.trials.iter().find(|it| reported.id.ends_with(&format!("[{}]", it.id)));
             let Some(said) = named else { continue };
@@ -314,8 +314,8 @@ impl CaseRun<'_> {
                 trials.iter().find(|trial| is_group(trial) == second).map(|it| &it.definition.endpoint);
             if let Some(endpoint) = endpoint {
                 let endpoint = endpoint.trim_end_matches('/');
-                let found = self.shared.target.survey(endpoint, &ids, &found_by, &self.origin).await;
-                rows.extend(found.into_iter().map(|(id, (_, row))| (id, row)));
+                let listed = self.shared.target.survey(endpoint, &ids, &found_by, &self.origin).await;
+                rows.extend(listed.into_iter().map(|(id, (_, row))| (id, row)));
             }
         }
         let mut seen = Vec::new();
@@ -622,7 +622,8 @@ impl CaseRun<'_> {
         common: &str,
         neighbours: &mut Neighbours,
     ) -> Result<(), Stopped> {
-        if !self.shared.can_spare() {
+        let of_others = self.shared.ahead.load(Ordering::Relaxed).saturating_sub(self.job.requests());
+        if !self.shared.target.can_spare(of_others) {
             return Err(Stopped(Verdict::Skipped { reason: SkipReason::BudgetSpent }));
         }
         self.settle_neighbours(&refers_to(&trial.vector).collect(), common, neighbours).await?;

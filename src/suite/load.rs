@@ -157,6 +157,10 @@ pub struct Population {
     pub title: Option<String>,
     /// Its resources by name, in the order in which they are created. A member may refer to those before it.
     pub members: IndexMap<String, Given>,
+    /// Whether its cases get along with a part of it: members are made without what the service provider does not declare,
+    /// and one that it refuses all the same is left out.
+    #[serde(default)]
+    pub partial: bool,
 }
 
 /// All that suites are made of: the suite files, the fixtures, the populations, the profiles.

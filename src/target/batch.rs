@@ -314,7 +314,7 @@ impl Target {
         grown
     }
 
-    /// The rows of these ids in the lists of what has this text in its name, by id, each with the list that showed it.
+    /// The rows of these ids in lists of what has this text in its name, by id, each with the list that showed it.
     pub async fn survey(
         &self,
         endpoint: &str,

@@ -123,7 +123,11 @@ impl Capabilities {
             schemas_read: discovery.schemas.success().is_some(),
             schemas_summary: discovery.schemas.summary.clone(),
             second: discovery.second,
-            max_results: number("/filter/maxResults"),
+            // Who supports no filters says nothing by it.
+            max_results: number("/filter/maxResults").filter(|_| {
+                let filters = config.and_then(|config| config.pointer("/filter/supported"));
+                filters != Some(&Value::Bool(false))
+            }),
             max_operations: number("/bulk/maxOperations"),
             max_payload_size: number("/bulk/maxPayloadSize"),
             authentication_schemes: schemes
@@ -473,6 +477,15 @@ mod tests {
         assert_eq!(capabilities.authentication_schemes, ["oauthbearertoken", "httpbasic"]);
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert_eq!(capabilities.claims().count(), CAPABILITIES.len());
+    }
+
+    #[test]
+    fn who_supports_no_filters_limits_none() {
+        let limit = |supported: bool| {
+            let config = ok(json!({"filter": {"supported": supported, "maxResults": 50}}));
+            capabilities(&Discovery { config, ..discovery() }).0.max_results
+        };
+        assert_eq!((limit(true), limit(false)), (Some(50), None));
     }
 
     #[test]

@@ -24,6 +24,9 @@ const GONE_AFTER: u32 = 3;
 const ROWS: usize = 100;
 const SWEEPS: usize = 5;
 
+/// Why something is left that was deleted.
+const STILL_SHOWN: &str = "its DELETE was answered with a success, and a read still shows it";
+
 /// The origin of clean-up's exchanges.
 pub const ORIGIN: &str = "clean-up";
 
@@ -121,9 +124,9 @@ impl Target {
         done
     }
 
-    /// Removes what one case created, at once; where Bulk may be used, with what other cases leave, as soon as it is
-    /// worth a job. Creates whose outcome is not known wait for [`Target::clean_up`].
-    pub async fn clean_up_after(&self, origin: &str) -> CleanUp {
+    /// Removes what one case created, at once; where Bulk may be used and nothing presses, with what other cases leave, as
+    /// soon as it is worth a job. Creates whose outcome is not known wait for [`Target::clean_up`].
+    pub async fn clean_up_after(&self, origin: &str, at_once: bool) -> CleanUp {
         let due: Vec<OwnedResource> = {
             let mut state = self.state();
             state.ended.insert(origin.to_owned());
@@ -133,7 +136,7 @@ impl Target {
                 .filter(|resource| state.ended.contains(&resource.origin))
                 .cloned()
                 .collect();
-            if state.bulk.as_ref().is_some_and(|bulk| due.len() < bulk.batch()) {
+            if !at_once && state.bulk.as_ref().is_some_and(|bulk| due.len() < bulk.batch()) {
                 return CleanUp::default();
             }
             state.ended.clear();
@@ -299,6 +302,20 @@ impl Target {
         endpoints
     }
 
+    /// Reads what was deleted twice: some service providers only mark a resource as deleted, and go on showing it.
+    async fn look_at(&self, deleted: Vec<OwnedResource>, done: &mut CleanUp, silence: &AtomicU32) {
+        for resource in deleted {
+            if silence.load(Ordering::Relaxed) >= GONE_AFTER {
+                return;
+            }
+            let shown = self.fetch(&resource.endpoint, &resource.id, ORIGIN, Purpose::CleanUp).await;
+            if shown.is_some_and(|exchange| exchange.status() == Some(200)) {
+                done.deleted.retain(|it| !is_same(it, &resource));
+                done.left.push(left(&resource.endpoint, Some(&resource.id), STILL_SHOWN));
+            }
+        }
+    }
+
     /// Looks for whatever else carries the mark: what a refused create made all the same, and what a delete only
     /// claimed to delete. Only where the service provider can search so.
     ///
@@ -322,7 +339,25 @@ impl Target {
             if strays.is_empty() {
                 return true;
             }
+            let is_doubtful = |stray: &&OwnedResource| done.deleted.iter().any(|it| is_same(it, stray));
+            let doubtful: Vec<OwnedResource> = strays.iter().filter(is_doubtful).cloned().collect();
             done.add(self.delete_all(in_order(strays), silence).await);
+            self.look_at(doubtful, done, silence).await;
+            let is_left = |id: &str, left: &Left| left.endpoint == endpoint && left.id.as_deref() == Some(id);
+            if done.left.iter().any(|left| left.endpoint == endpoint && left.why == STILL_SHOWN) {
+                // So it is with whatever else was deleted, and one page does not show all of that.
+                let others: Vec<OwnedResource> = self
+                    .state()
+                    .register
+                    .all()
+                    .filter(|it| {
+                        it.endpoint == endpoint && !done.left.iter().any(|left| is_left(&it.id, left))
+                    })
+                    .cloned()
+                    .collect();
+                self.look_at(others, done, silence).await;
+                return true;
+            }
             if !full {
                 return true;
             }
@@ -382,6 +417,10 @@ impl Target {
         });
         Ok(found.collect())
     }
+}
+
+fn is_same(one: &OwnedResource, other: &OwnedResource) -> bool {
+    one.endpoint == other.endpoint && one.id == other.id
 }
 
 /// The order in which resources are deleted: the youngest first, and before all users what may refer to them.

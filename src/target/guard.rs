@@ -576,7 +576,9 @@ mod tests {
 
     #[test]
     fn where_nothing_can_be_written_nothing_but_that_may_be_sent() {
-        for (method, path) in [("POST", "/ServiceProviderConfig"), ("PUT", "/Schemas"), ("PATCH", "/ResourceTypes")] {
+        for (method, path) in
+            [("POST", "/ServiceProviderConfig"), ("PUT", "/Schemas"), ("PATCH", "/ResourceTypes")]
+        {
             assert!(decided(method, path).is_ok(), "{method} {path}");
             let with_body = decide(
                 &asked(method, path, Some(b"{}".as_slice())),

@@ -177,9 +177,10 @@ impl<'a> Trial<'a> {
         }
         let exchanges = target.exchanges();
         let deviations = shared.deviations();
+        let requests = target.requests_made();
         drop(shared);
         server.shutdown().await;
-        Ok(Ran { outcomes, exchanges, clean_up, probe, remaining, deviations })
+        Ok(Ran { outcomes, exchanges, clean_up, probe, remaining, deviations, requests })
     }
 }
 
@@ -212,6 +213,8 @@ pub struct Ran {
     pub remaining: Result<Vec<Value>, String>,
     /// What came of the profile's deviations, by their position.
     pub deviations: BTreeMap<usize, Came>,
+    /// How many requests were made: those of the probe and of clean-up are among them.
+    pub requests: u64,
 }
 
 impl Ran {

@@ -332,6 +332,7 @@ mod tests {
             ("scimmy", include_str!("scimmy/package.json")),
             ("django-scim2", include_str!("django-scim2.requirements.txt")),
             ("better-auth", include_str!("better-auth/package.json")),
+            ("django-scim2-server", include_str!("django-scim2-server.requirements.txt")),
         ] {
             let list = Expectations::read(server);
             let (name, version) = list.server.split_once(' ').expect("server and version");

@@ -27,15 +27,25 @@ pub struct Product {
     pub name: &'static str,
     /// The path of its base URL.
     pub base_path: &'static str,
+    /// Whether a user that was deleted is still there, only inactive, so that nobody can leave nothing behind.
+    pub keeps_deleted: bool,
 }
 
-pub const SCIM2_SERVER: Product = Product { name: "scim2-server", base_path: "/v2" };
-pub const SCIMMY: Product = Product { name: "scimmy", base_path: "/scim" };
-pub const DJANGO_SCIM2: Product = Product { name: "django-scim2", base_path: "/scim/v2" };
-pub const BETTER_AUTH: Product = Product { name: "better-auth", base_path: "/api/auth/scim/v2" };
+impl Product {
+    const fn new(name: &'static str, base_path: &'static str) -> Product {
+        Product { name, base_path, keeps_deleted: false }
+    }
+}
+
+pub const SCIM2_SERVER: Product = Product::new("scim2-server", "/v2");
+pub const SCIMMY: Product = Product::new("scimmy", "/scim");
+pub const DJANGO_SCIM2: Product = Product::new("django-scim2", "/scim/v2");
+pub const BETTER_AUTH: Product = Product::new("better-auth", "/api/auth/scim/v2");
+pub const DJANGO_SCIM2_SERVER: Product =
+    Product { keeps_deleted: true, ..Product::new("django-scim2-server", "/scim/v2") };
 
 /// All of them.
-pub const PRODUCTS: [Product; 4] = [SCIM2_SERVER, SCIMMY, DJANGO_SCIM2, BETTER_AUTH];
+pub const PRODUCTS: [Product; 5] = [SCIM2_SERVER, SCIMMY, DJANGO_SCIM2, BETTER_AUTH, DJANGO_SCIM2_SERVER];
 
 /// A running server. Dropping it stops it, also when the test panics.
 pub struct Server {
@@ -49,7 +59,7 @@ impl Server {
     /// Installs the server if it is not there, starts it on a free loopback port with an empty store, and waits
     /// until it answers. The log is named after what it is started for.
     pub async fn start(product: Product, purpose: &str) -> Server {
-        let Product { name, base_path } = product;
+        let Product { name, base_path, .. } = product;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/interop/{name}.sh"));
         let installed = Command::new(&script)
             .arg("install")

@@ -34,7 +34,6 @@ const LENIENCIES: &[(&str, &str)] = &[
     ("delete-of-member-leaves-it", "whether the entry goes with the user is open (AMB-34)"),
     ("error-scim-type-null-text", "a keyword of one's own is no worse than none"),
     ("error-with-stack-trace", "detail is a text for people, and no text is forbidden"),
-    ("external-id-hidden", "externalId is optional (AMB-31)"),
     ("external-id-unique", "whether an externalId may be used twice is the provider's domain"),
     ("groups-of-user-missing", "groups is optional (AMB-34)"),
     ("member-references-broken", "$ref is a should"),

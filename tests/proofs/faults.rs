@@ -100,6 +100,9 @@ const NEEDS: &[(&str, &str)] = &[
     ("rules/filter-finds-all", "query/groups"),
     ("rules/filter-finds-all", "query/users"),
     ("rules/filter-rows-match", "filter/equal"),
+    ("rules/projection-keeps-values", "query/users"),
+    ("rules/row-is-the-resource", "query/users"),
+    ("rules/total-is-stable", "search/filter"),
 ];
 
 fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {

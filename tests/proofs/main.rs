@@ -13,7 +13,8 @@
 //! `tests/matrix.toml` ([`matrix`]), `tests/killers.toml`, `src/coverage/proven.toml`, `docs/matrix.md` and
 //! `docs/proofs.md`. Without, they are held equal. With `UPDATE_PROOFS=NAME,NAME` these faults meet every case, with
 //! `UPDATE_PROOFS=stale` what is not as it was when the matrix was made meets the rest, and what is known of the others
-//! stays. With `UPDATE_PROOFS=none` the pages are written from what is recorded.
+//! stays. With `UPDATE_PROOFS=none` the pages are written from what is recorded, and with `UPDATE_PROOFS=quick` the
+//! cases of `--quick` are chosen anew from the matrix ([`quick`]).
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -26,6 +27,7 @@ mod killers;
 mod matrix;
 mod page;
 mod proven;
+mod quick;
 mod report;
 mod rules;
 
@@ -85,7 +87,7 @@ fn alter_all(reading: Reading) -> Altered {
             noted.mutes.entry(rule.clone()).or_default().insert(observed.exchange.id);
         }
     };
-    let trial = Trial { observer: Some(&observer), jobs: 1, reading, slow: true, ..Trial::of(everything()) };
+    let trial = Trial { observer: Some(&observer), jobs: 1, reading, ..Trial::of(everything()) };
     let ran = trial.run().expect("the server can be probed");
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);
@@ -121,7 +123,8 @@ pub struct Caught {
 fn catch_all() -> Caught {
     let path = report::path("tests/killers.toml");
     if let Some(wanted) = report::wanted() {
-        let chosen = record(&wanted, recorded(&path));
+        let mut chosen = record(&wanted, recorded(&path));
+        chosen.retain(|_, killers| !killers.is_empty());
         let text = toml::to_string(&chosen).expect("names and lists");
         std::fs::write(&path, format!("{}{text}", report::KILLERS_HEADER)).expect("the file can be written");
     }
@@ -161,6 +164,10 @@ fn record(wanted: &Wanted, mut recorded: BTreeMap<String, Killers>) -> BTreeMap<
             stale = Stale::default();
             (names.clone(), Vec::new())
         }
+        Wanted::Quick => {
+            stale = Stale::default();
+            (BTreeSet::new(), Vec::new())
+        }
         Wanted::Stale if !stale.needs_all() => {
             (stale.faults.clone(), trials().filter(|id| stale.has_case(id)).map(str::to_owned).collect())
         }
@@ -183,8 +190,13 @@ fn record(wanted: &Wanted, mut recorded: BTreeMap<String, Killers>) -> BTreeMap<
         |entry| faults::run(entry, Vec::new(), Reading::Lenient),
     ));
     matrix.update(&rows, &whole, &stale);
-    if !matches!(wanted, Wanted::Named(_)) {
+    if matches!(wanted, Wanted::All | Wanted::Stale) {
         matrix.sign_cases(trials());
+    }
+    if !matches!(wanted, Wanted::Named(_)) {
+        let cases = quick::choose(&matrix);
+        matrix.quick = quick::measure(&matrix, &cases);
+        quick::write(&cases);
     }
     matrix.write();
     let proven = std::fs::read_to_string(report::path(report::PROVEN)).unwrap_or_default();
@@ -316,6 +328,32 @@ fn every_case_has_been_seen_red() {
         list.is_empty(),
         "no recorded fault turns these as red as they can be:\n{}\n(UPDATE_PROOFS=NAME records a fault that does)",
         list.join("\n")
+    );
+}
+
+#[test]
+fn quick_cases_find_most_in_a_hundred_requests() {
+    LazyLock::force(&CAUGHT);
+    let cases = quick::recorded();
+    let (requests, passed) = quick::run(&cases);
+    let unknown: Vec<&String> = cases.iter().filter(|case| !passed.contains(*case)).collect();
+    assert!(unknown.is_empty(), "cases of {} that do not run: {unknown:?}", quick::QUICK);
+    assert!(
+        requests <= quick::REQUESTS,
+        "a quick run makes {requests} requests; UPDATE_PROOFS=quick cargo test --test proofs chooses anew"
+    );
+    let matrix = Matrix::read();
+    assert!(
+        matrix.quick.cases == quick::digest(&cases),
+        "{} is not what {} was measured with; UPDATE_PROOFS=quick cargo test --test proofs chooses anew",
+        quick::QUICK,
+        matrix::MATRIX
+    );
+    let (seen, all) = (quick::caught(&matrix, &cases).len(), matrix.faults.len());
+    assert!(all > 0, "{} is empty", matrix::MATRIX);
+    assert!(
+        seen * 100 >= all * quick::PERCENT,
+        "a quick run sees {seen} of {all} faults; UPDATE_PROOFS=quick cargo test --test proofs chooses anew"
     );
 }
 

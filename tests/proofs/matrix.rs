@@ -33,9 +33,25 @@ pub struct Matrix {
     /// Of each case, what it depended on.
     #[serde(default)]
     pub cases: BTreeMap<String, String>,
+    /// What rules see in a run of the cases of `--quick`.
+    #[serde(default)]
+    pub quick: Quick,
     /// The faults.
     #[serde(default)]
     pub faults: BTreeMap<String, Row>,
+}
+
+/// What rules see in a run of the cases of `--quick`. That depends on what those exchange, so that the rows of faults,
+/// which are of whole runs, do not tell.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quick {
+    /// Digest of the cases.
+    #[serde(default)]
+    pub cases: String,
+    /// The faults that none of the cases sees, and a rule does.
+    #[serde(default)]
+    pub by_rules: BTreeSet<String>,
 }
 
 /// Who saw a fault.
@@ -196,7 +212,8 @@ const HEADER: &str = "\
 
 ";
 
-fn hex(text: &str) -> String {
+/// Twelve hexadecimal digits of a text.
+pub fn hex(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 

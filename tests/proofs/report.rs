@@ -31,6 +31,8 @@ pub enum Wanted {
     Stale,
     /// These faults with every case; none of them means that only the pages are written.
     Named(BTreeSet<String>),
+    /// Nothing; the cases of `--quick` are chosen anew.
+    Quick,
 }
 
 /// What the environment wants to be tried and written anew.
@@ -39,6 +41,7 @@ pub fn wanted() -> Option<Wanted> {
     Some(match wanted.as_str() {
         "1" => Wanted::All,
         "stale" => Wanted::Stale,
+        "quick" => Wanted::Quick,
         "none" => Wanted::Named(BTreeSet::new()),
         names => {
             let names: BTreeSet<String> = names.split(',').map(|name| name.trim().to_owned()).collect();

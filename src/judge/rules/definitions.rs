@@ -56,6 +56,7 @@ fn core_definitions(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             faults.push(fault.warning_unless_strict(context));
         }
         faults.extend(urn_of_scim(id));
+        is_eligible |= !faults.is_empty();
         let Some(printed) = SchemaSet::core().schema(id) else { continue };
         is_eligible = true;
         let declared = get(found.resource, "attributes").map(elements).unwrap_or_default();
@@ -110,9 +111,11 @@ fn compare(
     if !(says_no_type && declared.kind == printed.kind) {
         differs("type", printed.kind.to_string(), declared.kind.to_string(), None);
     }
-    // Before a verified erratum, the schema extensions of a resource type were printed as one.
-    let is_of_types = printed.name == "schemaExtensions";
-    let severity = if is_of_types { warning } else { None };
+    // Before verified errata, the schema extensions of a resource type were printed as one, and so were the reference types
+    // of a sub-attribute (erratum 5607).
+    let is_of_sub = parents.last().is_some_and(|it| it.name == "subAttributes");
+    let was_one = printed.name == "schemaExtensions" || is_of_sub && printed.name == "referenceTypes";
+    let severity = if was_one { warning } else { None };
     differs("multiValued", printed.multi_valued.to_string(), declared.multi_valued.to_string(), severity);
     // A userName that need not be there, and a password that comes back, break what sections 4.1.1 and 9 demand.
     let is_user_name = parents.is_empty() && printed.name == "userName";

@@ -90,7 +90,7 @@ fn filter_rows_match(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
                 .as_deref()
                 .map_or("a row without id".to_owned(), |id| format!("the row '{}'", words::clip(id, 60)));
             // What others' resources hold is not for a report.
-            let is_ours = id.as_deref().is_some_and(|id| view.history.is_ours(id));
+            let is_ours = id.as_deref().is_some_and(|id| view.history.is_ours(id, exchange));
             let why = why(&explanation, is_ours);
             let more = if count > 1 { format!(" ({count} such rows)") } else { String::new() };
             let kind = node(&explanation);

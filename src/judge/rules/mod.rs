@@ -300,6 +300,17 @@ pub const OF_WRITES: [&Rule; 4] = [
     &written::CREATED_STAYS,
 ];
 
+/// The rules that hold a read against the one write before it. Of several that were sent at once nobody knows which
+/// that is, so that these do not judge them.
+pub const OF_ONE_WRITE: [Rule; 6] = [
+    version::VERSION_FOLLOWS_WRITES,
+    version::MODIFIED_NEVER_BACK,
+    written::WRITTEN_IS_READ,
+    written::REFUSED_CHANGES_NOTHING,
+    written::WRITE_ANSWER_IS_READ,
+    written::DELETED_IS_GONE,
+];
+
 /// The rule of that name.
 pub fn by_name(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)

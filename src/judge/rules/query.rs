@@ -122,7 +122,9 @@ struct Place<'a> {
 
 /// What a row is sorted by; nothing where the attribute is not one to sort by, or it is open which value counts.
 fn place<'a>(row: &'a Value, path: &AttributePath, definition: &'a ResourceDefinition) -> Option<Place<'a>> {
-    let Some(Resolved::Attribute { attribute, sub, extension }) = definition.resolve(path) else { return None };
+    let Some(Resolved::Attribute { attribute, sub, extension }) = definition.resolve(path) else {
+        return None;
+    };
     let leaf = match sub {
         Some(sub) => sub,
         None if attribute.kind == AttributeType::Complex => return None,
@@ -213,11 +215,7 @@ fn row_is_the_resource(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
         let found: Vec<Difference> = found
             .into_iter()
             .take(SHOWN)
-            .map(|it| Difference {
-                expected: show(&it.expected),
-                actual: show(&it.actual),
-                path: it.path,
-            })
+            .map(|it| Difference { expected: show(&it.expected), actual: show(&it.actual), path: it.path })
             .collect();
         let Some(first) = found.first() else { continue };
         let mut fault = Fault::new(
@@ -281,7 +279,7 @@ fn shown_before<'v>(
     let id = get(row, "id").and_then(Value::as_str)?;
     let (state, shown_by) = view.history.shown_before(id, exchange)?;
     // What others' resources hold is not for a report.
-    if !view.history.is_ours(id) {
+    if !view.history.is_ours(id, exchange) {
         return None;
     }
     let definition = view.definitions.by_endpoint(exchange).or_else(|| view.definitions.by_itself(state))?;
@@ -307,7 +305,9 @@ fn is_part_of(part: &Value, whole: &Value, depth: usize) -> bool {
 
 /// Two answers to one filter say the same total, whatever page they show.
 fn total_is_stable(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
-    let Some((now, before, shown_by)) = view.history.totals(exchange) else { return RuleVerdict::NotEligible };
+    let Some((now, before, shown_by)) = view.history.totals(exchange) else {
+        return RuleVerdict::NotEligible;
+    };
     if now == before {
         return RuleVerdict::Held;
     }

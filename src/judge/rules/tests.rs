@@ -1211,8 +1211,17 @@ fn versions_follow_writes_and_times_never_go_back() {
             ),
             ("frozen within a second", vec![get_user(), put(titled("A")), get(titled("A"))], Say::Warns),
             (
-                "no answer",
+                "frozen within a second, and not shown by the write",
                 vec![get_user(), write("PUT", 204, &titled("A"), Value::Null), get(titled("A"))],
+                Say::Warns,
+            ),
+            (
+                "not shown by the write",
+                vec![
+                    get_user(),
+                    write("PUT", 204, &titled("A"), Value::Null),
+                    get(versioned(titled("A"), "W/\"2\"")),
+                ],
                 Say::Silent,
             ),
             (
@@ -1433,4 +1442,115 @@ fn known_resources_are_found() {
     let nobody =
         say_after("filter-finds-all", &filtered(ann, Vec::new()), Reading::Lenient, &History::default());
     assert_eq!(nobody.0, Say::Silent);
+}
+
+/// An exchange after those, with a number and a time of its own.
+fn later(mut exchange: Exchange, number: u64) -> Exchange {
+    exchange.id = ExchangeId(number);
+    exchange.started += chrono::TimeDelta::seconds(60 * i64::try_from(number).unwrap());
+    exchange
+}
+
+#[test]
+fn sorted_lists_stand_in_order() {
+    let named = |id: &str, name: &str| with(user(id), "/userName", json!(name));
+    let sorted = |query: &str, rows: Vec<Value>| exchange("GET", &format!("/Users?{query}"), 200, list(rows));
+    let (ann, bob) = (named("1", "ann"), named("2", "BOB"));
+    let titled = |id: &str, title: &str| with(user(id), "/title", json!(title));
+    let reachable = |id: &str, emails: Value| with(user(id), "/emails", emails);
+    let first = json!([{"value": "z@x"}, {"value": "a@x", "primary": true}]);
+    let second = json!([{"value": "b@x"}]);
+    check(
+        "sorted-in-order",
+        vec![
+            ("in order", sorted("sortBy=userName", vec![ann.clone(), bob.clone()]), Say::Held),
+            ("reversed", sorted("sortBy=userName", vec![bob.clone(), ann.clone()]), Say::Fails),
+            (
+                "descending",
+                sorted("sortBy=userName&sortOrder=descending", vec![bob.clone(), ann.clone()]),
+                Say::Held,
+            ),
+            (
+                "not descending",
+                sorted("sortBy=userName&sortOrder=descending", vec![ann.clone(), bob.clone()]),
+                Say::Fails,
+            ),
+            (
+                "by the primary value",
+                sorted(
+                    "sortBy=emails.value",
+                    vec![reachable("1", first.clone()), reachable("2", second.clone())],
+                ),
+                Say::Held,
+            ),
+            (
+                "by the first value",
+                sorted("sortBy=emails.value", vec![reachable("2", second), reachable("1", first)]),
+                Say::Fails,
+            ),
+            (
+                "letters that collations differ on",
+                { sorted("sortBy=title", vec![titled("1", "_x"), titled("2", "-x")]) },
+                Say::Silent,
+            ),
+            ("no such attribute", sorted("sortBy=nope", vec![bob.clone(), ann.clone()]), Say::Silent),
+            ("not sorted", sorted("count=2", vec![bob.clone(), ann.clone()]), Say::Silent),
+            ("projected", sorted("sortBy=userName&attributes=userName", vec![bob, ann]), Say::Silent),
+        ],
+    );
+    let absent = sorted("sortBy=title", vec![user("1"), titled("2", "x")]);
+    let (said, findings) = say("sorted-in-order", &absent, Reading::Lenient);
+    assert_eq!(
+        (said, findings[0].requirements.as_slice()),
+        (Say::Warns, &["RFC7644-3.4.2.3-06".to_owned()][..])
+    );
+    assert_eq!(say("sorted-in-order", &absent, Reading::Strict).0, Say::Fails);
+}
+
+#[test]
+fn answers_agree_about_a_resource() {
+    let created = later(exchange("POST", "/Users", 201, user("1")), 1);
+    let read = later(exchange("GET", "/Users/1", 200, user("1")), 2);
+    let told = [created.clone(), read.clone()];
+    let history = History::of(&told);
+    let say =
+        |name: &str, exchange: Exchange| say_after(name, &later(exchange, 3), Reading::Lenient, &history).0;
+    let query = |path: &str, row: Value| exchange("GET", path, 200, list(vec![row]));
+    let other = with(user("1"), "/userName", json!("other"));
+    assert_eq!(say("row-is-the-resource", query("/Users", user("1"))), Say::Held);
+    assert_eq!(say("row-is-the-resource", query("/Users", other.clone())), Say::Fails);
+    assert_eq!(say("row-is-the-resource", query("/Users", user("7"))), Say::Silent);
+    // Where a user and a group have one id, they are two resources all the same.
+    let group = json!({"schemas": [names::GROUP], "id": "1", "displayName": "Team"});
+    assert_eq!(say("row-is-the-resource", query("/Groups", group)), Say::Silent);
+    let part = |name: Value| json!({"schemas": [names::USER], "id": "1", "userName": name});
+    let user_name = user("1")["userName"].clone();
+    let projected = "/Users/1?attributes=userName";
+    assert_eq!(say("projection-keeps-values", exchange("GET", projected, 200, part(user_name))), Say::Held);
+    assert_eq!(say("projection-keeps-values", exchange("GET", projected, 200, part("x".into()))), Say::Fails);
+    assert_eq!(say("projection-keeps-values", exchange("GET", "/Users/1", 200, user("1"))), Say::Silent);
+    // A write between the two explains a difference.
+    let told = [created, read, later(exchange("PATCH", "/Users/1", 204, Value::Null), 3)];
+    let history = History::of(&told);
+    let after = later(query("/Users", other), 4);
+    assert_eq!(say_after("row-is-the-resource", &after, Reading::Lenient, &history).0, Say::Silent);
+}
+
+#[test]
+fn a_total_is_the_same_on_every_page() {
+    let created = later(exchange("POST", "/Users", 201, user("1")), 1);
+    let first = later(filtered("title pr", vec![user("1")]), 2);
+    let told = [created, first];
+    let history = History::of(&told);
+    let say =
+        |answer: Exchange| say_after("total-is-stable", &later(answer, 3), Reading::Lenient, &history).0;
+    let total = |total: u64| {
+        let body = with(list(vec![user("1")]), "/totalResults", json!(total));
+        exchange("GET", "/Users?filter=title%20pr&startIndex=1", 200, body)
+    };
+    assert_eq!(say(total(1)), Say::Held);
+    assert_eq!(say(total(2)), Say::Fails);
+    assert_eq!(say(filtered("title eq \"x\"", vec![user("1")])), Say::Silent);
+    let stranger = exchange("GET", "/Users?filter=title%20pr", 200, list(vec![user("1"), user("9")]));
+    assert_eq!(say(stranger), Say::Silent);
 }

@@ -298,7 +298,11 @@ fn the_oracle_commits_itself() {
 }
 
 fn vectors(name: &str) -> Value {
-    let path = format!("{}/fixtures/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    fixture(&format!("vectors/{name}"))
+}
+
+fn fixture(name: &str) -> Value {
+    let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     let options = serde_saphyr::options! {
         strict_booleans: true,
@@ -318,11 +322,13 @@ fn ids(value: &Value) -> BTreeSet<String> {
 
 fn substituted(text: &str) -> String {
     let mut text = text
-        .replace("{{T0}}", "2026-01-01T00:00:00Z")
-        .replace("{{T0+05:30}}", "2026-01-01T05:30:00+05:30")
-        .replace("{{T1-08:00}}", "2026-01-01T16:00:00-08:00");
+        .replace("${before}", "2026-01-01T00:00:00Z")
+        .replace("${before-east}", "2026-01-01T05:30:00+05:30")
+        .replace("${after-west}", "2026-01-01T16:00:00-08:00")
+        .replace("${run}", "run7")
+        .replace("${domain}", "example.com");
     for key in ["u1", "u2", "u3", "u4", "u5", "u6", "g1", "g2"] {
-        text = text.replace(&format!("{{{{{key}.id}}}}"), &format!("id-of-{key}"));
+        text = text.replace(&format!("${{{key}.id}}"), &format!("id-of-{key}"));
     }
     text
 }
@@ -336,6 +342,7 @@ const OPEN: [&str; 4] = [
 #[test]
 fn filter_vectors() {
     let document = vectors("filter.yaml");
+    let population = fixture("populations/filters.yaml");
     let mut wrong = Vec::new();
     let mut open: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut judged = 0;
@@ -347,15 +354,14 @@ fn filter_vectors() {
             .filter(|outcome| outcome.get("ids").is_some())
             .collect();
         let endpoint = vector["endpoint"].as_str().unwrap();
-        let dataset = &document["datasets"][vector["dataset"].as_str().unwrap()];
-        for row in
-            list(dataset, "resources").iter().filter(|row| endpoint == "/" || row["endpoint"] == *endpoint)
-        {
-            let key = row["key"].as_str().unwrap();
-            let definition =
-                SchemaSet::core().definition_by_endpoint(row["endpoint"].as_str().unwrap()).unwrap();
+        for (key, member) in population["members"].as_object().unwrap() {
+            let kind = if key.starts_with('g') { "Group" } else { "User" };
+            let definition = SchemaSet::core().definition(kind).unwrap();
+            if endpoint != "/" && endpoint != definition.endpoint {
+                continue;
+            }
             let mut resource: Value =
-                serde_json::from_str(&substituted(&row["resource"].to_string())).unwrap();
+                serde_json::from_str(&substituted(&member["inline"].to_string())).unwrap();
             resource["id"] = format!("id-of-{key}").into();
             resource["meta"] = json!({
                 "resourceType": definition.name,
@@ -364,7 +370,7 @@ fn filter_vectors() {
             });
             let truth = Worlds::all().truth(&filter, &resource, &definition);
             let accepted: BTreeSet<bool> =
-                outcomes.iter().map(|outcome| ids(&outcome["ids"]).contains(key)).collect();
+                outcomes.iter().map(|outcome| ids(&outcome["ids"]).contains(key.as_str())).collect();
             // Where only a refusal is accepted, a list says nothing.
             let is_wrong = match truth {
                 Truth::Must => !accepted.is_empty() && !accepted.contains(&true),

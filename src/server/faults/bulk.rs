@@ -336,7 +336,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "Results do not say where the resource is.",
         "clients, which have to search for what they made",
-        &["RFC7644-3.7-13", "RFC7644-3.7.3-02"],
+        &["RFC7644-3.7-13", "RFC7644-3.7.3-02", "RFC7644-3.7.2-03"],
         &[At(|seen, answer| {
             each_result(seen, answer, |result| {
                 result.remove("location");

@@ -239,7 +239,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-222"],
         "Errors have no body.",
         "administrators, who learn nothing of the cause",
-        &["RFC7644-3.12-02", "RFC7644-3.5.2-22"],
+        &["RFC7644-3.12-02", "RFC7644-3.5.2-22", "RFC7644-3.6-07"],
         &[At(|_, answer| {
             if is_error(answer) {
                 answer.content = Content::Empty;

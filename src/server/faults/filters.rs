@@ -511,7 +511,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-243", "DEF-128"],
         "Operators in capitals are refused.",
         "clients that write EQ or AND",
-        &["RFC7644-3.4.2.2-03"],
+        &["RFC7644-3.4.2.2-03", "RFC7643-2.1-04"],
         &[Parsed(|filter| {
             let is_operator = |word: &str| {
                 let lower = word.to_ascii_lowercase();

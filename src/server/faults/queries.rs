@@ -97,12 +97,12 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "filter-schemas-finds-nothing",
         &[],
-        "A filter on schemas finds nothing.",
+        "A filter that names schemas finds nothing.",
         "clients that look for whoever has an extension, as Figure 2 does",
         &["RFC7644-3.4.2.2-39"],
-        &[Parsed(|filter| {
-            if filter.parsed.is_ok() && filter.text.starts_with("schemas eq") {
-                filter.parsed = Ok(Some(nothing()));
+        &[Found(|rows| {
+            if rows.filter.is_some_and(|filter| any(filter, &|it| names_attribute(it, "schemas"))) {
+                rows.rows.clear();
             }
         })],
     ),
@@ -467,13 +467,23 @@ fn in_brackets(filter: Filter) -> Filter {
     }
 }
 
+/// Whether a part of a filter is of a kind.
+fn any(filter: &Filter, is: &impl Fn(&Filter) -> bool) -> bool {
+    is(filter)
+        || match filter {
+            Filter::And(operands) | Filter::Or(operands) => operands.iter().any(|it| any(it, is)),
+            Filter::Not(operand) => any(operand, is),
+            _ => false,
+        }
+}
+
+fn names_attribute(filter: &Filter, name: &str) -> bool {
+    matches!(filter, Filter::Present(path) | Filter::Compare { path, .. } if path.name == name)
+}
+
 /// Whether a filter is about an attribute that only users have.
 fn names_user(filter: &Filter) -> bool {
-    match filter {
-        Filter::Or(operands) => operands.iter().any(names_user),
-        Filter::Present(path) | Filter::Compare { path, .. } => path.name == "userName",
-        _ => false,
-    }
+    any(filter, &|it| names_attribute(it, "userName"))
 }
 
 /// A parameter of a query, by GET or by `.search`.
