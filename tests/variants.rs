@@ -243,6 +243,8 @@ fn looks(ran: &Ran) -> BTreeSet<String> {
         Regex::new(concat!(
             r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
             r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+            // The same in a filter, in a URL.
+            r"|\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\d",
             r#"|W/\\?"[0-9a-f]{16}\\?""#,
             r"|127\.0\.0\.1:\d+",
             // A cursor, sealed anew each time.
