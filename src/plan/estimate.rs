@@ -278,9 +278,18 @@ impl<'p> Run<'p> {
             match vectors.kind {
                 // Most filters are asked several at a time.
                 VectorKind::Filter => self.estimate.reads += trials / 2 + 1,
+                // All are made, changed and looked at together.
+                VectorKind::Patch if self.together.bulk.is_some() => {
+                    let jobs = trials.div_ceil(100);
+                    self.estimate.givens += 2 * jobs + 2;
+                    self.estimate.writes += jobs;
+                    self.estimate.read_backs += jobs + 1;
+                }
+                // Those that no other case sends, one after the other.
                 VectorKind::Patch => {
-                    self.estimate.writes += trials;
-                    self.estimate.read_backs += trials;
+                    let own = vectors.trials.iter().filter(|it| it.said.get("covered").is_none()).count() as u64;
+                    self.estimate.writes += own.min(trials);
+                    self.estimate.read_backs += own.min(trials);
                 }
             }
         }

@@ -7,6 +7,7 @@
 //! read before and after, and only that counts. So nothing that Bulk or a list breaks is blamed on PATCH.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -621,7 +622,8 @@ impl CaseRun<'_> {
         common: &str,
         neighbours: &mut Neighbours,
     ) -> Result<(), Stopped> {
-        if !self.shared.can_spare() {
+        let of_others = self.shared.ahead.load(Ordering::Relaxed).saturating_sub(self.job.requests());
+        if !self.shared.target.can_spare(of_others) {
             return Err(Stopped(Verdict::Skipped { reason: SkipReason::BudgetSpent }));
         }
         self.settle_neighbours(&refers_to(&trial.vector).collect(), common, neighbours).await?;

@@ -87,7 +87,7 @@ fn alter_all(reading: Reading) -> Altered {
             noted.mutes.entry(rule.clone()).or_default().insert(observed.exchange.id);
         }
     };
-    let trial = Trial { observer: Some(&observer), jobs: 1, reading, slow: true, ..Trial::of(everything()) };
+    let trial = Trial { observer: Some(&observer), jobs: 1, reading, ..Trial::of(everything()) };
     let ran = trial.run().expect("the server can be probed");
     let Noted { killed, survivors, mutes } = noted.into_inner().expect("no panic before");
     let definitions = Definitions::of(&ran.probe.schemas);

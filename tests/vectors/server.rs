@@ -113,7 +113,7 @@ async fn filter_vectors() {
 
 /// Accepted, but not preferred: the server makes the choices that identity providers rely on, and a `replace` without
 /// value is invalidSyntax to it, as an `add` without value is.
-const PATCH_VECTORS_NOT_PREFERRED: [&str; 5] = ["PV-019", "PV-047", "PV-066", "PV-075", "PV-084"];
+const PATCH_VECTORS_NOT_PREFERRED: [&str; 6] = ["PV-019", "PV-047", "PV-066", "PV-075", "PV-084", "PV-093"];
 
 #[tokio::test]
 async fn patch_vectors() {

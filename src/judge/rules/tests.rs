@@ -1211,8 +1211,17 @@ fn versions_follow_writes_and_times_never_go_back() {
             ),
             ("frozen within a second", vec![get_user(), put(titled("A")), get(titled("A"))], Say::Warns),
             (
-                "no answer",
+                "frozen within a second, and not shown by the write",
                 vec![get_user(), write("PUT", 204, &titled("A"), Value::Null), get(titled("A"))],
+                Say::Warns,
+            ),
+            (
+                "not shown by the write",
+                vec![
+                    get_user(),
+                    write("PUT", 204, &titled("A"), Value::Null),
+                    get(versioned(titled("A"), "W/\"2\"")),
+                ],
                 Say::Silent,
             ),
             (

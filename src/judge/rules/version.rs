@@ -80,8 +80,10 @@ fn version_follows_writes(read: &Exchange, view: &View<'_>) -> RuleVerdict {
     let method = write.request.method.as_str();
     let mut faults = Vec::new();
     if success(write).is_some() {
-        let Some(told) = version(write) else { return RuleVerdict::NotEligible };
-        if told != now {
+        // An answer that shows something else is another rule's; then its version says nothing either.
+        let told = version(write).filter(|_| represented(write).is_some_and(|answer| is_same(answer, resource)));
+        let is_told = told.is_some();
+        if let Some(told) = told.filter(|told| *told != now) {
             let fault = Fault::new(
                 format!(
                     "the version is {}, and {} in the answer to {} ({})",
@@ -122,7 +124,7 @@ fn version_follows_writes(read: &Exchange, view: &View<'_>) -> RuleVerdict {
                 modified(image).zip(modified(resource)).is_some_and(|(then, now)| then.0 == now.0);
             faults.push(if same_second { fault.warning() } else { fault });
         }
-        return verdict(RULE, read, faults);
+        return if is_told || !faults.is_empty() { verdict(RULE, read, faults) } else { RuleVerdict::NotEligible };
     }
     let is_refused = write.status().is_some_and(|status| (400..500).contains(&status) && status != 429);
     let then = before.filter(|_| is_refused);

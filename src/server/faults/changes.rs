@@ -691,20 +691,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             }
         })],
     ),
-    fault(
-        "bulk-errors-without-detail",
-        &[],
-        "The error of an operation says nothing in words.",
-        "administrators, who learn nothing of the cause",
-        &["RFC7644-3.7.3-04"],
-        &[At(|seen, answer| {
-            each_result(seen, answer, |result| {
-                if let Some(Value::Object(error)) = result.get_mut("response") {
-                    error.shift_remove("detail");
-                }
-            });
-        })],
-    ),
 ];
 
 /// What `/Schemas` says of `title` in the faults about immutable attributes.
