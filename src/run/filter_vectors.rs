@@ -208,6 +208,10 @@ impl CaseRun<'_> {
 
     /// A filter that finds the members at an endpoint and nobody else, by what their names begin with.
     fn narrowing(&self, endpoint: &str) -> Option<String> {
+        if endpoint == "/" {
+            let (users, groups) = (self.narrowing("/Users")?, self.narrowing("/Groups")?);
+            return Some(format!("({users} or {groups})"));
+        }
         let attribute = if endpoint == "/Groups" { "displayName" } else { "userName" };
         let shown = self.shown(endpoint);
         let names = shown.iter().filter_map(|it| get(&it.state, attribute).and_then(Value::as_str));
@@ -323,17 +327,21 @@ impl CaseRun<'_> {
     async fn one(&mut self, asked: &Asked, unlisted: &BTreeSet<String>, is_crowded: &mut bool) {
         let place = format!("{}.vectors", self.job.path);
         let narrowed = self.narrowing(&asked.endpoint).map(|term| format!("{term} and ({})", asked.filter));
-        let can_narrow = asked.is_valid;
-        if !(*is_crowded && can_narrow) {
+        if !(*is_crowded && asked.is_valid && narrowed.is_some()) {
             let before = self.part().findings.len();
             let flow = self.ask(&asked.endpoint, &asked.filter, &asked.expect, &place).await;
             // Where so many others match that ours stand on a page nobody reads, ours are asked for.
             let is_partial = flow == Flow::On && self.last.as_deref().is_some_and(is_partial);
-            if !(is_partial && can_narrow && self.part().findings.len() > before) {
+            if !(is_partial && asked.is_valid && self.part().findings.len() > before) {
                 return;
             }
-            *is_crowded = true;
             self.part().findings.truncate(before);
+            if narrowed.is_none() {
+                let what = "a list short enough to show the members".to_owned();
+                let reason = SkipReason::NothingEligible { what };
+                self.part().trouble = Some(Verdict::Skipped { reason });
+            }
+            *is_crowded = true;
         }
         if let Some(narrowed) = narrowed {
             let expect = without(&asked.expect, unlisted);
