@@ -1154,7 +1154,15 @@ async fn every_fault_changes_what_a_client_sees() {
         async move { (entry.name, walk.await) }
     });
     let seen: Vec<(&str, Vec<String>)> = stream::iter(walks).buffer_unordered(4).collect().await;
-    let unseen: Vec<&str> = seen.iter().filter(|(_, lines)| *lines == sound).map(|(name, _)| *name).collect();
+    // What is too rare for these requests, cases of the suites show (tests/proofs holds that they do).
+    let killers: toml::Table = include_str!("killers.toml").parse().expect("the list of killers is TOML");
+    let is_caught =
+        |name: &str| killers.get(name).and_then(toml::Value::as_table).is_some_and(|it| !it.is_empty());
+    let unseen: Vec<&str> = seen
+        .iter()
+        .filter(|(name, lines)| *lines == sound && !is_caught(name))
+        .map(|(name, _)| *name)
+        .collect();
     assert!(unseen.is_empty(), "nothing shows these faults: {unseen:?}");
 
     // What the catalogue says of a fault, against the answer in which it first shows.

@@ -698,7 +698,7 @@ async fn the_guard_stands_before_the_wire() {
         ("DELETE", "/Users/"),
         ("DELETE", "/Users/somebody"),
         ("PUT", "/Users/%73omebody"),
-        ("POST", "/Schemas"),
+        ("DELETE", "/Schemas"),
         ("PATCH", "/Me"),
         ("POST", "/Bulk"),
         ("DELETE", "/Users/x/.."),

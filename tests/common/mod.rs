@@ -159,6 +159,7 @@ impl<'a> Trial<'a> {
             Shared::new(&target, library(), catalogue, &plan, &probe, self.reading, templates, &generator);
         shared.observer = self.observer;
         shared.profile = Some(self.profile);
+        shared.allow = allow.to_vec();
         shared.hooks = hooks;
         shared.snapshots = self.snapshots;
         let board = Board::default();

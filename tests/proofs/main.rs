@@ -49,7 +49,13 @@ use scimspec::server;
 use scimspec::target::exchange::ExchangeId;
 
 /// Alterations that rightly leave the judgement green, each with the reason.
-const SURVIVORS: &[&str] = &[];
+const SURVIVORS: &[&str] = &[
+    // What refuses for want of a permission may have any keyword: another alternative takes it.
+    "create/password-never-returned cases[23].steps[3].expect: any[0] error with another scimType",
+    // The reference server has no empty object, and no meta in its schemas, so nothing there can be altered.
+    "disputed/filter-on-one-resource cases[9].steps[0].expect: also[0] checks[0] there",
+    "schemas/list cases[0].steps[0].expect: also[17] checks[0] no way to break it",
+];
 
 /// A green run with everything in it altered.
 pub struct Altered {
@@ -228,6 +234,8 @@ fn every_judgement_turns_red() {
             .outcomes
             .iter()
             .filter(|outcome| outcome.verdict == Verdict::Passed && !outcome.id.starts_with("rules/"))
+            // A vector about PATCH has no expectation to alter an answer by: it is judged by what the resource became.
+            .filter(|outcome| !outcome.id.starts_with("patch/vectors["))
             .filter(|outcome| altered.killed.get(&outcome.id).is_none_or(|killed| *killed == 0))
             .map(|outcome| outcome.id.as_str())
             .collect();
@@ -380,11 +388,13 @@ fn the_matrix_is_of_what_there_is() {
         list("new or changed cases", &stale.cases),
         list("gone", &stale.gone),
     );
+    // A checkpoint has the name of its case nowhere in its own.
+    let is_checkpoint = |id: &str| LENIENT.ran.outcomes.iter().any(|outcome| outcome.id == id);
     let red: Vec<String> = matrix
         .faults
         .iter()
         .flat_map(|(fault, row)| row.cells().into_keys().map(move |case| (fault, case)))
-        .filter(|(_, case)| !matrix.cases.contains_key(matrix::case_of(case)))
+        .filter(|(_, case)| !matrix.cases.contains_key(matrix::case_of(case)) && !is_checkpoint(case))
         .map(|(fault, case)| format!("{fault}: {case}"))
         .collect();
     assert!(red.is_empty() || !stale.is_empty(), "the matrix has cases that there are not: {red:#?}");

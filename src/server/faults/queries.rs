@@ -322,14 +322,15 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "row-shows-another-time",
         &[],
-        "The rows of a list show the time of the query as the time of their last change.",
+        "The rows of a list show a time after the query as the time of their last change.",
         "clients that look for what changed since",
         &["RFC7644-3.4.2-11", "RFC7644-3.4-03"],
         &[At(|_, answer| {
             for row in rows(answer).into_iter().flatten() {
                 if let Some(Value::Object(meta)) = row.get_mut("meta") {
-                    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-                    meta.insert("lastModified".to_owned(), now.into());
+                    let later = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
+                    let later = later.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                    meta.insert("lastModified".to_owned(), later.into());
                 }
             }
         })],
