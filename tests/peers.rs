@@ -152,10 +152,10 @@ fn a_behaviour_is_judged_or_it_says_why_not() {
                 writeln!(wrong, "{name}: there is no case {case}").unwrap();
             }
         }
-        if let Some(fault) = &behaviour.fault {
-            if Fault::from_name(fault).is_err() {
-                writeln!(wrong, "{name}: there is no fault {fault}").unwrap();
-            }
+        if let Some(fault) = &behaviour.fault
+            && Fault::from_name(fault).is_err()
+        {
+            writeln!(wrong, "{name}: there is no fault {fault}").unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

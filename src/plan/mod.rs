@@ -245,7 +245,7 @@ pub fn plan<'a>(
             let forms = file.forms_of(index).into_iter().filter(|(form, _)| profile.takes_form(*form));
             let trials = forms.flat_map(|form| {
                 let eaches = &eaches;
-                rows.iter().flat_map(move |row| eaches.iter().map(move |each| (form.clone(), *row, each)))
+                rows.iter().flat_map(move |row| eaches.iter().map(move |each| (form, *row, each)))
             });
             for ((form, case), row, each) in trials {
                 let path = format!("cases[{index}]");

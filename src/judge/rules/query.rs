@@ -158,7 +158,7 @@ impl Place<'_> {
                 let (left, right) = (self.value?, other.value?);
                 // Capitals stand before small letters or beside them, where case matters.
                 let is_exact = self.attribute.compares_exactly();
-                if is_exact && left.to_lowercase() != left || is_exact && right.to_lowercase() != right {
+                if is_exact && (left.to_lowercase() != left || right.to_lowercase() != right) {
                     return None;
                 }
                 order_texts(left, right, is_exact)

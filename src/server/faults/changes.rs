@@ -151,7 +151,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "The answer to a PUT shows the version from before.",
         "clients, whose next write is refused",
         &["RFC7644-3.5.1-14"],
-        &[Written(|change| remember(change, &Method::PUT)), At(|seen, answer| old_version(seen, answer))],
+        &[Written(|change| remember(change, &Method::PUT)), At(old_version)],
     ),
     fault(
         "last-modified-goes-back",

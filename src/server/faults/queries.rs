@@ -156,7 +156,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "Sorting by a multi-valued attribute takes the first value, although another is primary.",
         "people, who look for an address in the wrong place",
         &["RFC7644-3.4.2.3-04"],
-        &[Asked(|query| unsorted_by(query, "emails")), At(|seen, answer| by_first_value(seen, answer))],
+        &[Asked(|query| unsorted_by(query, "emails")), At(by_first_value)],
     ),
     fault(
         "sort-ignores-sub-attribute",
