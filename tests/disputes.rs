@@ -6,10 +6,9 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
-use common::{Trial, everything, library};
+use common::{Trial, everything, library, side_by_side};
 use regex::Regex;
 use scimspec::dispute::{Dispute, Ruling, RulingVerdict, ServerKind, disputes};
 use scimspec::outcome::{Outcome, Reading};
@@ -98,20 +97,7 @@ fn each_kind_of_server_gets_the_verdicts_of_the_table() {
         .values()
         .flat_map(|rulings| [Reading::Lenient, Reading::Strict].map(|reading| (rulings, reading)))
         .collect();
-    let next = AtomicUsize::new(0);
-    let wrong = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((rulings, reading)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = departures(rulings, *reading);
-                    wrong.lock().expect("no panic before").extend(found);
-                }
-            });
-        }
-    });
-    let mut wrong = wrong.into_inner().expect("no panic before");
+    let mut wrong = side_by_side(&runs, |(rulings, reading)| departures(rulings, *reading)).concat();
     wrong.sort();
     assert!(wrong.is_empty(), "{} departures from the table\n{}", wrong.len(), wrong.join("\n"));
 }

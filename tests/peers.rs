@@ -7,10 +7,8 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Trial, everything, library};
+use common::{Trial, everything, library, side_by_side};
 use scimspec::outcome::Verdict;
 use scimspec::server::Fault;
 use serde::Deserialize;
@@ -166,24 +164,13 @@ fn a_behaviour_is_judged_or_it_says_why_not() {
 fn what_is_said_to_judge_a_behaviour_sees_it_broken() {
     let behaviours: Vec<Behaviour> =
         behaviours().into_iter().filter(|behaviour| behaviour.fault.is_some()).collect();
-    let next = AtomicUsize::new(0);
-    let blind = Mutex::new(BTreeSet::new());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, |count| count.get() + 1) {
-            scope.spawn(|| {
-                while let Some(behaviour) = behaviours.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = is_seen(behaviour) {
-                        blind
-                            .lock()
-                            .expect("no panic before")
-                            .insert(format!("{}: {why}", behaviour.behaviour));
-                    }
-                }
-            });
-        }
-    });
-    let blind = blind.into_inner().expect("no panic before");
-    assert!(blind.is_empty(), "{}", Vec::from_iter(blind).join("\n"));
+    let seen = side_by_side(&behaviours, is_seen);
+    let blind: Vec<String> = behaviours
+        .iter()
+        .zip(seen)
+        .filter_map(|(behaviour, seen)| Some(format!("{}: {}", behaviour.behaviour, seen.err()?)))
+        .collect();
+    assert!(blind.is_empty(), "{}", blind.join("\n"));
 }
 
 fn is_seen(behaviour: &Behaviour) -> Result<(), String> {

@@ -6,10 +6,9 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
-use common::{Ran, Trial, everything, library};
+use common::{Ran, Trial, everything, library, side_by_side};
 use regex::Regex;
 use scimspec::outcome::{Outcome, Verdict};
 use scimspec::profile::Profile;
@@ -106,12 +105,6 @@ const NAMES_AND_ADDRESS: &[&str] = &[
 
 /// Alarms that are false and still to be mended, by variant: each is a debt of the case, and stands here until it is paid.
 const OPEN: &[(&str, &[&str])] = &[
-    // The given stands there twice, and both are counted.
-    ("count-above-maximum-refused", &["filter/extension"]),
-    ("filter-contains-and-ends-with-declined", &["filter/extension"]),
-    ("filter-equality-and-conjunction-only", &["filter/extension"]),
-    ("filter-equality-only", &["filter/extension"]),
-    ("filter-substrings-declined", &["filter/extension"]),
     // 410 is 404 with a reason, and 403 or 404 instead of 401 is a warning elsewhere.
     ("deleted-is-410", &["concurrency/deletes"]),
     ("unauthorized-as-forbidden", &["cursor/authorization"]),
@@ -163,8 +156,8 @@ fn chosen() -> (Vec<Variant>, bool) {
 
 #[test]
 fn exemptions_are_of_variants_that_there_are() {
-    for (name, _) in VENDORS {
-        Variant::from_name(name).unwrap_or_else(|error| panic!("VENDORS: {error}"));
+    for (name, _) in VENDORS.iter().chain(OPEN) {
+        Variant::from_name(name).unwrap_or_else(|error| panic!("VENDORS or OPEN: {error}"));
     }
 }
 
@@ -274,11 +267,11 @@ fn alarms(ran: &Ran, variants: &[Variant]) -> Option<String> {
 
 /// A case that is exempted for a variant, though it does not refuse it.
 fn exempted_for_nothing(ran: &Ran, variant: Variant) -> Option<&'static str> {
-    let (_, cases) = VENDORS.iter().find(|(name, _)| *name == variant.name())?;
     let is_refused = |case: &str| {
         ran.outcomes.iter().any(|outcome| outcome.id == case && outcome.verdict == Verdict::Failed)
     };
-    cases.iter().copied().find(|case| !is_refused(case))
+    let exempted = VENDORS.iter().chain(OPEN).filter(|(name, _)| *name == variant.name());
+    exempted.flat_map(|(_, cases)| cases.iter().copied()).find(|case| !is_refused(case))
 }
 
 /// What the server answered and what came of it, without what differs from run to run.
@@ -322,21 +315,9 @@ fn for_each<T: Sync + std::fmt::Debug>(
     many: &[T],
     work: impl Fn(&T) -> Option<String> + Sync,
 ) -> Vec<String> {
-    let next = AtomicUsize::new(0);
-    let alarms = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(one) = many.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Some(alarm) = work(one) {
-                        alarms.lock().expect("no panic before").push(format!("{one:?}\n{alarm}"));
-                    }
-                }
-            });
-        }
-    });
-    let mut alarms = alarms.into_inner().expect("no panic before");
+    let came = side_by_side(many, work);
+    let mut alarms: Vec<String> =
+        many.iter().zip(came).filter_map(|(one, alarm)| Some(format!("{one:?}\n{}", alarm?))).collect();
     alarms.sort();
     alarms
 }

@@ -1,6 +1,6 @@
 //! `scimspec list --plan`: how many requests a run will need, and how long they take, before the first is made.
 
-use super::run::{Place, estimate, library, paced};
+use super::run::{Place, estimate, learn, library, paced};
 use super::{AppError, print, runtime};
 use crate::config::Config;
 use crate::outcome::Exit;
@@ -26,8 +26,7 @@ pub fn show(config: &Config) -> Result<Exit, AppError> {
     let target = place.target(config, profile, generator.mark())?;
     runtime.block_on(target.authenticate())?;
     let mut probe = runtime.block_on(probe(&target))?;
-    probe.capabilities.page_size.clone_from(&profile.page_size);
-    probe.capabilities.hooks = config.hooks.names();
+    learn(&mut probe, config, profile);
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions {
         claims: &claims,

@@ -94,8 +94,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         return Ok(Exit::Unreachable);
     }
     let mut probe = probe?;
-    probe.capabilities.page_size.clone_from(&profile.page_size);
-    probe.capabilities.hooks = config.hooks.names();
+    learn(&mut probe, config, profile);
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions {
         claims: &claims,
@@ -194,6 +193,12 @@ fn requirement(catalogue: &Catalogue, id: &str) -> Option<RequirementText> {
 pub(super) fn estimate(config: &Config, library: &Library, plan: &Plan<'_>, probe: &Probe) -> Estimate {
     let together = crate::run::together(&probe.capabilities, config.settle.is_some());
     Estimate::of(plan, library, &|requires| probe.capabilities.check(requires), together)
+}
+
+/// What the operator and the profile know of a target beside what it says itself.
+pub(super) fn learn(probe: &mut Probe, config: &Config, profile: &Profile) {
+    probe.capabilities.page_size.clone_from(&profile.page_size);
+    probe.capabilities.hooks = config.hooks.names();
 }
 
 /// The configuration with the profile's limits where the operator says nothing.

@@ -239,7 +239,7 @@ impl Came<'_> {
             .iter()
             .take(MAX_FINDINGS)
             .map(|departure| {
-                let difference = difference(departure);
+                let difference = words::departure(departure);
                 let dispute = departure.dispute.map(|it| format!(" ({it})")).unwrap_or_default();
                 let message = if departure.path == OPERATIONS {
                     format!("it succeeded, though {}{dispute}", departure.why)
@@ -298,18 +298,6 @@ impl Came<'_> {
             },
             snapshot: None,
         }
-    }
-}
-
-fn difference(departure: &Departure) -> Difference {
-    let show = |value: Option<&Value>, other: Option<&Value>| {
-        value.map_or_else(|| "absent".to_owned(), |value| words::show_beside(value, other))
-    };
-    let (expected, actual) = (departure.expected.as_ref(), departure.actual.as_ref());
-    Difference {
-        path: departure.path.clone(),
-        expected: show(expected, actual),
-        actual: show(actual, expected),
     }
 }
 

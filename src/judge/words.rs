@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::oracle::written::Departure;
+use crate::outcome::Difference;
 use crate::suite::model::{StatusPattern, StatusSet};
 use crate::target::exchange::{BodyProblem, Exchange, Response};
 
@@ -41,6 +43,19 @@ pub fn show_beside(value: &Value, other: Option<&Value>) -> String {
     match other {
         Some(other) if article(other) == article(value) => show(value),
         _ => show_typed(value),
+    }
+}
+
+/// What a read shows otherwise than a write leads one to expect, both sides in words.
+pub fn departure(departure: &Departure) -> Difference {
+    let show = |value: Option<&Value>, other: Option<&Value>| {
+        value.map_or_else(|| "absent".to_owned(), |value| show_beside(value, other))
+    };
+    let (expected, actual) = (departure.expected.as_ref(), departure.actual.as_ref());
+    Difference {
+        path: departure.path.clone(),
+        expected: show(expected, actual),
+        actual: show(actual, expected),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn begin<'r>(
     seeds: &Seeds,
     job: &'r Job<'r>,
 ) -> Ran<'r> {
-    let mut case = CaseRun::new(shared, pool, seeds, job, &job.id());
+    let mut case = CaseRun::new(shared, pool, seeds, job, &seeds.trial(&job.id()));
     match case.go(pool, seeds, true).await {
         Some(next) => Ran::Waits(Box::new(case.waiting_with(next))),
         None => Ran::Ended(sure(case, pool, seeds).await),

@@ -103,7 +103,7 @@ impl CaseRun<'_> {
     /// Why it is not asked.
     fn asked(&self, vectors: &Vectors, part: usize) -> Result<Asked, Verdict> {
         let id = self.job.parts[part].id.as_str();
-        let vector = vectors.trials.iter().find(|it| id.ends_with(&format!("[{}]", it.id)));
+        let vector = vectors.trial_of(id);
         let read = vector.map(|vector| (vector, FilterVector::read(vector)));
         let Some((vector, Ok(read))) = read else {
             return Err(super::case::precondition(format!("the vector of '{id}' is not there")));

@@ -19,21 +19,18 @@ use crate::judge::patch_vector::{Came, judge};
 use crate::oracle::patched::{Effect, effect};
 use crate::oracle::written::{Grade, Write, departures};
 use crate::outcome::{ErrorCause, Finding, Severity, SkipReason, Verdict};
-use crate::scim::bulk::{BulkResponse, BulkResult};
+use crate::scim::bulk::BulkResult;
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
 use crate::scim::resource::{member, member_name, remove_member, schemas, set_member};
 use crate::suite::model::{Capability, FreshKind, Given, Permission, Requires, Vectors};
 use crate::suite::vectors::PatchVector;
-use crate::target::batch::WORTH;
+use crate::target::batch::{self, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId};
 use crate::target::{BulkUse, RequestPlan, resource_path};
 
 /// A chain is read at least once in so many vectors.
 const CHAIN: usize = 8;
-
-/// The most bytes of a job.
-const MOST_BYTES: usize = 200 * 1024;
 
 /// The names that vectors have for users beside the one that they change, and for a group. The userName of the first is
 /// what `pv-other` stands for.
@@ -132,8 +129,7 @@ impl CaseRun<'_> {
     fn trials(&mut self, vectors: &Vectors) -> Vec<Trial> {
         let mut trials = Vec::new();
         for (part, reported) in self.job.parts.iter().enumerate() {
-            let named = vectors.trials.iter().find(|it| reported.id.ends_with(&format!("[{}]", it.id)));
-            let Some(said) = named else { continue };
+            let Some(said) = vectors.trial_of(&reported.id) else { continue };
             let vector = match PatchVector::read(said) {
                 Ok(vector) => vector,
                 Err(why) => {
@@ -350,52 +346,29 @@ impl CaseRun<'_> {
         made: &[Option<(String, Value)>],
         neighbours: &Neighbours,
     ) -> Option<BTreeMap<usize, (BulkResult, ExchangeId)>> {
-        let most = self.shared.target.bulk()?.batch();
-        let mut jobs: Vec<Vec<(usize, Value)>> = Vec::new();
-        let mut room = 0;
-        for (index, (trial, made)) in trials.iter().zip(made).enumerate() {
-            let Some((id, _)) = made else { continue };
+        let changes = trials.iter().zip(made).enumerate().filter_map(|(index, (trial, made))| {
+            let (id, _) = made.as_ref()?;
             // A job has no place for a query.
-            if trial.vector.query.is_some() {
-                continue;
-            }
-            let operation = json!({
-                "method": "PATCH",
-                "path": resource_path(&trial.definition.endpoint, id),
-                "bulkId": format!("vector{index}"),
-                "data": self.body(trial, neighbours),
-            });
-            let size = operation.to_string().len() + 1;
-            match jobs.last_mut().filter(|job| job.len() < most && size <= room) {
-                Some(job) => job.push((index, operation)),
-                None => {
-                    jobs.push(vec![(index, operation)]);
-                    room = MOST_BYTES;
-                }
-            }
-            room = room.saturating_sub(size);
-        }
+            trial.vector.query.is_none().then(|| {
+                let operation = json!({
+                    "method": "PATCH",
+                    "path": resource_path(&trial.definition.endpoint, id),
+                    "bulkId": format!("vector{index}"),
+                    "data": self.body(trial, neighbours),
+                });
+                (index, operation)
+            })
+        });
+        let jobs = self.shared.target.bulk()?.jobs(changes);
         let mut results = BTreeMap::new();
         for job in jobs {
-            let operations: Vec<&Value> = job.iter().map(|(_, operation)| operation).collect();
-            let message = json!({"schemas": [names::BULK_REQUEST], "Operations": operations});
-            let mut plan = RequestPlan::new("POST", "/Bulk", &self.origin).json(&message);
-            plan.permissions.bulk = true;
+            let (indexes, operations): (Vec<usize>, Vec<Value>) = job.into_iter().unzip();
+            let mut plan = batch::bulk_job(&operations, &self.origin);
             plan.reason = Some("vectors, each on a resource of its own".to_owned());
             let sent = self.shared.send(plan).await.ok()?;
-            let response = sent.exchange.json().filter(|_| sent.exchange.status() == Some(200))?;
-            let answered = BulkResponse::from_json(response).value?.operations;
-            let in_order = answered.len() == job.len();
-            for (position, (index, _)) in job.into_iter().enumerate() {
-                let name = format!("vector{index}");
-                let result = answered
-                    .iter()
-                    .find(|it| it.bulk_id.as_deref() == Some(name.as_str()))
-                    .or_else(|| answered.get(position).filter(|it| in_order && it.bulk_id.is_none()));
-                if let Some(result) = result {
-                    results.insert(index, (result.clone(), sent.exchange.id));
-                }
-            }
+            sent.exchange.json().filter(|_| sent.exchange.status() == Some(200))?;
+            let named = indexes.into_iter().zip(batch::results(&sent.exchange, &operations));
+            results.extend(named.filter_map(|(index, result)| Some((index, (result?, sent.exchange.id)))));
         }
         Some(results)
     }

@@ -38,6 +38,8 @@ pub(super) struct Seed {
 #[derive(Debug, Default)]
 pub(super) struct Seeds {
     made: BTreeMap<String, BTreeMap<String, Vec<Seed>>>,
+    /// The jobs of which something was made that cannot be used: it is there, under the values that the case would use.
+    spoiled: BTreeSet<String>,
     /// When the last of it was made.
     when: Option<Instant>,
 }
@@ -77,8 +79,11 @@ impl Seeds {
         let mut tried: BTreeSet<(String, String)> = BTreeSet::new();
         // What refers to other givens comes when they are there.
         loop {
-            let wave: Vec<Wanted<'_>> =
-                names.iter().flat_map(|(id, job, names)| ready(shared, id, job, names, &tried)).collect();
+            let wave: Vec<Wanted<'_>> = names
+                .iter()
+                .filter(|(id, ..)| !seeds.spoiled.contains(id))
+                .flat_map(|(id, job, names)| ready(shared, id, job, names, &tried))
+                .collect();
             if wave.is_empty() || shared.target.bulk().is_none() || shared.target.interrupted() {
                 break;
             }
@@ -88,17 +93,17 @@ impl Seeds {
             let others: Vec<Wanted<'_>> =
                 others.into_iter().filter(|it| trusted.get(&form(it)) == Some(&true)).collect();
             let made = seeds.make(shared, &others, &mut trusted).await;
-            let found: Vec<(String, String, Seed)> = scouts
-                .iter()
-                .zip(scouted)
-                .chain(others.iter().zip(made))
-                .filter_map(|(wanted, seed)| Some((wanted.job.to_owned(), wanted.name.to_owned(), seed?)))
-                .collect();
             for wanted in scouts.iter().chain(&others) {
                 seeds.forget_members(wanted);
             }
-            for (job, name, seed) in found {
-                seeds.made.entry(job).or_default().entry(name).or_default().push(seed);
+            for (wanted, seed) in scouts.iter().zip(scouted).chain(others.iter().zip(made)) {
+                match seed {
+                    Some(seed) => {
+                        let made = seeds.made.entry(wanted.job.to_owned()).or_default();
+                        made.entry(wanted.name.to_owned()).or_default().push(seed);
+                    }
+                    None => drop(seeds.spoiled.insert(wanted.job.to_owned())),
+                }
             }
             for (id, job, names) in &mut names {
                 let Some(made) = seeds.made.get_mut(id.as_str()) else { continue };
@@ -112,6 +117,7 @@ impl Seeds {
                 }
             }
         }
+        seeds.made.retain(|job, _| !seeds.spoiled.contains(job));
         seeds.when = (!seeds.made.is_empty()).then(Instant::now);
         seeds
     }
@@ -128,6 +134,11 @@ impl Seeds {
     /// When the last of it was made, if there is any.
     pub(super) fn when(&self) -> Option<Instant> {
         self.when
+    }
+
+    /// What the fresh values of a job depend on: its id, unless something with the values of that is there already.
+    pub(super) fn trial(&self, job: &str) -> String {
+        if self.spoiled.contains(job) { format!("{job} alone") } else { job.to_owned() }
     }
 
     /// What was made for a job, by name.

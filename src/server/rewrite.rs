@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::endpoint::Endpoint;
 use super::fault::Seen;
 use super::message::{Answer, Content, Request};
+use crate::scim::filter::{CompareOperator, Filter};
 use crate::scim::names;
 
 /// Changes each User and Group that a successful answer shows, alone or in a list.
@@ -213,5 +214,23 @@ pub(super) fn without(object: Option<&mut Map<String, Value>>, members: &[&str])
 pub(super) fn set_media_type(answer: &mut Answer, media_type: &'static str) {
     if answer.headers.contains_key(CONTENT_TYPE) {
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+}
+
+/// Whether a part of a filter is of a kind, outside of brackets. Its depth is bounded by the parser.
+pub(super) fn any_part(filter: &Filter, is: &impl Fn(&Filter) -> bool) -> bool {
+    is(filter)
+        || match filter {
+            Filter::And(operands) | Filter::Or(operands) => operands.iter().any(|it| any_part(it, is)),
+            Filter::Not(operand) => any_part(operand, is),
+            _ => false,
+        }
+}
+
+/// The operator of a comparison.
+pub(super) fn operator(filter: &Filter) -> Option<CompareOperator> {
+    match filter {
+        Filter::Compare { operator, .. } => Some(*operator),
+        _ => None,
     }
 }

@@ -200,6 +200,14 @@ pub struct Vectors {
     pub unknown: Vec<(usize, String)>,
 }
 
+impl Vectors {
+    /// The vector that a part of a job is a trial of, by the id of the part: `suite/case[vector-id]`.
+    pub fn trial_of(&self, part: &str) -> Option<&Vector> {
+        let (_, id) = part.strip_suffix(']')?.rsplit_once('[')?;
+        self.trials.iter().find(|vector| vector.id == id)
+    }
+}
+
 /// What vectors are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -74,6 +74,28 @@ impl BulkUse {
         self.max_operations
     }
 
+    /// Operations in jobs, in their order and each as large as it may be. What is larger than a job may be is left out.
+    pub fn jobs<T>(&self, operations: impl IntoIterator<Item = (T, Value)>) -> Vec<Vec<(T, Value)>> {
+        let most = self.max_bytes.saturating_sub(ENVELOPE);
+        let mut jobs: Vec<Vec<(T, Value)>> = Vec::new();
+        let mut room = 0;
+        for (what, operation) in operations {
+            let size = operation.to_string().len() + 1;
+            if size > most {
+                continue;
+            }
+            match jobs.last_mut().filter(|job| job.len() < self.max_operations && size <= room) {
+                Some(job) => job.push((what, operation)),
+                None => {
+                    jobs.push(vec![(what, operation)]);
+                    room = most;
+                }
+            }
+            room -= size;
+        }
+        jobs
+    }
+
     /// In how many requests so many resources are deleted.
     pub(super) fn deletions(&self, resources: usize) -> usize {
         if self.proven && !self.failed { resources.div_ceil(self.max_operations) } else { resources }
@@ -120,34 +142,23 @@ impl Target {
         &self,
         resources: Vec<OwnedResource>,
     ) -> (Vec<OwnedResource>, Vec<OwnedResource>) {
-        let (mut gone, mut rest) = (Vec::new(), Vec::new());
-        let mut resources = resources.into_iter().peekable();
-        let is_worth = resources.len() >= WORTH;
-        while resources.peek().is_some() {
-            let Some(bulk) = self.bulk().filter(|_| is_worth) else {
-                rest.extend(resources);
+        let (mut gone, mut rest) = (Vec::new(), resources);
+        let Some(bulk) = self.bulk().filter(|_| rest.len() >= WORTH) else { return (gone, rest) };
+        let deletes = rest.iter().map(|resource| {
+            let path = resource_path(&resource.endpoint, &resource.id);
+            ((), json!({"method": "DELETE", "path": path}))
+        });
+        for job in bulk.jobs(deletes.collect::<Vec<_>>()) {
+            if self.bulk().is_none() {
                 break;
-            };
-            let mut job = Vec::new();
-            let mut operations = Vec::new();
-            let mut room = bulk.max_bytes.saturating_sub(ENVELOPE);
-            while let Some(resource) = resources.peek().filter(|_| job.len() < bulk.max_operations) {
-                let path = resource_path(&resource.endpoint, &resource.id);
-                let operation = json!({"method": "DELETE", "path": path});
-                let size = operation.to_string().len() + 1;
-                if size > room && !job.is_empty() {
-                    break;
-                }
-                room = room.saturating_sub(size);
-                operations.push(operation);
-                job.extend(resources.next());
             }
+            let operations: Vec<Value> = job.into_iter().map(|((), operation)| operation).collect();
             let succeeded = match self.dispatch(bulk_job(&operations, ORIGIN), Purpose::CleanUp).await {
                 Ok(sent) => sent.exchange.status().is_some_and(|status| (200..300).contains(&status)),
                 Err(_) => false,
             };
             let mut state = self.state();
-            let (deleted, kept): (Vec<_>, Vec<_>) = job
+            let (deleted, kept): (Vec<_>, Vec<_>) = rest
                 .into_iter()
                 .partition(|resource| !state.register.is_alive(&resource.endpoint, &resource.id));
             if let Some(bulk) = &mut state.bulk {
@@ -155,7 +166,7 @@ impl Target {
                 bulk.deleted.extend(deleted.iter().cloned());
             }
             gone.extend(deleted);
-            rest.extend(kept);
+            rest = kept;
         }
         (gone, rest)
     }
@@ -184,43 +195,31 @@ impl Target {
         origin: &str,
     ) -> Result<Vec<Option<Grown>>, Refusal> {
         let mut grown: Vec<Option<Grown>> = resources.iter().map(|_| None).collect();
-        let mut at = 0;
-        while at < resources.len() {
-            let Some(bulk) = self.bulk() else { break };
-            let mut operations = Vec::new();
-            let mut room = bulk.max_bytes.saturating_sub(ENVELOPE);
-            for (index, (endpoint, resource)) in resources[at..].iter().take(bulk.max_operations).enumerate()
-            {
-                let operation = json!({
-                    "method": "POST", "path": endpoint, "bulkId": format!("given{}", at + index + 1), "data": resource,
-                });
-                let size = operation.to_string().len() + 1;
-                if size > room {
-                    break;
-                }
-                room -= size;
-                operations.push(operation);
+        let Some(bulk) = self.bulk() else { return Ok(grown) };
+        let creates = resources.iter().enumerate().map(|(index, (endpoint, resource))| {
+            let name = format!("given{}", index + 1);
+            (index, json!({"method": "POST", "path": endpoint, "bulkId": name, "data": resource}))
+        });
+        for job in bulk.jobs(creates) {
+            if self.bulk().is_none() {
+                break;
             }
-            let Some(here) = resources.get(at..at + operations.len()).filter(|here| !here.is_empty()) else {
-                // One that is larger than a job may be.
-                at += 1;
-                continue;
-            };
-            let begun = at;
-            at += here.len();
-            let (claimed, moment) = self.plant_job(&operations, here, origin).await?;
+            let (positions, operations): (Vec<usize>, Vec<Value>) = job.into_iter().unzip();
+            let here: Vec<(usize, &str)> =
+                positions.into_iter().map(|position| (position, resources[position].0.as_str())).collect();
+            let (claimed, moment) = self.plant_job(&operations, &here, origin).await?;
             for (position, found) in self.prove(claimed, moment, common, origin).await {
-                grown[begun + position] = Some(found);
+                grown[position] = Some(found);
             }
         }
         Ok(grown)
     }
 
-    /// One job, and what its answer claims to have made.
+    /// One job, and what its answer claims to have made: each operation has its position and endpoint beside it.
     async fn plant_job<'r>(
         &self,
         operations: &[Value],
-        resources: &'r [(String, Value)],
+        resources: &[(usize, &'r str)],
         origin: &str,
     ) -> Result<(Vec<Claimed<'r>>, Moment), Refusal> {
         let mut plan = bulk_job(operations, origin);
@@ -245,9 +244,7 @@ impl Target {
         }
         let mut claimed: Vec<Claimed<'r>> = Vec::new();
         let results = results(&exchange, operations);
-        for (position, ((intent, result), (endpoint, _))) in
-            intents.into_iter().zip(results).zip(resources).enumerate()
-        {
+        for ((intent, result), &(position, endpoint)) in intents.into_iter().zip(results).zip(resources) {
             let status = result.as_ref().and_then(|result| result.status);
             let id = result.as_ref().and_then(|result| id_of(result, endpoint));
             match id {
@@ -366,7 +363,8 @@ impl Target {
 /// What the message of a job holds beside its operations, in bytes, generously.
 const ENVELOPE: usize = 256;
 
-fn bulk_job(operations: &[Value], origin: &str) -> RequestPlan {
+/// The request of a job.
+pub fn bulk_job(operations: &[Value], origin: &str) -> RequestPlan {
     let message = json!({"schemas": [names::BULK_REQUEST], "Operations": operations});
     let mut plan = RequestPlan::new("POST", "/Bulk", origin).json(&message);
     plan.permissions = Permissions { bulk: true, ..Permissions::default() };
@@ -374,7 +372,7 @@ fn bulk_job(operations: &[Value], origin: &str) -> RequestPlan {
 }
 
 /// The result of each operation, by its bulkId, or by its place where the results name none.
-fn results(exchange: &Exchange, operations: &[Value]) -> Vec<Option<BulkResult>> {
+pub fn results(exchange: &Exchange, operations: &[Value]) -> Vec<Option<BulkResult>> {
     let answered =
         exchange.json().and_then(|body| BulkResponse::from_json(body).value).unwrap_or_default().operations;
     let in_order =

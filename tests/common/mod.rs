@@ -4,7 +4,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use scimspec::hook::{Hook, HookCommand, Hooks};
@@ -48,6 +49,26 @@ pub fn everything() -> &'static Profile {
         .expect("the profile is sound")
     });
     &EVERYTHING
+}
+
+/// Does something for each of many, one more at a time than there are processors, and gives what each came to, in order.
+pub fn side_by_side<T: Sync, R: Send>(many: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = many.get(index) else { break };
+                    let result = work(one);
+                    done.lock().expect("no panic before").insert(index, result);
+                }
+            });
+        }
+    });
+    done.into_inner().expect("no panic before").into_values().collect()
 }
 
 /// A run that is to be made.

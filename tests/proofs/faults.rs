@@ -1,8 +1,6 @@
 //! Faults planted one at a time, and which cases see them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scimspec::outcome::{ErrorCause, Level, Outcome, Reading, Severity, Verdict};
 use scimspec::requirement::Catalogue;
@@ -10,7 +8,7 @@ use scimspec::server::{Fault, FaultEntry, faults};
 use scimspec::target::exchange::ExchangeId;
 use serde::Serialize;
 
-use super::common::{Ran, Trial, everything};
+use super::common::{Ran, Trial, everything, side_by_side};
 
 /// What the cases that saw a fault made of it, by case.
 pub type Seen = BTreeMap<String, Sight>;
@@ -149,20 +147,8 @@ pub fn for_each<T: Send>(
 ) -> BTreeMap<String, T> {
     let chosen: Vec<&'static FaultEntry> =
         faults::catalogue().iter().filter(|entry| is_chosen(entry)).collect();
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(BTreeMap::new());
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(entry) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = work(entry);
-                    done.lock().expect("no panic before").insert(entry.name.to_owned(), result);
-                }
-            });
-        }
-    });
-    done.into_inner().expect("no panic before")
+    let came = side_by_side(&chosen, |entry| work(entry));
+    chosen.iter().map(|entry| entry.name.to_owned()).zip(came).collect()
 }
 
 /// The strongest level that a fault breaks.

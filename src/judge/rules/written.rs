@@ -4,8 +4,6 @@
 //! What a write has to lead to is for the oracle to say ([`oracle::written`](crate::oracle::written)), and which
 //! exchanges make a pair; here a departure becomes a finding.
 
-use serde_json::Value;
-
 use super::pairs::{Pair, id_in_path, represented, shown};
 use super::{Fault, Rule, RuleVerdict, View, success, verdict};
 use crate::judge::body::without_indexes;
@@ -201,12 +199,12 @@ fn judged(
 ) -> RuleVerdict {
     let Some(mut departures) = departures else { return RuleVerdict::NotEligible };
     departures.sort_by_key(|departure| std::cmp::Reverse(departure.grade));
-    let rest: Vec<Difference> = departures.iter().skip(MAX_FAULTS).map(difference).collect();
+    let rest: Vec<Difference> = departures.iter().skip(MAX_FAULTS).map(words::departure).collect();
     let mut faults = departures
         .into_iter()
         .take(MAX_FAULTS)
         .map(|departure| {
-            let difference = difference(&departure);
+            let difference = words::departure(&departure);
             let write = words::subject(pair.write);
             let path = without_indexes(&departure.path);
             let dispute = departure.dispute.map(|dispute| format!(" ({dispute})")).unwrap_or_default();
@@ -246,18 +244,6 @@ fn judged(
         last.differences.extend(rest);
     }
     told(rule, read, pair, faults)
-}
-
-fn difference(departure: &Departure) -> Difference {
-    let show = |value: Option<&Value>, other: Option<&Value>| {
-        value.map_or_else(|| "absent".to_owned(), |value| words::show_beside(value, other))
-    };
-    let (expected, actual) = (departure.expected.as_ref(), departure.actual.as_ref());
-    Difference {
-        path: departure.path.clone(),
-        expected: show(expected, actual),
-        actual: show(actual, expected),
-    }
 }
 
 /// The verdict with the exchanges that the read was held against.

@@ -539,7 +539,7 @@ fn bulk_response<'a>(seen: &Seen<'_>, answer: &'a mut Answer) -> Option<&'a mut 
 }
 
 /// Changes each result of a BulkResponse.
-fn each_result(seen: &Seen<'_>, answer: &mut Answer, change: impl FnMut(&mut Map<String, Value>)) {
+pub(super) fn each_result(seen: &Seen<'_>, answer: &mut Answer, change: impl FnMut(&mut Map<String, Value>)) {
     let operations = bulk_response(seen, answer).and_then(|body| body.get_mut("Operations"));
     if let Some(Value::Array(results)) = operations {
         results.iter_mut().filter_map(Value::as_object_mut).for_each(change);

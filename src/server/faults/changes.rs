@@ -10,6 +10,8 @@ use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{Change, FaultEntry, PatchOperations, Rewrite, Seen};
 use super::super::message::Answer;
 use super::super::rewrite::{each_attribute, each_resource, service_config};
+use super::bulk::each_result;
+use super::patches::keep_before;
 use super::writes::remember;
 use super::{body_of, fault, object, refuse};
 use crate::scim::bulk::REFERENCE;
@@ -19,7 +21,7 @@ use crate::scim::filter::{CompareOperator, Filter, FilterValue, matches};
 use crate::scim::names;
 use crate::scim::patch::{PatchOp, PatchOperation};
 use crate::scim::path::{AttributePath, PatchPath};
-use crate::scim::resource::{elements, is_unassigned};
+use crate::scim::resource::{elements, get, is_unassigned};
 use crate::scim::schema::Attribute;
 use Rewrite::{Answer as At, Bulk as Job, BulkStep as Step, Change as Written, Operations as Ops};
 
@@ -281,8 +283,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.5.2-15"],
         &[Written(|change| {
             let is_schemas = |it: &PatchOperation| names_attribute(it, "schemas");
-            if change.method == Method::PATCH && change.operations.iter().any(is_schemas) {
-                keep(change, names::ENTERPRISE_USER);
+            if change.operations.iter().any(is_schemas) {
+                keep_before(change, &[names::ENTERPRISE_USER]);
             }
         })],
     ),
@@ -474,8 +476,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                 let plain =
                     it.path.as_ref().filter(|path| path.filter.is_none() && path.attribute.urn.is_none());
                 it.op == PatchOp::Replace
-                    && plain
-                        .is_some_and(|path| member(before, &path.attribute.name).is_none_or(is_unassigned))
+                    && plain.is_some_and(|path| get(before, &path.attribute.name).is_none_or(is_unassigned))
             });
             if lacks && change.after.is_some() {
                 change.after = None;
@@ -700,16 +701,11 @@ const TITLE_IS_IMMUTABLE: Rewrite = At(|seen, answer| {
     });
 });
 
-fn member<'a>(resource: &'a Value, name: &str) -> Option<&'a Value> {
-    let mut members = resource.as_object()?.iter();
-    members.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-}
-
 /// Whether an operation is about an attribute of that name.
 fn names_attribute(operation: &PatchOperation, name: &str) -> bool {
     match (&operation.path, &operation.value) {
         (Some(path), _) => path.attribute.name.eq_ignore_ascii_case(name),
-        (None, Some(value)) => member(value, name).is_some(),
+        (None, Some(value)) => get(value, name).is_some(),
         (None, None) => false,
     }
 }
@@ -745,17 +741,6 @@ fn each_plain(operations: &mut PatchOperations<'_>, keeps: impl Fn(&PatchOperati
 fn is_simple(operation: &PatchOperation, attribute: &Attribute) -> bool {
     let is_whole = operation.path.as_ref().is_some_and(|path| path.attribute.sub.is_none());
     is_whole && !attribute.multi_valued && attribute.sub_attributes.is_empty()
-}
-
-/// Leaves a member as it was.
-fn keep(change: &mut Change<'_>, name: &str) {
-    let before = change.before.and_then(|before| before.get(name)).cloned();
-    if let Some(after) = change.after.as_mut().and_then(Value::as_object_mut) {
-        match before {
-            Some(before) => after.insert(name.to_owned(), before),
-            None => after.shift_remove(name),
-        };
-    }
 }
 
 /// The values that a filter takes, without the first: with the name of their attribute.
@@ -807,14 +792,4 @@ fn refusal(status: StatusCode, detail: &str) -> Answer {
     let mut answer = Answer::empty(status);
     refuse(&mut answer, status, None, detail);
     answer
-}
-
-/// Changes each result of a BulkResponse.
-fn each_result(seen: &Seen<'_>, answer: &mut Answer, change: impl FnMut(&mut Map<String, Value>)) {
-    if *seen.endpoint != Endpoint::Bulk || answer.status != StatusCode::OK {
-        return;
-    }
-    if let Some(Value::Array(results)) = object(answer).and_then(|body| body.get_mut("Operations")) {
-        results.iter_mut().filter_map(Value::as_object_mut).for_each(change);
-    }
 }

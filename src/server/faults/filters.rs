@@ -2,6 +2,7 @@
 
 use super::super::fault::{FaultEntry, ParsedFilter, Rewrite};
 use super::super::represent::Representer;
+use super::super::rewrite::operator;
 use super::fault;
 use crate::scim::error::ScimError;
 use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
@@ -678,7 +679,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
 ];
 
 /// A filter that matches no resource.
-fn nothing() -> Filter {
+pub(super) fn nothing() -> Filter {
     Filter::Not(Box::new(Filter::Present(AttributePath::of("id"))))
 }
 
@@ -750,13 +751,6 @@ fn rewrite_text(filter: &mut ParsedFilter<'_>, change: impl Fn(&str) -> String) 
         }
         other => other,
     });
-}
-
-fn operator(filter: &Filter) -> Option<CompareOperator> {
-    match filter {
-        Filter::Compare { operator, .. } => Some(*operator),
-        _ => None,
-    }
 }
 
 /// Whether a filter is about an attribute.

@@ -855,7 +855,7 @@ fn first_value(before: &Value, name: &str) -> Option<String> {
 }
 
 /// Leaves attributes of a PATCH as they were.
-fn keep_before(change: &mut Change<'_>, names: &[&str]) {
+pub(super) fn keep_before(change: &mut Change<'_>, names: &[&str]) {
     if let (&Method::PATCH, Some(before), Some(after)) =
         (change.method, change.before, change.after.as_mut().and_then(Value::as_object_mut))
     {

@@ -12,10 +12,11 @@ use super::super::kind::Kind;
 use super::super::message::{Answer, Request};
 use super::super::query::Query;
 use super::super::represent::Representer;
+use super::super::rewrite::any_part;
+use super::filters::nothing;
 use super::{body_of, each_resource, fault, object, refuse, rewrite_body};
 use crate::scim::error::ScimError;
-use crate::scim::filter::{CompareOperator, Filter, FilterValue};
-use crate::scim::path::AttributePath;
+use crate::scim::filter::{CompareOperator, Filter};
 use crate::scim::resource::remove_member;
 use Rewrite::{Answer as At, Filter as Parsed, Query as Asked, Request as Before, Rows as Found};
 
@@ -101,7 +102,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that look for whoever has an extension, as Figure 2 does",
         &["RFC7644-3.4.2.2-39"],
         &[Found(|rows| {
-            if rows.filter.is_some_and(|filter| any(filter, &|it| names_attribute(it, "schemas"))) {
+            if rows.filter.is_some_and(|filter| any_part(filter, &|it| names_attribute(it, "schemas"))) {
                 rows.rows.clear();
             }
         })],
@@ -437,12 +438,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
 ];
 
-/// A filter that no resource matches.
-fn nothing() -> Filter {
-    let value = FilterValue::String("nothing like it".to_owned());
-    Filter::Compare { path: AttributePath::of("id"), operator: CompareOperator::Equal, value }
-}
-
 /// Takes a filter that was refused, if `instead` has another one for it.
 fn accept(filter: &mut ParsedFilter<'_>, instead: impl Fn(&Filter) -> Option<Filter>) {
     if let Some(other) = Filter::parse(filter.text).ok().as_ref().and_then(instead) {
@@ -468,23 +463,13 @@ fn in_brackets(filter: Filter) -> Filter {
     }
 }
 
-/// Whether a part of a filter is of a kind.
-fn any(filter: &Filter, is: &impl Fn(&Filter) -> bool) -> bool {
-    is(filter)
-        || match filter {
-            Filter::And(operands) | Filter::Or(operands) => operands.iter().any(|it| any(it, is)),
-            Filter::Not(operand) => any(operand, is),
-            _ => false,
-        }
-}
-
 fn names_attribute(filter: &Filter, name: &str) -> bool {
     matches!(filter, Filter::Present(path) | Filter::Compare { path, .. } if path.name == name)
 }
 
 /// Whether a filter is about an attribute that only users have.
 fn names_user(filter: &Filter) -> bool {
-    any(filter, &|it| names_attribute(it, "userName"))
+    any_part(filter, &|it| names_attribute(it, "userName"))
 }
 
 /// A parameter of a query, by GET or by `.search`.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{ParsedFilter, Rewrite};
-use super::super::rewrite::{each_attribute, refuse};
+use super::super::rewrite::{any_part, each_attribute, operator, refuse};
 use super::super::variant::VariantEntry;
 use super::rewriting;
 use crate::scim::definition::ResourceDefinition;
@@ -409,7 +409,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &[Parsed(|filter| {
             decline(filter, |it| match it {
                 Filter::ValuePath { filter: inner, .. } => {
-                    any(inner, &|it| path(it).is_some_and(|path| path.name.starts_with('$')))
+                    any_part(inner, &|it| path(it).is_some_and(|path| path.name.starts_with('$')))
                 }
                 it => path(it).and_then(|path| path.sub.as_deref()).is_some_and(|sub| sub.starts_with('$')),
             });
@@ -420,7 +420,7 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
 /// Declines a filter of which a part is of a kind.
 fn decline(filter: &mut ParsedFilter<'_>, is: impl Fn(&Filter) -> bool) {
     if let Ok(Some(tree)) = &filter.parsed
-        && any(tree, &is)
+        && any_part(tree, &is)
     {
         filter.parsed = Err(ScimError::invalid_filter("this filter is not supported here"));
     }
@@ -480,23 +480,6 @@ fn with_value(comparison: &Filter, value: FilterValue) -> Filter {
     match comparison.clone() {
         Filter::Compare { path, operator, .. } => Filter::Compare { path, operator, value },
         other => other,
-    }
-}
-
-/// Whether a part of a filter is of a kind. Its depth is bounded by the parser.
-fn any(filter: &Filter, is: &impl Fn(&Filter) -> bool) -> bool {
-    is(filter)
-        || match filter {
-            Filter::And(operands) | Filter::Or(operands) => operands.iter().any(|it| any(it, is)),
-            Filter::Not(operand) => any(operand, is),
-            _ => false,
-        }
-}
-
-fn operator(filter: &Filter) -> Option<CompareOperator> {
-    match filter {
-        Filter::Compare { operator, .. } => Some(*operator),
-        _ => None,
     }
 }
 
