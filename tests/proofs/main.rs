@@ -63,7 +63,8 @@ pub struct Altered {
     pub killed: BTreeMap<String, u32>,
     /// Those that did not, with case and place.
     pub survivors: BTreeSet<String>,
-    /// What came of altering the exchanges for each rule.
+    /// What came of altering the exchanges for each rule. The kinds are the same in every run; how many exchanges each
+    /// was tried on is not, since cases run beside each other and some rules look at what came before.
     pub rules: BTreeMap<&'static str, rules::Tried>,
     /// The run.
     pub ran: Ran,

@@ -103,8 +103,8 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
     let unproven = unproven_cases(lenient, caught);
     let proven = Proven::of(caught).proven.len();
     let killed = |altered: &Altered| altered.killed.values().sum::<u32>();
-    let broken =
-        |altered: &Altered| altered.rules.values().flat_map(|tried| tried.killed.values()).sum::<u32>();
+    // How many exchanges each kind can be tried on depends on what happened to run beside what: see `Altered::rules`.
+    let broken = |altered: &Altered| altered.rules.values().map(|tried| tried.killed.len()).sum::<usize>();
     let pairs: usize = caught.killers.values().map(|killers| killers.all().count()).sum();
     let mut page = "# Proofs\n\
          \n\
@@ -124,7 +124,7 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
     let rows: [(&str, String, String); 4] = [
         ("cases judged", judged.to_string(), passed(strict).to_string()),
         ("alterations for cases", killed(lenient).to_string(), killed(strict).to_string()),
-        ("alterations for rules", broken(lenient).to_string(), broken(strict).to_string()),
+        ("kinds of alterations for rules", broken(lenient).to_string(), broken(strict).to_string()),
         ("survivors", lenient.survivors.len().to_string(), strict.survivors.len().to_string()),
     ];
     for (what, lenient, strict) in rows {
