@@ -110,6 +110,7 @@ fn alter_all(reading: Reading) -> Altered {
         reading,
         mutes: &mutes,
         pairs: &pairs,
+        validated: None,
     };
     let rules =
         RULES.iter().map(|rule| (rule.name, rules::try_rule(rule.name, &ran.exchanges, &context))).collect();

@@ -301,7 +301,9 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-63"],
         "A comparison with a literal of another type finds nothing.",
         "RFC 7644 section 3.4.2.2: eq is of identical values, and a text is identical with no boolean",
-        &[Parsed(|filter| finds_nothing_by(filter, |_, problem| problem.kind == FilterTypeErrorKind::Literal))],
+        &[Parsed(|filter| {
+            finds_nothing_by(filter, |_, problem| problem.kind == FilterTypeErrorKind::Literal)
+        })],
     ),
     rewriting(
         "filter-on-whole-attribute-declined",
