@@ -83,6 +83,10 @@ const VENDORS: &[(&str, &[&str])] = &[
             "okta-groups/same-name-again@put",
         ],
     ),
+    // It imports groups with those who are in them.
+    ("members-on-request", &["okta-import/groups-with-members"]),
+    // It renames people.
+    ("user-name-immutable", &["okta-username/same-id", "okta-username/old-name-is-free"]),
     // A userName comes back as it was sent.
     ("user-name-in-lower-case", &["okta-spec/step-06", "okta-spec/step-07"]),
 ];

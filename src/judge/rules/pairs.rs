@@ -24,6 +24,8 @@ pub struct Pairs<'a> {
     all: Vec<&'a Exchange>,
     /// The resource that each of them is about.
     about: Vec<Option<Resource>>,
+    /// Those that may have changed something: writes that were not refused.
+    writes: Vec<usize>,
     by_resource: BTreeMap<Resource, Vec<usize>>,
     /// What a list showed of resources that were made together, where lists are known to show what reads show.
     rows: BTreeMap<Resource, (usize, &'a Value)>,
@@ -46,6 +48,11 @@ impl<'a> Pairs<'a> {
     /// The pairs among exchanges, which come in the order in which they were made.
     pub fn of(exchanges: impl IntoIterator<Item = &'a Exchange>) -> Pairs<'a> {
         let mut pairs = Pairs { all: exchanges.into_iter().collect(), ..Pairs::default() };
+        let may_change = |exchange: &Exchange| {
+            let is_refused = exchange.status().is_some_and(|status| (400..500).contains(&status));
+            kind::is_write(&exchange.request) && !is_refused
+        };
+        pairs.writes = (0..pairs.all.len()).filter(|index| may_change(pairs.all[*index])).collect();
         pairs.about = pairs.all.iter().map(|exchange| resource_of(exchange)).collect();
         for (index, resource) in pairs.about.iter().enumerate() {
             if let Some(resource) = resource {
@@ -178,17 +185,19 @@ impl<'a> Pairs<'a> {
         }
     }
 
+    /// What may have changed something between two exchanges.
+    fn writes_between(&self, first: usize, second: usize) -> impl Iterator<Item = usize> {
+        let from = self.writes.partition_point(|index| *index <= first);
+        self.writes[from..].iter().copied().take_while(move |index| *index < second)
+    }
+
     fn is_undisturbed_by(&self, first: usize, second: usize, origin: &str, resource: &Resource) -> bool {
         let (from, to) = (self.all[first], self.all[second]);
         let is_whole = to.id.0.checked_sub(from.id.0) == Some((second - first) as u64);
         is_whole
-            && !(first + 1..second).any(|index| {
+            && !self.writes_between(first, second).any(|index| {
                 let (other, about) = (self.all[index], &self.about[index]);
-                // What tells most of them apart comes first: this is asked of every two exchanges of a case.
-                let may_write = kind::is_write(&other.request)
-                    && about.as_ref() != Some(resource)
-                    && !other.status().is_some_and(|status| (400..500).contains(&status));
-                if !may_write {
+                if about.as_ref() == Some(resource) {
                     return false;
                 }
                 let is_about = || names(other, &resource.1);

@@ -14,7 +14,9 @@ use super::super::variant::VariantEntry;
 use super::{choice, rewriting};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
-use crate::scim::schema::{Attribute, AttributeType, Schema, SchemaExtension, SchemaSet};
+use crate::scim::schema::{
+    Attribute, AttributeType, Mutability, Returned, Schema, SchemaExtension, SchemaSet,
+};
 use Rewrite::{Answer as At, Request as Before};
 
 /// The schema of a resource type that no client here knows.
@@ -543,6 +545,41 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         },
     ),
     choice(
+        "members-on-request",
+        &["AMB-29", "AMB-37"],
+        "A group shows its members only where attributes names them, and where a write named them, as /Schemas says.",
+        "RFC 7643 section 8.7.1: the characteristics may change; section 7: returned, request",
+        |behaviour| {
+            behaviour.schemas.push(|set| {
+                declare(set, names::GROUP, "members", |attribute| attribute.returned = Returned::Request);
+            });
+        },
+    ),
+    choice(
+        "groups-of-users-on-request",
+        &["AMB-29", "AMB-34", "AMB-37"],
+        "A user shows its groups only where attributes names them, as /Schemas says.",
+        "RFC 7643 section 8.7.1: the characteristics may change; section 7: returned, request",
+        |behaviour| {
+            behaviour.schemas.push(|set| {
+                declare(set, names::USER, "groups", |attribute| attribute.returned = Returned::Request);
+            });
+        },
+    ),
+    choice(
+        "user-name-immutable",
+        &["AMB-29", "AMB-94"],
+        "A userName stays as it is, as /Schemas says: another one is answered with 400 mutability.",
+        "RFC 7643 section 8.7.1: the characteristics may change; section 7: mutability, immutable",
+        |behaviour| {
+            behaviour.schemas.push(|set| {
+                declare(set, names::USER, "userName", |attribute| {
+                    attribute.mutability = Mutability::Immutable
+                });
+            });
+        },
+    ),
+    choice(
         "extensions-of-its-own",
         &["AMB-43"],
         "User and Group have extensions that nobody else knows, and users show theirs.",
@@ -720,6 +757,13 @@ fn keep(set: &mut SchemaSet, names: &[&str]) {
 fn drop_attributes(set: &mut SchemaSet, urn: &str, names: &[&str]) {
     for schema in set.schemas.iter_mut().filter(|schema| schema.id == urn) {
         schema.attributes.retain(|attribute| !names.contains(&attribute.name.as_str()));
+    }
+}
+
+/// Declares an attribute otherwise.
+fn declare(set: &mut SchemaSet, urn: &str, name: &str, change: fn(&mut Attribute)) {
+    for schema in set.schemas.iter_mut().filter(|schema| schema.id == urn) {
+        schema.attributes.iter_mut().filter(|attribute| attribute.name == name).for_each(change);
     }
 }
 

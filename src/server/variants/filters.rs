@@ -335,6 +335,13 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
+        "filter-on-password-finds-nothing",
+        &["AMB-09", "AMB-33"],
+        "A filter on password finds nothing, in a URL too.",
+        "RFC 7643 section 7 lets a service provider take what is never returned in a filter; that a URL is no place for it (RFC 7644 section 7.5.2) is warned of",
+        &[Parsed(|filter| finds_nothing_by(filter, |_, problem| problem.kind == FilterTypeErrorKind::Never))],
+    ),
+    rewriting(
         "filter-null-declined",
         &["AMB-66"],
         "A comparison with null is answered with 400 invalidFilter.",
