@@ -7,21 +7,20 @@ use super::rules::parameter;
 use crate::scim::schema::Returned;
 
 /// Whether the answer need not show the attribute that a path leads to or through: a JSONPath, or a path in attribute
-/// notation. The answer to a write has to show what the write named.
+/// notation. The answer to a write has to show what the write named, be it in its body or in `attributes`.
 pub fn may_be_left_out(bench: &Bench<'_>, path: &str) -> bool {
     let request = &bench.exchange.request;
-    if request.method != "GET" && !kind::is_search(request) {
-        return false;
-    }
     let Some(name) = attribute(path) else { return false };
     let is_on_request = kind::by_endpoint(bench.context.schemas, request)
         .and_then(|definition| Some(definition.top_attribute(name)?.returned))
         .is_some_and(|returned| returned == Returned::Request);
-    let is_asked = || {
-        let asked = parameter(bench.exchange, "attributes").unwrap_or_default();
-        asked.to_ascii_lowercase().contains(&name.to_ascii_lowercase())
+    let names_it = |text: &str| text.to_ascii_lowercase().contains(&name.to_ascii_lowercase());
+    let is_asked = || parameter(bench.exchange, "attributes").is_some_and(|asked| names_it(&asked));
+    let is_written = || {
+        let body = request.body.as_deref().filter(|_| kind::is_write(request));
+        body.is_some_and(|body| names_it(&String::from_utf8_lossy(body)))
     };
-    is_on_request && !is_asked()
+    is_on_request && !is_asked() && !is_written()
 }
 
 /// The attribute that a path begins with: `members` of `$.Resources[0].members[*].value`.
