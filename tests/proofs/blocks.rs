@@ -542,7 +542,8 @@ impl Bench<'_> {
             // Nothing may be there: put something there.
             return match singular(written) {
                 Some(names) => {
-                    let value = check.excludes.clone().unwrap_or_else(|| json!("altered"));
+                    let forbidden = check.excludes.as_ref().or(check.differs.as_ref());
+                    let value = forbidden.cloned().unwrap_or_else(|| json!("altered"));
                     let value = self.context.scope.resolve(&value).unwrap_or(value);
                     let value = if check.excludes.is_some() { json!([value]) } else { value };
                     demand("there", alter::json(self.exchange, |body| put(body, &names, &value)));
