@@ -211,6 +211,7 @@ pub(super) async fn judge_rows(
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
         mutes: &mutes,
+        validated: None,
     };
     let view = View::of(&context);
     let mut held: BTreeMap<usize, BTreeSet<ExchangeId>> = BTreeMap::new();

@@ -80,7 +80,7 @@ fn each<'a>(
 
 /// The one resource that is the answer; none where the answer is a list.
 fn single<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Option<Found<'a>> {
-    found(exchange, context).into_iter().next().filter(|found| found.at.is_empty())
+    found(exchange, context).into_iter().next().filter(|found| found.row.is_none())
 }
 
 fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {

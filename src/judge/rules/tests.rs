@@ -60,6 +60,7 @@ fn say_with(
         reading,
         mutes: &mutes,
         pairs,
+        validated: None,
     };
     let view = View::of(&context);
     let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
@@ -922,6 +923,7 @@ fn equal_findings_are_one_with_several_exchanges() {
         reading: Reading::Lenient,
         mutes: &mutes,
         pairs: &Pairs::default(),
+        validated: None,
     };
     let outcome = judge_all(rule, &broken, &context);
     assert_eq!(outcome.eligible, 5);
