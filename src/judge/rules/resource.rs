@@ -98,7 +98,11 @@ fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                 shown,
             )
             .class(format!("{class} URIs"), words::class_of(schemas))
-            .breaks(&["RFC7643-3-02"]);
+            .breaks(if schemas.is_none() {
+                &["RFC7643-2.1-01", "RFC7643-3-02"]
+            } else {
+                &["RFC7643-3-02"]
+            });
             // The RFC's own examples of projections, and of /Schemas, leave it out.
             let is_open = is_projected || found.is_discovery;
             return vec![if is_open && schemas.is_none() { fault.warning() } else { fault }];
@@ -155,6 +159,10 @@ fn id_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             Some(Value::String(id)) if !id.is_empty() => Vec::new(),
             other => {
                 let shown = other.map_or("absent".to_owned(), words::show_typed);
+                let requirements: &[&str] = match other {
+                    None => &["RFC7643-3.1-05", "RFC7643-3.1-12"],
+                    Some(_) => &["RFC7643-3.1-05"],
+                };
                 vec![
                     Fault::new(
                         format!("{path} is {shown}, expected a non-empty string"),
@@ -169,7 +177,7 @@ fn id_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                             words::class_of(other)
                         },
                     )
-                    .breaks(&["RFC7643-3.1-05"]),
+                    .breaks(requirements),
                 ]
             }
         }
