@@ -705,7 +705,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "Adding a member that is there lists it twice.",
         "clients that count members, or take one away and believe it gone",
-        &["RFC7644-3.5.2.1-13", "RFC7643-2.4-11"],
+        &["RFC7643-2.4-11"],
         &[
             Ops(|operations| {
                 let before = operations.before.get("members").map(elements).unwrap_or_default().to_vec();
