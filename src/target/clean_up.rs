@@ -145,6 +145,17 @@ impl Target {
         self.delete_many(due, &AtomicU32::new(0)).await
     }
 
+    /// Removes one resource that this run created, since it is in the way of what comes. What does not go is left for
+    /// [`Target::clean_up`].
+    pub async fn discard(&self, endpoint: &str, id: &str) -> CleanUp {
+        let found: Vec<OwnedResource> = {
+            let state = self.state();
+            let is_it = |it: &&OwnedResource| it.endpoint == endpoint && it.id == id;
+            state.register.alive().filter(is_it).cloned().collect()
+        };
+        self.delete_all(found, &AtomicU32::new(0)).await
+    }
+
     /// Deletes by Bulk where that is worth it, and one by one whatever that does not show as gone.
     async fn delete_many(&self, resources: Vec<OwnedResource>, silence: &AtomicU32) -> CleanUp {
         let (deleted, rest) = self.delete_by_bulk(in_order(resources)).await;

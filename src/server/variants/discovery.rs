@@ -409,6 +409,13 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         ],
     ),
     rewriting(
+        "filter-unsupported-yet-works",
+        &["AMB-04", "AMB-61"],
+        "filter.supported is false, yet filters work.",
+        "RFC 7643 section 5: no sentence forbids to do more than is claimed",
+        &[At(|seen, answer| claim_no(seen, answer, "filter"))],
+    ),
+    rewriting(
         "change-password-unsupported",
         &["AMB-33"],
         "changePassword.supported is false.",
