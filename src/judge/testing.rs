@@ -50,6 +50,7 @@ pub fn raw(method: &str, path: &str, status: u16, headers: &[(&str, &str)], body
             status,
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: Body::whole(Bytes::copy_from_slice(body)),
+            repeats_secret: false,
         }),
         started: Utc.with_ymd_and_hms(2026, 11, 22, 10, 0, 0).single().expect("a date"),
         elapsed: Duration::from_millis(20),

@@ -260,6 +260,7 @@ fn as_read(list: &Exchange, wanted: &Wanted, row: &Value, origin: &str, number: 
             status: 200,
             headers: headers.into_iter().collect(),
             body: Body::whole(Bytes::from(row.to_string())),
+            repeats_secret: false,
         }),
         started: list.started,
         elapsed: list.elapsed,

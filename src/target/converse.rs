@@ -250,6 +250,7 @@ impl Target {
             // Before the body is read, so that nobody gets this connection.
             self.doubt_connections();
         }
+        let mut repeats_secret = response.headers().values().any(|value| self.masks.are_in(value.as_bytes()));
         let headers = response
             .headers()
             .iter()
@@ -263,8 +264,9 @@ impl Target {
             .collect();
         let raw = body::receive(&mut response, self.limits.body, deadline).await;
         let mut raw = body::decode(raw, &codings, self.limits.body).await;
+        repeats_secret |= self.masks.are_in(&raw.bytes);
         raw.bytes = self.masked(raw.bytes);
-        Ok(Response { status, headers, body: body::finish(raw) })
+        Ok(Response { status, headers, body: body::finish(raw), repeats_secret })
     }
 
     /// Frameworks whose error handler fails close the connection behind an answer that says it stays open: a request

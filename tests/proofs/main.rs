@@ -295,18 +295,9 @@ fn every_fault_is_caught() {
             .chain(recorded.strict.iter().filter_map(|case| strict.seen.get(case)));
         let is_about_it = recorded_sights.into_iter().any(faults::Sight::is_about_it);
         let binds = !entry.requirements.is_empty() && excuses::excuse(entry.name).is_none();
-        match excuses::elsewhere(entry.name) {
-            Some(_) if is_about_it => {
-                wrong.push(format!(
-                    "{}: a case that is about it catches it, and it needs no reason",
-                    entry.name
-                ));
-            }
-            None if binds && !is_about_it => {
-                let requirements = entry.requirements.join(" or ");
-                wrong.push(format!("{}: no case that catches it cites {requirements}", entry.name));
-            }
-            _ => {}
+        if binds && !is_about_it {
+            let requirements = entry.requirements.join(" or ");
+            wrong.push(format!("{}: no case that catches it cites {requirements}", entry.name));
         }
         let is_caught = is_caught || excuses::excuse(entry.name).is_some();
         if !is_caught {

@@ -252,6 +252,8 @@ pub static RULES: &[Rule] = &[
     http::ETAG_ON_304,
     http::COOKIES_END_WITH_THE_SESSION,
     http::ACCEPTED_IS_ASYNCHRONOUS,
+    http::CREDENTIALS_NOT_REPEATED,
+    http::RESOURCES_ARE_PRIVATE,
     error::ERROR_SHAPE,
     error::ERROR_STATUS_MATCHES,
     error::SCIM_TYPE_REGISTERED,

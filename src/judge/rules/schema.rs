@@ -324,6 +324,10 @@ fn by_type(fault: Fault, violation: &Violation, definition: &ResourceDefinition)
         },
         _ => fault,
     };
+    // Pairs, arrays and objects stand for single values, several, and parts.
+    let is_of_another_form = violation.kind == ViolationKind::Multiplicity
+        || attribute.is_some_and(|attribute| attribute.kind == AttributeType::Complex);
+    let fault = if is_of_another_form { fault.breaks_too(&["RFC7644-3.8-10"]) } else { fault };
     fault.breaks_too(&["RFC7643-2.3-02"])
 }
 

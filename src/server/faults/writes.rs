@@ -688,7 +688,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
 ];
 
-/// Changes what is stored of a create.
 /// Says of a resource that the memory has as lost that it is not there.
 fn refuse_lost(seen: &mut Seen<'_>, answer: &mut Answer) {
     let Endpoint::Resource(_, id) = seen.endpoint else { return };
@@ -704,6 +703,7 @@ fn break_down(change: &mut Change<'_>, detail: &str) {
     change.refusal = Some(ScimError::new(500, detail));
 }
 
+/// Changes what is stored of a create.
 fn created(change: &mut Change<'_>, edit: impl FnOnce(&mut Map<String, Value>)) {
     if change.before.is_none()
         && let Some(after) = change.after.as_mut().and_then(Value::as_object_mut)
