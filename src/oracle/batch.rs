@@ -144,10 +144,17 @@ pub fn is_mixed(filter: &Filter) -> bool {
     }
 }
 
-/// Deals filters out, by their position, into shares that are asked together: those of one kind, which stand together, are
-/// not, since a defect is likely to meet all of them, and two errors at one resource would hide each other.
+/// Deals filters out, by their position, into as few shares as can be, each of which is asked together. Those of one kind,
+/// which stand together, are not in one share, since a defect is likely to meet all of them, and two errors at one resource
+/// would hide each other.
 pub fn shares(filters: &[&str]) -> Vec<Vec<usize>> {
-    let hands = filters.len().div_ceil(MOST_AT_ONCE).max(1);
+    let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(1);
+    let ways = (fewest..=filters.len().max(1)).map(|hands| dealt(filters, hands));
+    ways.min_by_key(Vec::len).unwrap_or_default()
+}
+
+/// Deals filters out to so many, and halves what is too long.
+fn dealt(filters: &[&str], hands: usize) -> Vec<Vec<usize>> {
     let mut shares: Vec<Vec<usize>> = vec![Vec::new(); hands];
     for index in 0..filters.len() {
         shares[index % hands].push(index);

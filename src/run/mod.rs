@@ -445,6 +445,7 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
 pub fn together(capabilities: &Capabilities, settles: bool) -> Together {
     Together {
         bulk: BulkUse::of(capabilities).map(|bulk| bulk.batch()),
+        filters: !settles,
         reads: !settles,
         worth: WORTH,
         by_themselves: together::BY_THEMSELVES,
