@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     change.memory.deleted.push(json!({ "id": id, "lost": true }));
                 }
             }),
-            At(|seen, answer| refuse_lost(seen, answer)),
+            At(refuse_lost),
         ],
     ),
     fault(
