@@ -26,6 +26,7 @@ mod status;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod unasked;
 mod words;
 
 use crate::outcome::{Finding, Place, Severity};

@@ -150,6 +150,7 @@ impl Claims for AllBut {
 /// What the tests judge with.
 pub struct World {
     pub scope: Scope,
+    pub schemas: SchemaSet,
     pub ours: Ours,
     pub sent: BTreeMap<String, Value>,
     pub reading: Reading,
@@ -162,6 +163,7 @@ impl Default for World {
     fn default() -> World {
         World {
             scope: Scope::new(),
+            schemas: SchemaSet::core().clone(),
             ours: Ours::new(),
             sent: BTreeMap::new(),
             reading: Reading::Lenient,
@@ -194,7 +196,7 @@ impl World {
         let place = |path: &str| Place { file: format!("expect.{path}"), line: 1, column: 1 };
         let context = Context {
             scope: &self.scope,
-            schemas: SchemaSet::core(),
+            schemas: &self.schemas,
             capabilities: &self.claims,
             reading: self.reading,
             ours: &self.ours,

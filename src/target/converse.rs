@@ -197,9 +197,10 @@ impl Target {
     /// Whether the budget allows one more request, keeping back what the clean-up will need: one for each
     /// resource that is ours, for each create under way, and for the last look at each endpoint written to.
     fn within_budget(&self, purpose: Purpose, spend: bool) -> Result<(), String> {
-        let touched = self.touched().len();
+        let limit = self.requests.filter(|_| purpose == Purpose::Run);
+        let touched = limit.map_or(0, |_| self.touched().len());
         let mut state = self.state();
-        if let (Some(most), Purpose::Run) = (self.requests, purpose) {
+        if let Some(most) = limit {
             let kept = state.clean_up_requests() + touched;
             if state.made + 1 + kept as u64 > most {
                 return Err(format!(
@@ -215,10 +216,11 @@ impl Target {
 
     /// Whether the budget would allow one more request, and after it as many as are still `needed`.
     pub fn can_spare(&self, needed: u64) -> bool {
+        let Some(most) = self.requests else { return true };
         let touched = self.touched().len();
         let state = self.state();
         let kept = state.clean_up_requests() + touched;
-        self.requests.is_none_or(|most| state.made.saturating_add(1 + kept as u64 + needed) <= most)
+        state.made.saturating_add(1 + kept as u64 + needed) <= most
     }
 
     async fn perform(&self, wire: &Wire, token: Option<Token>) -> Result<Response, TransportFailure> {

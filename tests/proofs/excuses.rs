@@ -33,7 +33,6 @@ const LENIENCIES: &[(&str, &str)] = &[
     ("delete-of-member-leaves-it", "whether the entry goes with the user is open (AMB-34)"),
     ("error-with-sql", "detail is a text for people, and no text is forbidden"),
     ("error-with-stack-trace", "detail is a text for people, and no text is forbidden"),
-    ("external-id-unique", "whether an externalId may be used twice is the provider's domain"),
     ("groups-of-user-missing", "groups is optional (AMB-34)"),
     ("member-references-broken", "$ref is a should"),
     ("meta-location-internal-host", "proxies change the host, and clients resolve what they know"),
@@ -46,41 +45,4 @@ const LENIENCIES: &[(&str, &str)] = &[
     ("times-without-zone", "xsd:dateTime allows it"),
     ("undeclared-member-shown", "a client reads past what it does not know"),
     ("version-missing", "the version is in the ETag header (AMB-132)"),
-];
-
-/// Why no case that catches a fault cites a requirement that the fault breaks.
-pub fn elsewhere(fault: &str) -> Option<&'static str> {
-    ELSEWHERE.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
-}
-
-const UNCITED: &str = "the cases that catch it have yet to cite what it breaks";
-
-/// Faults that are only caught by cases about something else, each with the reason.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("create-cuts:Group.displayName", UNCITED),
-    ("create-drops:Group.members", UNCITED),
-    ("create-drops:Group.members.value", UNCITED),
-    ("declared-case-exact:User.userName", UNCITED),
-    ("email-types-lost", UNCITED),
-    ("filter-eq-finds-nothing:EnterpriseUser.employeeNumber", UNCITED),
-    ("groups-listed-without-members", UNCITED),
-    ("hidden-when-asked-for:EnterpriseUser.department", UNCITED),
-    ("hidden-when-asked-for:User.active", UNCITED),
-    ("hidden:EnterpriseUser.department", UNCITED),
-    ("hidden:Group.members", UNCITED),
-    ("hidden:User.active", UNCITED),
-    ("hidden:User.emails", UNCITED),
-    ("hidden:User.emails.type", UNCITED),
-    ("hidden:User.name.givenName", UNCITED),
-    ("hidden:User.phoneNumbers", UNCITED),
-    ("hidden:User.roles", UNCITED),
-    ("hidden:User.title", UNCITED),
-    ("keeps-one-value:Group.members", UNCITED),
-    ("not-declared:User.userName", UNCITED),
-    ("put-ignores:User.phoneNumbers", UNCITED),
-    ("schemas-foreign", UNCITED),
-    ("sort-ignores:User.title", UNCITED),
-    ("sort-ignores:User.userName", UNCITED),
-    ("undeclared-member-shown", UNCITED),
-    ("unique:User.name.familyName", UNCITED),
 ];

@@ -416,6 +416,19 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "filter-not-of-not-once",
+        &[],
+        "A not within a not counts once.",
+        "clients whose filters are put together by a program",
+        &["RFC7644-3.4.2.2-22"],
+        &[Parsed(|filter| {
+            rewrite(filter, |it| match it {
+                Filter::Not(operand) if matches!(*operand, Filter::Not(_)) => *operand,
+                other => other,
+            });
+        })],
+    ),
+    fault(
         "filter-not-skips-absent",
         &["DEF-160"],
         "not (a eq \"x\") leaves out the resources that have no a.",
@@ -695,7 +708,7 @@ fn crash() -> ScimError {
 }
 
 /// Rewrites a filter from its leaves up. Its depth is bounded by the parser.
-fn rewrite(filter: &mut ParsedFilter<'_>, change: impl Fn(Filter) -> Filter) {
+pub(super) fn rewrite(filter: &mut ParsedFilter<'_>, change: impl Fn(Filter) -> Filter) {
     if let Ok(Some(tree)) = &mut filter.parsed {
         *tree = map(tree.clone(), &change);
     }

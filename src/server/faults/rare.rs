@@ -11,6 +11,7 @@ use super::super::fault::{FaultEntry, Rewrite, Seen};
 use super::super::message::{Answer, Content};
 use super::super::rewrite::each_meta;
 use super::{each_resource, fault, object, refuse};
+use crate::scim::filter::{Filter, FilterValue};
 use Rewrite::{Answer as At, Filter as Parsed};
 
 pub(super) const FAULTS: &[FaultEntry] = &[
@@ -150,6 +151,22 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "identity providers, which take the first row for their match",
         &["RFC7644-3.4.2.2-02", "RFC7644-3.4.2.2-01"],
         &[Parsed(|filter| filter.parsed = Ok(None)), At(|seen, answer| deny(seen, answer, "filter"))],
+    ),
+    fault(
+        "filter-denied-and-half-done",
+        &[],
+        "/ServiceProviderConfig says that there are no filters, and in a filter a boolean is compared as text: nobody has it.",
+        "clients that never read the configuration",
+        &["RFC7644-3.4.2.2-02"],
+        &[
+            Parsed(|filter| {
+                super::filters::rewrite(filter, |it| match it {
+                    Filter::Compare { value: FilterValue::Boolean(_), .. } => super::filters::nothing(),
+                    other => other,
+                });
+            }),
+            At(|seen, answer| deny(seen, answer, "filter")),
+        ],
     ),
 ];
 
