@@ -64,7 +64,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-225"],
         "The detail of an error names the header Authorization with its value.",
         "the operator, whose token is in the logs of every client",
-        &["RFC7643-9.2-02", "RFC7644-7.7-01"],
+        &["RFC7644-7.7-01"],
         &[At(|seen, answer| {
             let authorization = seen.request.header(&AUTHORIZATION).unwrap_or_default().to_owned();
             if answer.status.is_client_error()
