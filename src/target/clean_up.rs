@@ -305,12 +305,9 @@ impl Target {
     /// Endpoints where this run created something, or tried to.
     pub(super) fn touched(&self) -> Vec<String> {
         let state = self.state();
-        let mut endpoints: Vec<String> =
-            state.register.all().map(|resource| resource.endpoint.clone()).collect();
-        endpoints.extend(state.tried.iter().cloned());
-        endpoints.sort();
-        endpoints.dedup();
-        endpoints
+        let created = state.register.all().map(|resource| resource.endpoint.as_str());
+        let endpoints: BTreeSet<&str> = created.chain(state.tried.iter().map(String::as_str)).collect();
+        endpoints.into_iter().map(str::to_owned).collect()
     }
 
     /// Reads what was deleted twice: some service providers only mark a resource as deleted, and go on showing it.

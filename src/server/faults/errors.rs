@@ -403,6 +403,18 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "sensitive-filter-answers-404",
+        &[],
+        "A filter on password in a URL is answered with 404 and the keyword sensitive, as the RFC printed it at first.",
+        "clients, which take the endpoint for missing",
+        &["RFC7644-3.12-27", "RFC7644-7.5.2-02"],
+        &[At(|_, answer| {
+            if answer.body().is_some_and(|body| body["scimType"] == "sensitive") {
+                set_status(answer, StatusCode::NOT_FOUND);
+            }
+        })],
+    ),
+    fault(
         "no-target-scim-type-missing",
         &[],
         "Where a PATCH path finds nothing, the error has no scimType noTarget.",

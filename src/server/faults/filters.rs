@@ -114,7 +114,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-007"],
         "A filter on an attribute that no schema defines is answered with 500.",
         "identity providers with a wrong mapping, which retry for ever",
-        &["RFC7644-3.12-18", "RFC7644-3.4.2.1-06"],
+        &["RFC7644-3.12-18", "RFC7644-3.12-01"],
         &[Parsed(|filter| {
             if has_unknown_attribute(filter) {
                 filter.parsed = Err(crash());
