@@ -9,7 +9,7 @@ use super::trial::{self, Trial};
 use super::{Card, Line, Sources};
 use crate::outcome::Level;
 use crate::suite::load::SuiteFile;
-use crate::suite::model::{Action, Case, Requires, Step};
+use crate::suite::model::{Action, By, Case, Requires, Step};
 
 /// How many faults are named.
 const FAULTS: usize = 8;
@@ -209,7 +209,18 @@ fn request(step: &Step, case: &Case, sources: Sources<'_>) -> Option<Line> {
                 parameters.extend((!list.is_empty()).then(|| format!("{name}={}", list.join(","))));
             }
             let mark = if parameters.is_empty() { "" } else { "?" };
-            (format!("GET {}{mark}{}", query.endpoint, parameters.join("&")), String::new())
+            let get = format!("GET {}{mark}{}", query.endpoint, parameters.join("&"));
+            let search = format!("POST {}/.search", query.endpoint.trim_end_matches('/'));
+            let asked = if parameters.is_empty() {
+                String::new()
+            } else {
+                format!("with {} in its body", parameters.join(", "))
+            };
+            match query.by.as_slice() {
+                [By::Search] => (search, asked),
+                by if by.contains(&By::Search) => (get, format!("and the same by {search}")),
+                _ => (get, String::new()),
+            }
         }
         Action::Read(name) => (read(name), String::new()),
         Action::Unchanged(names) => {
