@@ -14,7 +14,15 @@ use crate::scim::definition::ResourceDefinition;
 use crate::scim::filter::Filter;
 use crate::scim::path::AttributePath;
 
-/// The most resources of which a filter may leave open whether it finds them; with more, anything could be right.
+/// The most filters in one request.
+const MOST_AT_ONCE: usize = 8;
+/// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
+const LONGEST: usize = 3000;
+/// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
+/// defect may be wrong about an even number of them.
+pub const FEW: usize = 16;
+/// The most resources of which a filter may leave open whether it finds them for each to be either; of more, only the sets
+/// that a reading finds count.
 const MOST_OPEN: usize = 4;
 
 /// A filter that finds what an odd number of these find; it needs `and`, `or`, `not` and parentheses.
@@ -101,6 +109,14 @@ pub fn outcomes(
                 sets.push(set);
             }
         }
+    } else {
+        // Of many who are open, those stand together about whom one reading decides.
+        let known: Vec<_> = members.iter().map(|it| (it.name, it.state, it.definition)).collect();
+        for set in worlds.findings(&filter, &known).unwrap_or_default() {
+            if !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
     }
     Outcomes { sets, is_firm }
 }
@@ -126,6 +142,43 @@ pub fn has_brackets(filter: &Filter) -> bool {
         Filter::Present(_) | Filter::Compare { .. } => false,
         Filter::ValuePath { .. } => true,
     }
+}
+
+/// Whether `and` stands beside `or`, so that precedence decides.
+pub fn is_mixed(filter: &Filter) -> bool {
+    match filter {
+        Filter::Or(all) => all.iter().any(|it| matches!(it, Filter::And(_))),
+        Filter::And(all) => all.iter().any(|it| matches!(it, Filter::Or(_))),
+        _ => false,
+    }
+}
+
+/// Deals filters out, by their position, into as few shares as can be, each of which is asked together. Those of one kind,
+/// which stand together, are not in one share, since a defect is likely to meet all of them, and two errors at one resource
+/// would hide each other.
+pub fn shares(filters: &[&str]) -> Vec<Vec<usize>> {
+    let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(1);
+    let ways = (fewest..=filters.len().max(1)).map(|hands| dealt(filters, hands));
+    ways.min_by_key(Vec::len).unwrap_or_default()
+}
+
+/// Deals filters out to so many, and halves what is too long.
+fn dealt(filters: &[&str], hands: usize) -> Vec<Vec<usize>> {
+    let mut shares: Vec<Vec<usize>> = vec![Vec::new(); hands];
+    for index in 0..filters.len() {
+        shares[index % hands].push(index);
+    }
+    let mut fitting = Vec::new();
+    while let Some(share) = shares.pop() {
+        let all: Vec<&str> = share.iter().filter_map(|index| filters.get(*index)).copied().collect();
+        if share.len() > 1 && parity(&all).len() > LONGEST {
+            let (left, right) = share.split_at(share.len() / 2);
+            shares.extend([right.to_vec(), left.to_vec()]);
+        } else {
+            fitting.push(share);
+        }
+    }
+    fitting
 }
 
 /// What several texts begin with, in whatever case.
@@ -195,6 +248,14 @@ mod tests {
         let open = outcomes("title ne \"Clerk\"", &members, &[set(&["ann", "bob"])], true);
         assert_eq!(open.sets, [set(&["ann", "bob"]), set(&["ann"])]);
         assert!(!open.is_firm);
+        // With so many that each could not be either, those are found together about whom one reading decides.
+        let many: Vec<_> = ["a", "b", "c", "d", "e"]
+            .map(|name| Member { name, state: &bob, definition: &user })
+            .into_iter()
+            .chain([Member { name: "ann", state: &ann, definition: &user }])
+            .collect();
+        let reading = outcomes("title ne \"Clerk\"", &many, &[set(&["ann", "bob"])], true);
+        assert_eq!(reading.sets, [set(&["a", "ann", "b", "c", "d", "e"]), set(&["ann"])]);
         // What is written down stands on what was sent; here the service provider shows something else.
         let other = outcomes("title pr", &members, &[set(&["ann", "bob"])], true);
         assert_eq!(other.sets, [set(&["ann"])]);

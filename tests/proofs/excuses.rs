@@ -31,7 +31,6 @@ const LENIENCIES: &[(&str, &str)] = &[
     ("bulk-version-of-result-wrong", "the version may change by other operations of the job"),
     ("cursor-unknown-of-another-keyword", "which keyword goes with the refusal is not binding (AMB-154)"),
     ("delete-of-member-leaves-it", "whether the entry goes with the user is open (AMB-34)"),
-    ("error-scim-type-null-text", "a keyword of one's own is no worse than none"),
     ("error-with-sql", "detail is a text for people, and no text is forbidden"),
     ("error-with-stack-trace", "detail is a text for people, and no text is forbidden"),
     ("groups-of-user-missing", "groups is optional (AMB-34)"),
@@ -46,46 +45,4 @@ const LENIENCIES: &[(&str, &str)] = &[
     ("times-without-zone", "xsd:dateTime allows it"),
     ("undeclared-member-shown", "a client reads past what it does not know"),
     ("version-missing", "the version is in the ETag header (AMB-132)"),
-];
-
-/// Why no case that catches a fault cites a requirement that the fault breaks.
-pub fn elsewhere(fault: &str) -> Option<&'static str> {
-    ELSEWHERE.iter().find(|(name, _)| *name == fault).map(|(_, why)| *why)
-}
-
-const UNCITED: &str = "the cases that catch it have yet to cite what it breaks";
-
-/// Faults that are only caught by cases about something else, each with the reason.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("attributes-unknown-refused", UNCITED),
-    ("auth-failure-answers-403", UNCITED),
-    ("auth-failure-answers-500", UNCITED),
-    ("bulk-limits-undeclared", UNCITED),
-    ("filter-equals-as-contains", UNCITED),
-    ("filter-external-id-answers-500", UNCITED),
-    ("filter-more-than-two-terms-refused", UNCITED),
-    ("filter-unknown-attribute-answers-500", UNCITED),
-    ("filter-value-path-refused", UNCITED),
-    ("group-name-stays-taken", UNCITED),
-    ("group-patch-refuses-id", UNCITED),
-    ("group-put-conflicts-with-itself", UNCITED),
-    ("json-refused", UNCITED),
-    ("large-count-refused", UNCITED),
-    ("list-needs-filter", UNCITED),
-    ("member-references-missing", UNCITED),
-    ("patch-inactive-refused", UNCITED),
-    ("patch-missing", UNCITED),
-    ("patch-no-target-answers-404", UNCITED),
-    ("patch-reactivation-ignored", UNCITED),
-    ("patch-unknown-attribute-stored", UNCITED),
-    ("placeholder-password-refused", UNCITED),
-    ("precondition-answers-500", UNCITED),
-    ("put-refuses-groups", UNCITED),
-    ("resource-types-unknown-schema", UNCITED),
-    ("resource-types-wrong-endpoint", UNCITED),
-    ("root-search-missing", UNCITED),
-    ("slow-groups", UNCITED),
-    ("sort-ignored", UNCITED),
-    ("sort-refused", UNCITED),
-    ("sort-within-page", UNCITED),
 ];

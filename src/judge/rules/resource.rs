@@ -80,7 +80,7 @@ fn each<'a>(
 
 /// The one resource that is the answer; none where the answer is a list.
 fn single<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Option<Found<'a>> {
-    found(exchange, context).into_iter().next().filter(|found| found.at.is_empty())
+    found(exchange, context).into_iter().next().filter(|found| found.row.is_none())
 }
 
 fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
@@ -105,6 +105,7 @@ fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             });
             // The RFC's own examples of projections, and of /Schemas, leave it out.
             let is_open = is_projected || found.is_discovery;
+            let fault = if is_open { fault } else { fault.breaks_too(&["RFC7644-3.1-02"]) };
             return vec![if is_open && schemas.is_none() { fault.warning() } else { fault }];
         }
         if let Some(urn) = urns.iter().filter_map(Value::as_str).find(|urn| Url::parse(urn).is_err()) {

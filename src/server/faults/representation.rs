@@ -477,9 +477,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "member-references-missing",
         &["DEF-201"],
-        "Members have neither $ref nor type.",
+        "Members have neither $ref nor type, and groups are found by the type of their members all the same.",
         "clients that walk members",
-        &["RFC7643-4.2-06", "RFC7643-8.4-01"],
+        &["RFC7644-3.4.2.2-02"],
         &[At(|seen, answer| {
             each_member(seen, answer, |member| {
                 member.shift_remove("$ref");

@@ -629,6 +629,35 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "delete-of-group-leaves-it",
+        &[],
+        "A deleted group is still among the groups of its users.",
+        "applications that grant rights by groups",
+        &["RFC7643-4.1.2-19"],
+        &[
+            Written(bury),
+            At(|seen, answer| {
+                let deleted = std::mem::take(&mut seen.memory.deleted);
+                each_resource(seen, answer, |resource| {
+                    let id = resource.get("id").cloned().unwrap_or_default();
+                    let ghosts = deleted.iter().filter(|row| {
+                        let members = row.get("members").and_then(Value::as_array);
+                        members.into_iter().flatten().any(|member| member["value"] == id)
+                    });
+                    let ghosts: Vec<Value> =
+                        ghosts.map(|row| json!({ "value": row["id"], "type": "direct" })).collect();
+                    if !ghosts.is_empty() {
+                        let groups = resource.entry("groups").or_insert_with(|| json!([]));
+                        if let Some(groups) = groups.as_array_mut() {
+                            groups.extend(ghosts);
+                        }
+                    }
+                });
+                seen.memory.deleted = deleted;
+            }),
+        ],
+    ),
+    fault(
         "delete-of-member-leaves-it",
         &["DEF-123"],
         "A deleted user is still shown as a member of its groups.",
@@ -659,7 +688,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     ),
 ];
 
-/// Changes what is stored of a create.
 /// Says of a resource that the memory has as lost that it is not there.
 fn refuse_lost(seen: &mut Seen<'_>, answer: &mut Answer) {
     let Endpoint::Resource(_, id) = seen.endpoint else { return };
@@ -675,6 +703,7 @@ fn break_down(change: &mut Change<'_>, detail: &str) {
     change.refusal = Some(ScimError::new(500, detail));
 }
 
+/// Changes what is stored of a create.
 fn created(change: &mut Change<'_>, edit: impl FnOnce(&mut Map<String, Value>)) {
     if change.before.is_none()
         && let Some(after) = change.after.as_mut().and_then(Value::as_object_mut)
