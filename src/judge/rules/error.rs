@@ -124,7 +124,7 @@ fn error_status_matches(exchange: &Exchange, context: &View<'_>) -> RuleVerdict 
     verdict("error-status-matches", exchange, vec![fault])
 }
 
-fn scim_type_registered(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
+fn scim_type_registered(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
     let Some(response) = refusal(exchange) else { return RuleVerdict::NotEligible };
     let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it))
     else {
@@ -141,8 +141,8 @@ fn scim_type_registered(exchange: &Exchange, context: &View<'_>) -> RuleVerdict 
         "a keyword of RFC 7644 table 9 or RFC 9865",
         words::show(keyword),
     )
-    .class("registered scimType", words::class(keyword))
-    // A keyword of one's own is no worse for clients than none.
-    .warning_unless_strict(context);
+    .class("registered scimType", words::class(keyword));
+    // A keyword of one's own is no worse for clients than none (AMB-02); what is no text is no keyword.
+    let fault = if keyword.is_string() { fault.warning() } else { fault };
     verdict("scim-type-registered", exchange, vec![fault])
 }

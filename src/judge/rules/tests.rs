@@ -379,6 +379,7 @@ fn error_rules() {
             ("registered", at(400, error(400, Some("invalidFilter"))), Say::Held),
             ("of RFC 9865", at(400, error(400, Some("invalidCursor"))), Say::Held),
             ("made up", at(400, error(400, Some("badFilter"))), Say::Warns),
+            ("a number", at(400, with(error(400, None), "/scimType", json!(7))), Say::Fails),
             ("none", at(400, error(400, None)), Say::Silent),
         ],
     );

@@ -362,6 +362,18 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "error-scim-type-as-number",
+        &[],
+        "The scimType of an error is a number.",
+        "typed clients, which fail on the error instead of telling it",
+        &["RFC7644-3.12-05"],
+        &[At(|_, answer| {
+            if let Some(body) = error(answer) {
+                body.insert("scimType".to_owned(), 4711.into());
+            }
+        })],
+    ),
+    fault(
         "error-scim-type-null-text",
         &["DEF-220"],
         "An error without keyword has the text \"null\" as scimType.",
