@@ -167,7 +167,8 @@ fn exactly<'e>(
     body: Option<&Value>,
     list: Option<&'e ListExpect>,
 ) -> Option<&'e [String]> {
-    let ListExpect { ours: Some(Ours::Exactly(finds)), foreign: Foreign::None, ordered: false } = list? else {
+    let ListExpect { ours: Some(Ours::Exactly(finds)), foreign: Foreign::None, ordered: false } = list?
+    else {
         return None;
     };
     let is_ok = status.is_some_and(|status| status.0 == [StatusPattern::Code(200)]);

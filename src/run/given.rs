@@ -258,8 +258,7 @@ impl Pool {
                     }
                     for _ in 0..open.given.times.unwrap_or(1) {
                         let Ok(resource) = resource(shared, open.given, &house.names) else { break };
-                        let resource =
-                            if open.is_declared { shared.declared(resource) } else { resource };
+                        let resource = if open.is_declared { shared.declared(resource) } else { resource };
                         wave.push((index, open.place.clone(), resource));
                     }
                 }
@@ -267,10 +266,8 @@ impl Pool {
             if wave.is_empty() {
                 return houses.iter().all(|house| house.open.is_empty());
             }
-            let resources: Vec<(String, Value)> = wave
-                .iter()
-                .map(|(_, _, resource)| (shared.kind_of(resource).1, resource.clone()))
-                .collect();
+            let resources: Vec<(String, Value)> =
+                wave.iter().map(|(_, _, resource)| (shared.kind_of(resource).1, resource.clone())).collect();
             let Ok(grown) = shared.target.plant(&resources, ORIGIN).await else { return false };
             let mut made: BTreeMap<Place, (usize, Vec<Created>)> = BTreeMap::new();
             for ((index, place, resource), ((endpoint, _), grown)) in

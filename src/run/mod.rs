@@ -276,10 +276,7 @@ impl<'a> Shared<'a> {
     /// Takes note that a step needs no request of its own any more.
     fn answer(&self, job: &Job<'_>, step: usize, answered: Answered) {
         let path = format!("{}.steps[{step}]", job.path);
-        self.answered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert((job.id(), path), answered);
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert((job.id(), path), answered);
     }
 
     /// What has answered a step, if it was asked together with others and everything was right.

@@ -240,12 +240,7 @@ pub(super) fn is_as_sent(shared: &Shared<'_>, resource: &Value, grown: &Grown) -
 }
 
 /// Whether a resource, read by itself, is what its row is.
-pub(super) async fn reads_the_same(
-    shared: &Shared<'_>,
-    endpoint: &str,
-    grown: &Grown,
-    origin: &str,
-) -> bool {
+pub(super) async fn reads_the_same(shared: &Shared<'_>, endpoint: &str, grown: &Grown, origin: &str) -> bool {
     let mut plan = RequestPlan::get(resource_path(endpoint, &grown.id), origin);
     plan.reason = Some("read, to see whether lists show the same".to_owned());
     match shared.send(plan).await {

@@ -56,8 +56,7 @@ pub fn caught(matrix: &Matrix) -> BTreeSet<&str> {
 pub fn measure(matrix: &Matrix, cases: &[String]) -> Quick {
     let kills = kills(matrix);
     let by_themselves = cases.iter().filter(|case| !case.starts_with("filter/"));
-    let sure: BTreeSet<&str> =
-        by_themselves.filter_map(|case| kills.get(case)).flatten().copied().collect();
+    let sure: BTreeSet<&str> = by_themselves.filter_map(|case| kills.get(case)).flatten().copied().collect();
     let tried = faults::for_each(
         |entry| matrix.faults.contains_key(entry.name) && !sure.contains(entry.name),
         |entry| {
