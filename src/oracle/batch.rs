@@ -21,7 +21,8 @@ const LONGEST: usize = 3000;
 /// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
 /// defect may be wrong about an even number of them.
 pub const FEW: usize = 16;
-/// The most resources of which a filter may leave open whether it finds them; with more, anything could be right.
+/// The most resources of which a filter may leave open whether it finds them for each to be either; of more, only the sets
+/// that a reading finds count.
 const MOST_OPEN: usize = 4;
 
 /// A filter that finds what an odd number of these find; it needs `and`, `or`, `not` and parentheses.
@@ -104,6 +105,14 @@ pub fn outcomes(
         for choice in 0..1_usize << open.len() {
             let chosen = open.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0);
             let set: BTreeSet<String> = sure.iter().chain(chosen.map(|(_, name)| name)).cloned().collect();
+            if !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
+    } else {
+        // Of many who are open, those stand together about whom one reading decides.
+        let known: Vec<_> = members.iter().map(|it| (it.name, it.state, it.definition)).collect();
+        for set in worlds.findings(&filter, &known).unwrap_or_default() {
             if !sets.contains(&set) {
                 sets.push(set);
             }
@@ -239,6 +248,14 @@ mod tests {
         let open = outcomes("title ne \"Clerk\"", &members, &[set(&["ann", "bob"])], true);
         assert_eq!(open.sets, [set(&["ann", "bob"]), set(&["ann"])]);
         assert!(!open.is_firm);
+        // With so many that each could not be either, those are found together about whom one reading decides.
+        let many: Vec<_> = ["a", "b", "c", "d", "e"]
+            .map(|name| Member { name, state: &bob, definition: &user })
+            .into_iter()
+            .chain([Member { name: "ann", state: &ann, definition: &user }])
+            .collect();
+        let reading = outcomes("title ne \"Clerk\"", &many, &[set(&["ann", "bob"])], true);
+        assert_eq!(reading.sets, [set(&["a", "ann", "b", "c", "d", "e"]), set(&["ann"])]);
         // What is written down stands on what was sent; here the service provider shows something else.
         let other = outcomes("title pr", &members, &[set(&["ann", "bob"])], true);
         assert_eq!(other.sets, [set(&["ann"])]);

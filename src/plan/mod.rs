@@ -3,7 +3,7 @@
 //! Pure: what runs is decided here, before the first case sends a request, so that `list`, the trials and the
 //! reports agree on it. This module refuses to know how a case is executed or judged.
 
-mod each;
+pub(crate) mod each;
 pub mod estimate;
 pub mod joined;
 mod parts;

@@ -131,7 +131,8 @@ impl CaseRun<'_> {
             .collect();
         let outcomes = batch::outcomes(&filter, &members, &written, read.expected.ids.is_some());
         let refusals: Vec<&Refused> = read.outcomes().filter_map(|found| found.error.as_ref()).collect();
-        if outcomes.sets.is_empty() && refusals.is_empty() {
+        // Where so much is open that nothing can be said of what is found, a refusal is not the only answer left.
+        if outcomes.sets.is_empty() && (refusals.is_empty() || !written.is_empty()) {
             let what = "members that show enough to judge the filter by".to_owned();
             return Err(Verdict::Skipped { reason: SkipReason::NothingEligible { what } });
         }
@@ -173,16 +174,28 @@ impl CaseRun<'_> {
             .collect()
     }
 
-    /// Asks for the users of the population, and takes note of what is shown of them. Whom the list lacks is judged by
-    /// the answer to its create, and named.
+    /// Asks for the users of the population, and takes note of what is shown of them; also for the groups, where the answers
+    /// to their creates showed nothing. Whom a list lacks is judged by the answer to its create, and named.
     ///
     /// # Errors
     /// The verdict where no answer came.
     async fn show_members(&mut self) -> Result<BTreeSet<String>, Verdict> {
-        let Some(term) = self.narrowing("/Users") else { return Ok(BTreeSet::new()) };
-        let (_, rows) = self.list("/Users", &term).await?;
+        let mut unlisted = self.show_members_at("/Users").await?;
+        if self.shown("/Groups").iter().any(|it| get(&it.state, "id").is_none()) {
+            unlisted.extend(self.show_members_at("/Groups").await?);
+        }
+        Ok(unlisted)
+    }
+
+    /// Asks for the members at one endpoint, and gives the names of those whom the list lacks.
+    ///
+    /// # Errors
+    /// The verdict where no answer came.
+    async fn show_members_at(&mut self, endpoint: &str) -> Result<BTreeSet<String>, Verdict> {
+        let Some(term) = self.narrowing(endpoint) else { return Ok(BTreeSet::new()) };
+        let (_, rows) = self.list(endpoint, &term).await?;
         let Some(rows) = rows else { return Ok(BTreeSet::new()) };
-        let mut unlisted: BTreeSet<String> = self.shown("/Users").into_iter().map(|it| it.name).collect();
+        let mut unlisted: BTreeSet<String> = self.shown(endpoint).into_iter().map(|it| it.name).collect();
         let known: Vec<(String, String)> = self
             .names
             .ours

@@ -37,7 +37,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
 
 use crate::hook::Hooks;
-use crate::judge::rules::{Definitions, Pairs};
+use crate::judge::rules::{Definitions, Pairs, Validated};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan, Together};
@@ -514,6 +514,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         history: History::of(exchanges.iter().map(AsRef::as_ref))
             .settling(shared.patience.as_ref().map(Patience::within).unwrap_or_default()),
         pairs: Pairs::of(exchanges.iter().map(AsRef::as_ref)),
+        validated: Validated::of(exchanges.iter().map(AsRef::as_ref)),
         mutes: shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     };
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {

@@ -223,6 +223,7 @@ pub(super) async fn judge_rows(
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
         mutes: &mutes,
+        validated: None,
     };
     let view = View::of(&context);
     let mut held: BTreeMap<usize, BTreeSet<ExchangeId>> = BTreeMap::new();
@@ -271,6 +272,7 @@ fn as_read(list: &Exchange, wanted: &Wanted, row: &Value, origin: &str, number: 
             status: 200,
             headers: headers.into_iter().collect(),
             body: Body::whole(Bytes::from(row.to_string())),
+            repeats_secret: false,
         }),
         started: list.started,
         elapsed: list.elapsed,

@@ -124,7 +124,7 @@ fn error_status_matches(exchange: &Exchange, context: &View<'_>) -> RuleVerdict 
     verdict("error-status-matches", exchange, vec![fault])
 }
 
-fn scim_type_registered(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
+fn scim_type_registered(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
     let Some(response) = refusal(exchange) else { return RuleVerdict::NotEligible };
     let Some(object) = response.body.json().ok().and_then(Value::as_object).filter(|it| names_error(it))
     else {
@@ -142,6 +142,7 @@ fn scim_type_registered(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
         words::show(keyword),
     )
     .class("registered scimType", words::class(keyword))
-    .warning();
+    // A keyword of one's own is no worse for clients than none.
+    .warning_unless_strict(context);
     verdict("scim-type-registered", exchange, vec![fault])
 }
