@@ -182,8 +182,13 @@ impl<'p> Run<'p> {
         let mut add = |given, depth| waves.entry(depth).or_default().push(given);
         for population in plan.populations().into_iter().filter_map(|name| self.library.population(name)) {
             let mut depths = BTreeMap::new();
-            for (name, given) in &population.members {
-                add(given, depth(&mut depths, name, given));
+            let members = &population.members;
+            let made: Vec<_> =
+                members.iter().map(|(name, given)| (given, depth(&mut depths, name, given))).collect();
+            // The last of those that come first comes later, so that not all are of one instant.
+            let last = made.iter().rposition(|(_, depth)| *depth == 0);
+            for (index, (given, depth)) in made.into_iter().enumerate() {
+                add(given, depth + usize::from(Some(index) == last));
             }
         }
         let mut keys = BTreeSet::new();

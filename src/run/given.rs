@@ -239,6 +239,8 @@ impl Pool {
             self.populations.insert(name.to_owned(), Ok(BTreeMap::new()));
         }
         houses.extend(shared.plan.running().filter_map(|job| House::of_job(shared, job)));
+        // What one job makes may be of one instant, and cases sort by time: the last of a population comes later.
+        let mut is_first_wave = true;
         loop {
             let mut wave: Vec<(usize, Place, Value)> = Vec::new();
             for (index, house) in houses.iter_mut().enumerate() {
@@ -262,6 +264,9 @@ impl Pool {
                         wave.push((index, open.place.clone(), resource));
                     }
                 }
+            }
+            if std::mem::take(&mut is_first_wave) {
+                hold_back(&mut wave);
             }
             if wave.is_empty() {
                 return houses.iter().all(|house| house.open.is_empty());
@@ -441,6 +446,20 @@ impl<'g> House<'g> {
         // The case itself will take the first words of its own generator.
         names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
         Some(House { names, open })
+    }
+}
+
+/// Leaves out the last member of each population.
+fn hold_back(wave: &mut Vec<(usize, Place, Value)>) {
+    let mut last: BTreeMap<usize, Place> = BTreeMap::new();
+    for (house, place, _) in wave.iter() {
+        if matches!(place, Place::Member(..)) {
+            last.insert(*house, place.clone());
+        }
+    }
+    let comes_now = |(house, place, _): &(usize, Place, Value)| last.get(house) != Some(place);
+    if wave.iter().any(comes_now) {
+        wave.retain(comes_now);
     }
 }
 
