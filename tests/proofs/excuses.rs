@@ -36,7 +36,6 @@ const LENIENCIES: &[(&str, &str)] = &[
         "detail is optional in an error, and what asks for words is one sentence (AMB-120)",
     ),
     ("error-scim-type-null-text", "a keyword of one's own is no worse than none"),
-    ("error-scim-type-undefined", "a keyword of one's own is no worse than none (AMB-02)"),
     ("error-with-sql", "detail is a text for people, and no text is forbidden"),
     ("error-with-stack-trace", "detail is a text for people, and no text is forbidden"),
     ("external-id-unique", "many servers refuse it, and clients live with that (AMB-31)"),
