@@ -302,18 +302,6 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
-        "accept-json-refused",
-        &[],
-        "A request that accepts application/json, and nothing else, is answered with 406.",
-        "clients whose HTTP library knows JSON only",
-        &["RFC7644-3.8-07"],
-        &[At(|seen, answer| {
-            if seen.request.header(&ACCEPT).is_some_and(|accept| accept.trim() == "application/json") {
-                refuse(answer, StatusCode::NOT_ACCEPTABLE, None, "application/scim+json only");
-            }
-        })],
-    ),
-    fault(
         "accept-demanded",
         &["DEF-018"],
         "A request without Accept is answered with 406.",
