@@ -157,8 +157,8 @@ pub fn is_mixed(filter: &Filter) -> bool {
 /// which stand together, are not in one share, since a defect is likely to meet all of them, and two errors at one resource
 /// would hide each other.
 pub fn shares(filters: &[&str]) -> Vec<Vec<usize>> {
-    let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(1);
-    let ways = (fewest..=filters.len().max(1)).map(|hands| dealt(filters, hands));
+    let fewest = filters.len().div_ceil(MOST_AT_ONCE);
+    let ways = (fewest..=filters.len()).filter(|hands| *hands > 0).map(|hands| dealt(filters, hands));
     ways.min_by_key(Vec::len).unwrap_or_default()
 }
 
@@ -203,6 +203,25 @@ mod tests {
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    #[test]
+    fn each_filter_is_in_one_share_that_is_not_too_long() {
+        assert!(shares(&[]).is_empty());
+        let long = format!("title eq \"{}\"", "x".repeat(LONGEST));
+        let mut filters = vec!["userName sw \"a\""; 2 * MOST_AT_ONCE + 1];
+        filters.insert(3, &long);
+        for count in 1..=filters.len() {
+            let dealt = shares(&filters[..count]);
+            let mut all: Vec<usize> = dealt.iter().flatten().copied().collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..count), "{dealt:?}");
+            for share in &dealt {
+                let together: Vec<&str> = share.iter().map(|index| filters[*index]).collect();
+                assert!((1..=MOST_AT_ONCE).contains(&share.len()), "{share:?}");
+                assert!(share.len() == 1 || parity(&together).len() <= LONGEST, "{share:?}");
+            }
+        }
     }
 
     #[test]

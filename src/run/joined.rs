@@ -77,10 +77,11 @@ impl CaseRun<'_> {
         let mut open = batch::shares(&texts);
         let mut refusals = 0;
         while let Some(share) = open.pop() {
-            if share.len() == 1 || refusals >= MOST_REFUSALS || self.shared.target.interrupted() {
+            if share.len() < 2 || refusals >= MOST_REFUSALS || self.shared.target.interrupted() {
                 continue;
             }
             let asked: Vec<&Asked<'_>> = share.iter().filter_map(|index| all.get(*index)).collect();
+            let Some(first) = asked.first() else { continue };
             let filters: Vec<&str> = asked.iter().map(|asked| asked.text.as_str()).collect();
             let sets: Vec<_> =
                 asked.iter().map(|asked| asked.filter.finds.iter().cloned().collect()).collect();
@@ -89,7 +90,7 @@ impl CaseRun<'_> {
                 // The cases will meet that trouble themselves.
                 return;
             };
-            let place = format!("{}.steps[{}]", self.job.path, asked[0].filter.step);
+            let place = format!("{}.steps[{}]", self.job.path, first.filter.step);
             let judgement =
                 self.judge(&expectation(finds), &sent.exchange, &prepared, &Step::default(), &place);
             if judgement.error.is_none() && judgement.findings.is_empty() {

@@ -297,6 +297,24 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "me-lists-everybody",
+        &[],
+        "/Me stands for /Users: it lists everybody.",
+        "portals, which show somebody else's account to whoever has signed in",
+        &["RFC7644-3.2-10"],
+        &[At(|seen, answer| {
+            if seen.request.path_below() == "Me" && answer.status == StatusCode::NOT_IMPLEMENTED {
+                let list = json!({
+                    "schemas": [crate::scim::names::LIST_RESPONSE],
+                    "totalResults": 1,
+                    "Resources": [{ "schemas": [crate::scim::names::USER], "userName": "client@example.com" }],
+                });
+                *answer = Answer::json(StatusCode::OK, list);
+                answer.set_header(LOCATION, &format!("{}/Users/7f3a5c", seen.base));
+            }
+        })],
+    ),
+    fault(
         "answers-latin-1",
         &[],
         "Bodies are encoded in ISO 8859-1.",

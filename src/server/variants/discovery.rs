@@ -791,7 +791,7 @@ fn drop_attributes(set: &mut SchemaSet, urn: &str, names: &[&str]) {
 }
 
 /// Declares an attribute otherwise.
-fn declare(set: &mut SchemaSet, urn: &str, name: &str, change: fn(&mut Attribute)) {
+pub(super) fn declare(set: &mut SchemaSet, urn: &str, name: &str, change: fn(&mut Attribute)) {
     for schema in set.schemas.iter_mut().filter(|schema| schema.id == urn) {
         schema.attributes.iter_mut().filter(|attribute| attribute.name == name).for_each(change);
     }

@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{ParsedFilter, Rewrite};
-use super::super::rewrite::{any_part, each_attribute, operator, refuse};
+use super::super::rewrite::{any_part, operator, refuse};
 use super::super::variant::VariantEntry;
-use super::rewriting;
+use super::discovery::declare;
+use super::{choice, rewriting};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::ScimError;
 use crate::scim::filter::evaluate::{FilterTypeError, FilterTypeErrorKind, problems};
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
+use crate::scim::names;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::{AttributeType, SchemaSet};
 use Rewrite::Filter as Parsed;
@@ -259,23 +261,16 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             }
         })],
     ),
-    rewriting(
+    choice(
         "title-is-case-exact",
         &["AMB-29"],
         "/Schemas declares title case-exact, and filters compare it with regard to case.",
         "RFC 7643 section 8.7.1 prints the schemas as an example whose values may change; behaviour and declaration agree",
-        &[
-            Rewrite::Rows(|rows| {
-                if let Some(text) = rows.filter.and_then(|filter| equals(filter, "title")) {
-                    rows.rows.retain(|row| row.get("title").is_none_or(|title| title == text));
-                }
-            }),
-            Rewrite::Answer(|seen, answer| {
-                each_attribute(seen, answer, "title", |attribute| {
-                    attribute.insert("caseExact".to_owned(), true.into());
-                });
-            }),
-        ],
+        |behaviour| {
+            behaviour
+                .schemas
+                .push(|set| declare(set, names::USER, "title", |attribute| attribute.case_exact = true));
+        },
     ),
     rewriting(
         "filter-literals-converted",
@@ -504,19 +499,6 @@ fn with_value(comparison: &Filter, value: FilterValue) -> Filter {
 fn path(filter: &Filter) -> Option<&AttributePath> {
     match filter {
         Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { path, .. } => Some(path),
-        _ => None,
-    }
-}
-
-/// The text of a filter that is `name eq "text"`, on its own or as an operand of `and`.
-fn equals<'a>(filter: &'a Filter, name: &str) -> Option<&'a str> {
-    match filter {
-        Filter::And(operands) => operands.iter().find_map(|operand| equals(operand, name)),
-        Filter::Compare { path, operator: CompareOperator::Equal, value: FilterValue::String(text) }
-            if path.name.eq_ignore_ascii_case(name) =>
-        {
-            Some(text)
-        }
         _ => None,
     }
 }
