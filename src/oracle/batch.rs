@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::world::{Truth, World, Worlds};
 use crate::scim::definition::ResourceDefinition;
-use crate::scim::filter::Filter;
+use crate::scim::filter::{CompareOperator, Filter};
 use crate::scim::path::AttributePath;
 
 /// The most filters in one request.
@@ -181,6 +181,64 @@ fn dealt(filters: &[&str], hands: usize) -> Vec<Vec<usize>> {
     fitting
 }
 
+/// Deals filters out that somebody chose, a few at a time: no two of a share compare the same attribute, since one defect
+/// would be wrong about the same resource in both, and two errors at one resource hide each other. Only what narrows them
+/// all to the same resources (`userName sw "…" and …`) may stand in several. A plain `eq` is alone: that is what clients
+/// send most, and what service providers answer by another way than the rest of their filters.
+pub fn shares_apart(filters: &[&str]) -> Vec<Vec<usize>> {
+    let subjects: Vec<Option<Subjects>> = filters.iter().map(|filter| Subjects::of(filter)).collect();
+    let mut shares: Vec<Vec<usize>> = Vec::new();
+    for (index, subject) in subjects.iter().enumerate() {
+        let takes_it = |share: &Vec<usize>| {
+            let all: Vec<&str> = share.iter().chain([&index]).map(|at| filters[*at]).collect();
+            share.len() < MOST_AT_ONCE
+                && parity(&all).len() <= LONGEST
+                && share.iter().all(|other| match (&subjects[*other], subject) {
+                    (Some(other), Some(subject)) => other.is_apart_from(subject),
+                    _ => false,
+                })
+        };
+        match shares.iter().position(takes_it) {
+            Some(share) => shares[share].push(index),
+            None => shares.push(vec![index]),
+        }
+    }
+    shares
+}
+
+/// The attributes that a filter is about, and those that only narrow it, in small letters.
+struct Subjects {
+    about: BTreeSet<String>,
+    narrowed_by: BTreeSet<String>,
+}
+
+impl Subjects {
+    /// What a filter is about; `None` where it has to be asked alone.
+    fn of(filter: &str) -> Option<Subjects> {
+        let filter = Filter::parse(filter).ok()?;
+        if matches!(filter, Filter::Compare { operator: CompareOperator::Equal, .. }) {
+            return None;
+        }
+        let names = |filter: &Filter| paths(filter).into_iter().map(|path| path.name.to_ascii_lowercase());
+        let is_beginning =
+            |filter: &Filter| matches!(filter, Filter::Compare { operator: CompareOperator::StartsWith, .. });
+        let (narrowed_by, about) = match &filter {
+            Filter::And(operands) if operands.first().is_some_and(is_beginning) => {
+                let (first, rest) = operands.split_at(1);
+                (first.iter().flat_map(names).collect(), rest.iter().flat_map(names).collect())
+            }
+            whole => (BTreeSet::new(), names(whole).collect()),
+        };
+        Some(Subjects { about, narrowed_by })
+    }
+
+    fn is_apart_from(&self, other: &Subjects) -> bool {
+        self.about.is_disjoint(&other.about)
+            && self.about.is_disjoint(&other.narrowed_by)
+            && self.narrowed_by.is_disjoint(&other.about)
+    }
+}
+
 /// What several texts begin with, in whatever case.
 pub fn common_beginning<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut texts = texts.into_iter();
@@ -222,6 +280,22 @@ mod tests {
                 assert!(share.len() == 1 || parity(&together).len() <= LONGEST, "{share:?}");
             }
         }
+    }
+
+    #[test]
+    fn filters_about_one_attribute_are_asked_apart() {
+        let filters = [
+            "userName co \"a\"",
+            "title pr",
+            "USERNAME ew \"A\"",
+            "userName sw \"x.\" and nickName pr",
+            "userName sw \"x.\" and emails[type eq \"work\"]",
+            "emails.value pr",
+            "userName eq",
+            "profileUrl eq \"x\"",
+        ];
+        assert_eq!(shares_apart(&filters), [vec![0, 1, 5], vec![2], vec![3, 4], vec![6], vec![7]]);
+        assert!(shares_apart(&[]).is_empty());
     }
 
     #[test]

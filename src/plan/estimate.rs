@@ -168,7 +168,7 @@ impl<'p> Run<'p> {
         let jobs: Vec<String> = plan.running().map(Job::id).collect();
         for filters in all.values() {
             let texts: Vec<&str> = filters.iter().map(|(_, filter)| filter.filter).collect();
-            for share in batch::shares(&texts).into_iter().filter(|share| share.len() > 1) {
+            for share in batch::shares_apart(&texts).into_iter().filter(|share| share.len() > 1) {
                 self.estimate.reads += 1;
                 let here = share.into_iter().filter_map(|index| filters.get(index));
                 self.answered.extend(here.map(|(job, filter)| (jobs[*job].clone(), filter.step)));

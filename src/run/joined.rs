@@ -74,7 +74,7 @@ impl CaseRun<'_> {
     /// Asks filters several at a time, until each is answered or has to be asked alone.
     async fn join(&mut self, endpoint: &str, all: &[Asked<'_>]) {
         let texts: Vec<&str> = all.iter().map(|asked| asked.text.as_str()).collect();
-        let mut open = batch::shares(&texts);
+        let mut open = batch::shares_apart(&texts);
         let mut refusals = 0;
         while let Some(share) = open.pop() {
             if share.len() < 2 || refusals >= MOST_REFUSALS || self.shared.target.interrupted() {
