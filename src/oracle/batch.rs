@@ -20,10 +20,15 @@ const MOST_AT_ONCE: usize = 8;
 const LONGEST: usize = 3000;
 /// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
 /// defect may be wrong about an even number of them.
-pub const FEW: usize = 16;
+const FEW: usize = 16;
 /// The most resources of which a filter may leave open whether it finds them for each to be either; of more, only the sets
 /// that a reading finds count.
 const MOST_OPEN: usize = 4;
+
+/// Whether filters are so many that they are worth to be asked together.
+pub fn is_crowd(filters: usize) -> bool {
+    filters > FEW
+}
 
 /// A filter that finds what an odd number of these find; it needs `and`, `or`, `not` and parentheses.
 pub fn parity(filters: &[&str]) -> String {
@@ -157,8 +162,8 @@ pub fn is_mixed(filter: &Filter) -> bool {
 /// which stand together, are not in one share, since a defect is likely to meet all of them, and two errors at one resource
 /// would hide each other.
 pub fn shares(filters: &[&str]) -> Vec<Vec<usize>> {
-    let fewest = filters.len().div_ceil(MOST_AT_ONCE);
-    let ways = (fewest..=filters.len()).filter(|hands| *hands > 0).map(|hands| dealt(filters, hands));
+    let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(1);
+    let ways = (fewest..=filters.len()).map(|hands| dealt(filters, hands));
     ways.min_by_key(Vec::len).unwrap_or_default()
 }
 
@@ -183,8 +188,7 @@ fn dealt(filters: &[&str], hands: usize) -> Vec<Vec<usize>> {
 
 /// Deals filters out that somebody chose, a few at a time: no two of a share compare the same attribute, since one defect
 /// would be wrong about the same resource in both, and two errors at one resource hide each other. Only what narrows them
-/// all to the same resources (`userName sw "…" and …`) may stand in several. A plain `eq` is alone: that is what clients
-/// send most, and what service providers answer by another way than the rest of their filters.
+/// all to the same resources (`userName sw "…" and …`) may stand in several.
 pub fn shares_apart(filters: &[&str]) -> Vec<Vec<usize>> {
     let subjects: Vec<Option<Subjects>> = filters.iter().map(|filter| Subjects::of(filter)).collect();
     let mut shares: Vec<Vec<usize>> = Vec::new();
@@ -213,12 +217,9 @@ struct Subjects {
 }
 
 impl Subjects {
-    /// What a filter is about; `None` where it has to be asked alone.
+    /// What a filter is about; `None` where it is none, and has to be asked alone.
     fn of(filter: &str) -> Option<Subjects> {
         let filter = Filter::parse(filter).ok()?;
-        if matches!(filter, Filter::Compare { operator: CompareOperator::Equal, .. }) {
-            return None;
-        }
         let names = |filter: &Filter| paths(filter).into_iter().map(|path| path.name.to_ascii_lowercase());
         let is_beginning =
             |filter: &Filter| matches!(filter, Filter::Compare { operator: CompareOperator::StartsWith, .. });
@@ -292,9 +293,8 @@ mod tests {
             "userName sw \"x.\" and emails[type eq \"work\"]",
             "emails.value pr",
             "userName eq",
-            "profileUrl eq \"x\"",
         ];
-        assert_eq!(shares_apart(&filters), [vec![0, 1, 5], vec![2], vec![3, 4], vec![6], vec![7]]);
+        assert_eq!(shares_apart(&filters), [vec![0, 1, 5], vec![2], vec![3, 4], vec![6]]);
         assert!(shares_apart(&[]).is_empty());
     }
 

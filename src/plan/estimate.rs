@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::joined::joined;
 use super::pool::{is_write, stands_on};
-use super::{Job, Phase, Plan, is_crowd, ways};
+use super::{Job, Phase, Plan, ways};
 use crate::oracle::batch;
 use crate::scim::names::GROUP;
 use crate::suite::load::Library;
@@ -162,7 +162,7 @@ impl<'p> Run<'p> {
     /// Filters of cases that are asked together, where all goes well.
     fn joined(&mut self, plan: &Plan<'_>) {
         let all = joined(plan);
-        if !self.together.filters || !is_crowd(all.values().map(Vec::len).sum()) {
+        if !self.together.filters || !batch::is_crowd(all.values().map(Vec::len).sum()) {
             return;
         }
         let jobs: Vec<String> = plan.running().map(Job::id).collect();

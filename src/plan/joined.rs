@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Disposition, Job, Phase, Plan, ways};
 use crate::oracle::batch;
-use crate::scim::filter::Filter;
+use crate::scim::filter::{CompareOperator, Filter};
+use crate::suite::block::Block;
 use crate::suite::model::{
-    Action, AlternativeVerdict, Auth, By, Expect, Foreign, ListExpect, Ours, Query, StatusPattern, StatusSet,
-    Step,
+    Action, AlternativeVerdict, Auth, By, Expect, Foreign, ListExpect, Ours, Query, StatusPattern, Step,
 };
 
 /// A filter that a step asks with, and whom it has to find.
@@ -96,8 +96,10 @@ fn of_step(index: usize, step: &Step) -> Option<Joined<'_>> {
         && step.creates.is_empty()
         && step.stands_at.is_none();
     let parsed = Filter::parse(filter).ok().filter(|_| is_plain)?;
-    // Of parentheses and precedence these filters are all about; among others they would stand in more of them.
-    if filter.starts_with('(') || batch::is_mixed(&parsed) {
+    // Of parentheses and precedence these filters are all about; among others they would stand in more of them. A plain
+    // `eq` is what clients send most, and what service providers answer by another way than the rest of their filters.
+    let is_equality = matches!(parsed, Filter::Compare { operator: CompareOperator::Equal, .. });
+    if is_equality || filter.starts_with('(') || batch::is_mixed(&parsed) {
         return None;
     }
     let finds = finds(step.expect.as_ref()?)?;
@@ -112,13 +114,6 @@ fn of_step(index: usize, step: &Step) -> Option<Joined<'_>> {
 /// Whom an expectation wants found, where it wants no more than that, or else has alternatives of which that is the first.
 fn finds(expect: &Expect) -> Option<&[String]> {
     let Expect {
-        status,
-        error: None,
-        body,
-        becomes: None,
-        list,
-        resource: None,
-        checks,
         mutes,
         requires,
         any,
@@ -127,6 +122,15 @@ fn finds(expect: &Expect) -> Option<&[String]> {
         invariants,
         snapshot: None,
         tally,
+        // What it demands by itself.
+        status: _,
+        error: _,
+        body: _,
+        becomes: _,
+        list: _,
+        resource: _,
+        checks: _,
+        // What findings say.
         level: _,
         spec: _,
         title: _,
@@ -136,37 +140,31 @@ fn finds(expect: &Expect) -> Option<&[String]> {
     else {
         return None;
     };
-    let is_more = !(checks.is_empty()
-        && mutes.is_empty()
+    let is_more = !(mutes.is_empty()
         && requires.is_empty()
         && also.is_empty()
         && never.is_empty()
         && invariants.is_empty()
         && tally.is_empty());
-    match any.first() {
-        _ if is_more => None,
-        None => exactly(status.as_ref(), body.as_ref(), list.as_ref()),
+    let block = match any.first() {
+        _ if is_more => return None,
+        None => expect.block(),
         Some(first) => {
-            let is_all = status.is_none()
-                && body.is_none()
-                && list.is_none()
-                && first.error.is_none()
-                && first.becomes.is_none()
-                && first.resource.is_none()
-                && first.checks.is_empty()
+            let is_first_alone = expect.block().is_empty()
                 && first.requires.is_empty()
                 && first.verdict == AlternativeVerdict::Pass
                 && first.strict.is_none();
-            exactly(first.status.as_ref(), first.body.as_ref(), first.list.as_ref()).filter(|_| is_all)
+            is_first_alone.then(|| first.block())?
         }
-    }
+    };
+    exactly(&block)
 }
 
-fn exactly<'e>(
-    status: Option<&StatusSet>,
-    body: Option<&Value>,
-    list: Option<&'e ListExpect>,
-) -> Option<&'e [String]> {
+/// Whom a block wants found, and nobody else.
+fn exactly<'e>(block: &Block<'e>) -> Option<&'e [String]> {
+    let Block { status, error: None, body, becomes: None, list, resource: None, checks: [] } = *block else {
+        return None;
+    };
     let ListExpect { ours: Some(Ours::Exactly(finds)), foreign: Foreign::None, ordered: false } = list?
     else {
         return None;
@@ -174,4 +172,30 @@ fn exactly<'e>(
     let is_ok = status.is_some_and(|status| status.0 == [StatusPattern::Code(200)]);
     let is_counted = body.is_none_or(|body| *body == json!({"totalResults": finds.len()}));
     (is_ok && is_counted).then_some(finds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_whom_it_finds_is_joined_and_a_plain_eq_is_not() {
+        let is_joined = |filter: &str, expect: serde_json::Value| {
+            let step = json!({"query": {"endpoint": "/Users", "filter": filter}, "expect": expect});
+            let step: Step = serde_json::from_value(step).expect("a step");
+            of_step(0, &step).is_some()
+        };
+        let finds = || json!({"status": 200, "body": {"totalResults": 1}, "list": {"ours": ["u1"], "foreign": "none"}});
+        assert!(is_joined("title pr", finds()));
+        assert!(is_joined("title pr", json!({"any": [finds(), {"error": {"status": 400}}]})));
+        assert!(is_joined("title co \"x\" and active eq true", finds()));
+        assert!(!is_joined("title eq \"x\"", finds()));
+        assert!(!is_joined("(title pr)", finds()));
+        assert!(!is_joined("title pr", json!({"status": 200, "checks": [{"path": "$.id", "absent": true}]})));
+        assert!(!is_joined("title pr", json!({"status": 200, "any": [finds()]})));
+        assert!(!is_joined(
+            "title pr",
+            json!({"status": 200, "body": {"totalResults": 2}, "list": {"ours": ["u1"], "foreign": "none"}})
+        ));
+    }
 }

@@ -31,11 +31,6 @@ pub use selection::{PatternError, Selection};
 use parts::parts;
 use pool::pooled;
 
-/// Whether filters are so many that they are worth to be asked together.
-pub fn is_crowd(filters: usize) -> bool {
-    filters > crate::oracle::batch::FEW
-}
-
 /// When a job runs. No resource is created or deleted while read-only cases run; exclusive cases run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {

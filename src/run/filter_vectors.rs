@@ -258,7 +258,7 @@ impl CaseRun<'_> {
     /// Asks filters several at a time, and gives those that have to be asked alone.
     async fn several(&mut self, endpoint: &str, all: Vec<Asked>) -> Vec<Asked> {
         let Some(narrowing) = self.narrowing(endpoint) else { return all };
-        if self.job.parts.len() <= batch::FEW {
+        if !batch::is_crowd(self.job.parts.len()) {
             return all;
         }
         let mut suspects: Vec<usize> = Vec::new();

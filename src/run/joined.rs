@@ -13,8 +13,8 @@ use super::filter_vectors::MOST_REFUSALS;
 use super::given::Pool;
 use super::seed::Seeds;
 use crate::oracle::batch;
+use crate::plan::Job;
 use crate::plan::joined::{Joined, joined};
-use crate::plan::{Job, is_crowd};
 use crate::suite::model::{Expect, Foreign, ListExpect, Ours, StatusPattern, StatusSet, Step};
 use crate::suite::template::Escape;
 use crate::target::exchange::ExchangeId;
@@ -48,7 +48,7 @@ pub(super) async fn ask(shared: &Shared<'_>, pool: &Pool) {
         // Deviations are counted, each at its own request.
         filters.retain(|(job, _)| jobs.get(*job).is_some_and(|job| shared.deviations_of(job).is_empty()));
     }
-    if !is_crowd(all.values().map(Vec::len).sum()) {
+    if !batch::is_crowd(all.values().map(Vec::len).sum()) {
         return;
     }
     for ((population, endpoint, _), filters) in all {

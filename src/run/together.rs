@@ -3,7 +3,7 @@
 //! A row stands for a read only where nothing at all is wrong with it: the case's expectation holds of it, and no rule
 //! that holds a read against the write before it, or against a schema, has anything to say. Else the case makes its own
 //! read, and that alone is judged; so what fails always shows its own exchange. Of each kind of write the first is
-//! read by themselves in any case, so that a service provider whose lists know more than its reads does not go unseen.
+//! read by itself in any case, so that a service provider whose lists know more than its reads does not go unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};

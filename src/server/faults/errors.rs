@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{FaultEntry, Rewrite, Seen};
 use super::super::message::{Answer, Content};
+use super::super::rewrite::declines_me;
 use super::{body_of, fault, object, refuse, set_raw, set_status};
 use crate::scim::list::ListResponse;
 use Rewrite::Answer as At;
@@ -226,7 +227,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that probe for /Me",
         &["RFC7644-3.11-02"],
         &[At(|seen, answer| {
-            if *seen.endpoint == Endpoint::Me && answer.status == StatusCode::NOT_IMPLEMENTED {
+            if declines_me(seen, answer) {
                 set_status(answer, StatusCode::INTERNAL_SERVER_ERROR);
             }
         })],

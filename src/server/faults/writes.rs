@@ -634,28 +634,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "A deleted group is still among the groups of its users.",
         "applications that grant rights by groups",
         &["RFC7643-4.1.2-19"],
-        &[
-            Written(bury),
-            At(|seen, answer| {
-                let deleted = std::mem::take(&mut seen.memory.deleted);
-                each_resource(seen, answer, |resource| {
-                    let id = resource.get("id").cloned().unwrap_or_default();
-                    let ghosts = deleted.iter().filter(|row| {
-                        let members = row.get("members").and_then(Value::as_array);
-                        members.into_iter().flatten().any(|member| member["value"] == id)
-                    });
-                    let ghosts: Vec<Value> =
-                        ghosts.map(|row| json!({ "value": row["id"], "type": "direct" })).collect();
-                    if !ghosts.is_empty() {
-                        let groups = resource.entry("groups").or_insert_with(|| json!([]));
-                        if let Some(groups) = groups.as_array_mut() {
-                            groups.extend(ghosts);
-                        }
-                    }
-                });
-                seen.memory.deleted = deleted;
-            }),
-        ],
+        &[Written(bury), At(|seen, answer| haunt(seen, answer, ["members", "groups"], "direct"))],
     ),
     fault(
         "delete-of-member-leaves-it",
@@ -663,28 +642,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "A deleted user is still shown as a member of its groups.",
         "clients that walk members",
         &["RFC7644-3.6-09"],
-        &[
-            Written(bury),
-            At(|seen, answer| {
-                let deleted = std::mem::take(&mut seen.memory.deleted);
-                each_resource(seen, answer, |resource| {
-                    let id = resource.get("id").cloned().unwrap_or_default();
-                    let ghosts = deleted.iter().filter(|row| {
-                        let groups = row.get("groups").and_then(Value::as_array);
-                        groups.into_iter().flatten().any(|group| group["value"] == id)
-                    });
-                    let ghosts: Vec<Value> =
-                        ghosts.map(|row| json!({ "value": row["id"], "type": "User" })).collect();
-                    if !ghosts.is_empty() {
-                        let members = resource.entry("members").or_insert_with(|| json!([]));
-                        if let Some(members) = members.as_array_mut() {
-                            members.extend(ghosts);
-                        }
-                    }
-                });
-                seen.memory.deleted = deleted;
-            }),
-        ],
+        &[Written(bury), At(|seen, answer| haunt(seen, answer, ["groups", "members"], "User"))],
     ),
 ];
 
@@ -743,6 +701,27 @@ fn bury(change: &mut Change<'_>) {
         }
         change.memory.deleted.push(before);
     }
+}
+
+/// Shows what is deleted where it was shown before: `[there, here]` is the attribute by which the one referred to the other,
+/// and the one by which this still refers to it.
+fn haunt(seen: &mut Seen<'_>, answer: &mut Answer, [there, here]: [&str; 2], kind: &str) {
+    let deleted = std::mem::take(&mut seen.memory.deleted);
+    each_resource(seen, answer, |resource| {
+        let id = resource.get("id").cloned().unwrap_or_default();
+        let ghosts = deleted.iter().filter(|row| {
+            let references = row.get(there).and_then(Value::as_array);
+            references.into_iter().flatten().any(|reference| reference["value"] == id)
+        });
+        let ghosts: Vec<Value> = ghosts.map(|row| json!({ "value": row["id"], "type": kind })).collect();
+        if !ghosts.is_empty() {
+            let shown = resource.entry(here).or_insert_with(|| json!([]));
+            if let Some(shown) = shown.as_array_mut() {
+                shown.extend(ghosts);
+            }
+        }
+    });
+    seen.memory.deleted = deleted;
 }
 
 /// Remembers how a resource looked before a write with this method.
