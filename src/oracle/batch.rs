@@ -14,6 +14,9 @@ use crate::scim::definition::ResourceDefinition;
 use crate::scim::filter::{CompareOperator, Filter};
 use crate::scim::path::AttributePath;
 
+/// A filter that may find more sets than these is asked by itself: with so many right answers, a wrong one of another
+/// filter in the same request could pass for one of them.
+pub const MOST_SETS: usize = 2;
 /// The most filters in one request.
 const MOST_AT_ONCE: usize = 8;
 /// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
@@ -41,6 +44,16 @@ pub fn parity(filters: &[&str]) -> String {
             format!("(({left}) or ({right})) and not (({left}) and ({right}))")
         }
     }
+}
+
+/// What [`parity`] of filters may find, each of which may find one of several sets: the members that an odd number of
+/// them hold, for every choice of one set from each.
+pub fn odd_of_each(sets: &[&[BTreeSet<String>]]) -> Vec<BTreeSet<String>> {
+    let mut all = BTreeSet::from([BTreeSet::new()]);
+    for choices in sets {
+        all = all.iter().flat_map(|so_far| choices.iter().map(move |set| odd([so_far, set]))).collect();
+    }
+    all.into_iter().collect()
 }
 
 /// The members that an odd number of these sets hold.
@@ -160,9 +173,9 @@ pub fn is_mixed(filter: &Filter) -> bool {
 
 /// Deals filters out, by their position, into as few shares as can be, each of which is asked together. Those of one kind,
 /// which stand together, are not in one share, since a defect is likely to meet all of them, and two errors at one resource
-/// would hide each other.
-pub fn shares(filters: &[&str]) -> Vec<Vec<usize>> {
-    let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(1);
+/// would hide each other. There are at least so many shares as are asked for, if there are filters for them.
+pub fn shares(filters: &[&str], at_least: usize) -> Vec<Vec<usize>> {
+    let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(at_least.min(filters.len())).max(1);
     let ways = (fewest..=filters.len()).map(|hands| dealt(filters, hands));
     ways.min_by_key(Vec::len).unwrap_or_default()
 }
@@ -266,12 +279,14 @@ mod tests {
 
     #[test]
     fn each_filter_is_in_one_share_that_is_not_too_long() {
-        assert!(shares(&[]).is_empty());
+        assert!(shares(&[], 0).is_empty());
+        assert_eq!(shares(&["a", "b", "c"], 2), [vec![1], vec![0, 2]]);
+        assert_eq!(shares(&["a", "b"], 3), [[1], [0]]);
         let long = format!("title eq \"{}\"", "x".repeat(LONGEST));
         let mut filters = vec!["userName sw \"a\""; 2 * MOST_AT_ONCE + 1];
         filters.insert(3, &long);
         for count in 1..=filters.len() {
-            let dealt = shares(&filters[..count]);
+            let dealt = shares(&filters[..count], 0);
             let mut all: Vec<usize> = dealt.iter().flatten().copied().collect();
             all.sort_unstable();
             assert!(all.into_iter().eq(0..count), "{dealt:?}");
@@ -326,6 +341,9 @@ mod tests {
             }
         }
         assert_eq!(odd([&set(&["a", "b"]), &set(&["b", "c"]), &set(&["b"])]), set(&["a", "b", "c"]));
+        let (sure, open) = ([set(&["a", "b"])], [set(&["b"]), set(&["c"])]);
+        assert_eq!(odd_of_each(&[&sure, &open]), [set(&["a"]), set(&["a", "b", "c"])]);
+        assert_eq!(odd_of_each(&[&sure]), sure);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::deviation::deviating;
 use super::given::{self, Pool};
 use super::names::CaseNames;
+use super::once::Plain;
 use super::read_back::ReadBack;
 use super::seed::Seeds;
 use super::together::Waiting;
@@ -135,8 +136,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) wrote: Option<Instant>,
     /// The first exchange that may be this case's.
     pub(super) began: ExchangeId,
-    /// The paths that it has asked for already.
-    pub(super) asked: BTreeSet<String>,
+    /// The plain reads that it has asked for already.
+    pub(super) asked: BTreeSet<Plain>,
     /// Why nothing can be said of requests that were sent at once.
     pub(super) lost: Option<String>,
 }

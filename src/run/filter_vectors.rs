@@ -1,10 +1,10 @@
 //! Filter vectors: many filters, each a trial of its own, asked in few requests.
 //!
 //! First the members of the population are shown by one list, since what a filter may find is judged by what the service
-//! provider shows. Filters that the oracle is sure about are then asked several at a time
-//! ([`batch::parity`]). Where such a query is refused, its halves are asked; where it finds something else, each of its
-//! filters is asked alone and judged as any step is, so that what fails is one filter with its own exchange. The other
-//! filters are asked alone at once. What an answer means is the judge's business and the oracle's.
+//! provider shows. Filters of which the oracle knows the few sets that they may find, most of them one, are then asked
+//! several at a time ([`batch::parity`]). Where such a query is refused, its halves are asked; where it finds something
+//! else, each of its filters is asked alone and judged as any step is, so that what fails is one filter with its own
+//! exchange. The other filters are asked alone at once. What an answer means is the judge's business and the oracle's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,11 +41,24 @@ struct Asked {
     filter: String,
     /// Whether it is a filter at all.
     is_valid: bool,
-    /// What it has to find, where the oracle is sure and it can be asked with others.
-    finds: Option<BTreeSet<String>>,
+    /// The sets that it may find, where it can be asked with others.
+    finds: Vec<BTreeSet<String>>,
+    /// What would make two of them in one query hide each other.
+    kind: Kind,
     expect: Expect,
     /// What it needs of the service provider beside plain filters, so that a refusal of it costs no others.
     theme: &'static str,
+}
+
+/// Filters of one kind are dealt out first, so that as few as can be of a rarer one meet in one query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// The oracle is sure what it finds.
+    Firm,
+    /// Precedence and parentheses are what it is about, and the same defect meets all of these.
+    Structure,
+    /// It may find one set or another.
+    Open,
 }
 
 /// The members at an endpoint.
@@ -71,14 +84,15 @@ impl CaseRun<'_> {
         for part in 0..self.job.parts.len() {
             self.current = part;
             match self.asked(vectors, part) {
-                Ok(asked) if asked.finds.is_some() => {
+                Ok(asked) if !asked.finds.is_empty() => {
                     together.entry((asked.endpoint.clone(), asked.theme)).or_default().push(asked);
                 }
                 Ok(asked) => alone.push(asked),
                 Err(verdict) => self.part().trouble = Some(verdict),
             }
         }
-        for ((endpoint, _), all) in together {
+        for ((endpoint, _), mut all) in together {
+            all.sort_by_key(|asked| asked.kind);
             // What goes with every filter is to be right about everybody.
             let is_right = unlisted.is_empty();
             alone.extend(if is_right { self.several(&endpoint, all).await } else { all });
@@ -137,10 +151,14 @@ impl CaseRun<'_> {
             return Err(Verdict::Skipped { reason: SkipReason::NothingEligible { what } });
         }
         let has_brackets = parsed.as_ref().is_some_and(batch::has_brackets);
-        // Of these parentheses are all that matters: among others they would stand in more of them.
-        let is_structure = filter.starts_with('(') || parsed.as_ref().is_none_or(batch::is_mixed);
+        let is_structure = filter.starts_with('(') || parsed.as_ref().is_some_and(batch::is_mixed);
+        let kind = match (outcomes.is_firm, is_structure) {
+            (false, _) => Kind::Open,
+            (true, true) => Kind::Structure,
+            (true, false) => Kind::Firm,
+        };
         let can_join =
-            outcomes.is_firm && read.expected.ids.is_some() && !is_structure && read.endpoint != "/";
+            parsed.is_some() && read.expected.ids.is_some() && outcomes.sets.len() <= batch::MOST_SETS;
         let theme = match filter.to_ascii_lowercase() {
             _ if has_brackets => "brackets",
             folded if folded.starts_with("urn:") => "schema URIs",
@@ -149,7 +167,8 @@ impl CaseRun<'_> {
         };
         Ok(Asked {
             part,
-            finds: outcomes.sets.first().filter(|_| can_join).cloned(),
+            finds: if can_join { outcomes.sets.clone() } else { Vec::new() },
+            kind,
             expect: expectation(&read, &outcomes, &refusals, has_brackets),
             is_valid: parsed.is_some(),
             endpoint: read.endpoint,
@@ -263,7 +282,9 @@ impl CaseRun<'_> {
         }
         let mut suspects: Vec<usize> = Vec::new();
         let filters: Vec<&str> = all.iter().map(|asked| asked.filter.as_str()).collect();
-        let mut open = batch::shares(&filters);
+        let of = |kind: Kind| all.iter().filter(|asked| asked.kind == kind).count();
+        // One that is about structure in a query, and two that are open: with more, too much would be right.
+        let mut open = batch::shares(&filters, of(Kind::Structure).max(of(Kind::Open).div_ceil(2)));
         let mut refusals = 0;
         while let Some(batch) = open.pop() {
             if batch.len() == 1 || refusals >= MOST_REFUSALS {
@@ -273,8 +294,9 @@ impl CaseRun<'_> {
             let asked: Vec<&Asked> = batch.iter().filter_map(|index| all.get(*index)).collect();
             match self.together(endpoint, &narrowing, &asked).await {
                 Ok(Answer::Right) => {}
-                // What is wrong about one of them may hide what is wrong about another.
-                Ok(Answer::Wrong) => suspects.extend(batch),
+                // What is wrong about one of them may hide what is wrong about another; and what is not offered at all
+                // is not offered for half of them.
+                Ok(Answer::Wrong | Answer::NotOffered) => suspects.extend(batch),
                 Ok(Answer::Refused) => {
                     refusals += 1;
                     let (left, right) = batch.split_at(batch.len() / 2);
@@ -303,8 +325,8 @@ impl CaseRun<'_> {
     async fn together(&mut self, endpoint: &str, narrowing: &str, all: &[&Asked]) -> Result<Answer, Verdict> {
         let filters: Vec<&str> = all.iter().map(|asked| asked.filter.as_str()).collect();
         let filter = format!("{narrowing} and ({})", batch::parity(&filters));
-        let wanted = batch::odd(all.iter().filter_map(|asked| asked.finds.as_ref()));
-        let expect = finds(&wanted);
+        let sets: Vec<&[BTreeSet<String>]> = all.iter().map(|asked| asked.finds.as_slice()).collect();
+        let expect = finds(&batch::odd_of_each(&sets));
         self.current = all.first().map_or(self.current, |asked| asked.part);
         let ((prepared, sent), _) = self.list(endpoint, &filter).await?;
         let place = format!("{}.vectors", self.job.path);
@@ -315,8 +337,11 @@ impl CaseRun<'_> {
             is_right &= judgement.findings.is_empty() && judgement.error.is_none();
         }
         if !is_right {
-            let is_refused = sent.exchange.status() != Some(200);
-            return Ok(if is_refused { Answer::Refused } else { Answer::Wrong });
+            return Ok(match sent.exchange.status() {
+                Some(200) => Answer::Wrong,
+                Some(403 | 404 | 405 | 501) => Answer::NotOffered,
+                _ => Answer::Refused,
+            });
         }
         for asked in all {
             let part = &mut self.parts[asked.part];
@@ -396,6 +421,7 @@ enum Answer {
     Right,
     Wrong,
     Refused,
+    NotOffered,
 }
 
 /// The step that asks with a filter, and how: at the root by `.search`, which is where the RFC has it.
@@ -424,8 +450,16 @@ fn attributes(filter: &Filter, endpoint: &str) -> Vec<Requires> {
         .collect()
 }
 
-fn finds(members: &BTreeSet<String>) -> Expect {
-    Expect { status: Some(ok()), list: Some(exactly(members)), ..Expect::default() }
+/// A list of one of these sets.
+fn finds(sets: &[BTreeSet<String>]) -> Expect {
+    match sets {
+        [members] => Expect { status: Some(ok()), list: Some(exactly(members)), ..Expect::default() },
+        sets => Expect { any: sets.iter().map(found).collect(), ..Expect::default() },
+    }
+}
+
+fn found(members: &BTreeSet<String>) -> Alternative {
+    Alternative { status: Some(ok()), list: Some(exactly(members)), ..Alternative::default() }
 }
 
 fn ok() -> StatusSet {
@@ -469,11 +503,7 @@ fn expectation(
     if let ([], [only]) = (outcomes.sets.as_slice(), refusals) {
         return Expect { error: Some(refused(only)), amb, ..Expect::default() };
     }
-    let mut any: Vec<Alternative> = outcomes
-        .sets
-        .iter()
-        .map(|set| Alternative { status: Some(ok()), list: Some(exactly(set)), ..Alternative::default() })
-        .collect();
+    let mut any: Vec<Alternative> = outcomes.sets.iter().map(found).collect();
     any.extend(refusals.iter().map(|it| Alternative { error: Some(refused(it)), ..Alternative::default() }));
     let may_decline = |verdict, strict, why: &str, status, scim_type: &[&str]| Alternative {
         error: Some(ErrorExpect {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::names::{CaseNames, Created};
 use super::request::{change, left_out};
-use super::seed::{is_as_sent, reads_the_same};
+use super::seed::{is_as_sent, read_the_same};
 use super::{Shared, busy};
 use crate::judge::Handle;
 use crate::outcome::{ErrorCause, SkipReason, Verdict};
@@ -18,9 +18,9 @@ use crate::plan::Job;
 use crate::suite::load::Population;
 use crate::suite::model::Given;
 use crate::target::Created as Ownership;
-use crate::target::RequestPlan;
 use crate::target::batch::WORTH;
 use crate::target::failure::shorten;
+use crate::target::{RequestPlan, Sent};
 
 /// Who makes what cases share.
 pub const ORIGIN: &str = "population";
@@ -232,6 +232,8 @@ impl Pool {
     /// Makes wave after wave, each of what stands on those before, until everything is there. Gives whether it is.
     async fn grow(&mut self, shared: &Shared<'_>) -> bool {
         let mut looked_at: BTreeSet<String> = BTreeSet::new();
+        // What was read by itself, and no later wave has had to do with.
+        let mut reads: Vec<(String, RequestPlan, Sent)> = Vec::new();
         let mut houses: Vec<House<'_>> = Vec::new();
         for name in shared.plan.populations() {
             let Some(population) = shared.library.population(name) else { return false };
@@ -269,21 +271,29 @@ impl Pool {
                 hold_back(&mut wave);
             }
             if wave.is_empty() {
+                reads.into_iter().for_each(|(_, plan, sent)| shared.keep_read(&plan, sent));
                 return houses.iter().all(|house| house.open.is_empty());
             }
+            reads.retain(|(id, ..)| !wave.iter().any(|(.., resource)| resource.to_string().contains(id)));
             let resources: Vec<(String, Value)> =
                 wave.iter().map(|(_, _, resource)| (shared.kind_of(resource).1, resource.clone())).collect();
             let Ok(grown) = shared.target.plant(&resources, ORIGIN).await else { return false };
+            let scouts = scouts(&wave, &resources);
             let mut made: BTreeMap<Place, (usize, Vec<Created>)> = BTreeMap::new();
-            for ((index, place, resource), ((endpoint, _), grown)) in
-                wave.into_iter().zip(resources.iter().zip(grown))
+            for (at, ((index, place, resource), ((endpoint, _), grown))) in
+                wave.into_iter().zip(resources.iter().zip(grown)).enumerate()
             {
                 let Some(grown) = grown.filter(|grown| is_as_sent(shared, &resource, grown)) else {
                     return false;
                 };
-                let is_first = looked_at.insert(endpoint.clone());
-                if is_first && !(grown.is_row && reads_the_same(shared, endpoint, &grown, ORIGIN).await) {
-                    return false;
+                if scouts.get(endpoint) == Some(&at) && looked_at.insert(endpoint.clone()) {
+                    if !grown.is_row {
+                        return false;
+                    }
+                    let Some((plan, sent)) = read_the_same(shared, endpoint, &grown, ORIGIN).await else {
+                        return false;
+                    };
+                    reads.push((grown.id.clone(), plan, sent));
                 }
                 let handle = Handle {
                     resource_type: shared.kind_at(endpoint),
@@ -447,6 +457,20 @@ impl<'g> House<'g> {
         names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
         Some(House { names, open })
     }
+}
+
+/// Which of a wave is read by itself at each endpoint: what a case may read as it stands, rather than a member of a
+/// population, which cases look for.
+fn scouts(wave: &[(usize, Place, Value)], resources: &[(String, Value)]) -> BTreeMap<String, usize> {
+    let mut scouts: BTreeMap<String, usize> = BTreeMap::new();
+    for (at, ((_, place, _), (endpoint, _))) in wave.iter().zip(resources).enumerate() {
+        let is_member = |at: &usize| matches!(wave[*at].1, Place::Member(..));
+        let chosen = scouts.entry(endpoint.clone()).or_insert(at);
+        if is_member(chosen) && !matches!(place, Place::Member(..)) {
+            *chosen = at;
+        }
+    }
+    scouts
 }
 
 /// Leaves out the last member of each population.

@@ -13,6 +13,7 @@ pub mod given;
 mod hook;
 mod joined;
 pub mod names;
+mod once;
 mod pages;
 mod paginate;
 mod parallel;
@@ -31,7 +32,7 @@ mod together;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
@@ -47,11 +48,11 @@ use crate::scim::names as urns;
 use crate::snapshot::Snapshots;
 use crate::suite::fresh::{Generator, derived};
 use crate::suite::load::Library;
-use crate::suite::model::{Auth, Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
+use crate::suite::model::{Capability, Case, Expect, Fresh, FreshKind, Permission, Requires};
 use crate::target::batch::{ROWS, WORTH};
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
 use crate::target::needs;
-use crate::target::probe::{self, Probe};
+use crate::target::probe::Probe;
 use crate::target::{BulkUse, Capabilities, CleanUp, Refusal, RequestPlan, Sent, Target, id_in};
 
 use board::Board;
@@ -59,8 +60,8 @@ use case::Ran;
 use given::Pool;
 use joined::Answered;
 use names::{CaseNames, Created};
+use once::PlainReads;
 use patience::Patience;
-use read_back::asks_for_more;
 use seed::Seeds;
 use together::Waiting;
 
@@ -107,8 +108,8 @@ pub struct Shared<'a> {
     trouble: Mutex<Trouble>,
     /// How often a write of each kind was read back, where reads may be made together.
     together: OnceLock<Mutex<BTreeMap<String, usize>>>,
-    /// Plain reads of cases that only read, by their path and headers, and what was answered.
-    plain_reads: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Option<Sent>>>>>,
+    /// Plain reads of cases that only read, and what was answered.
+    plain_reads: PlainReads,
     /// Steps that were answered together with others, by their job's id and their path.
     answered: Mutex<BTreeMap<(String, String), Answered>>,
     /// The profile, where it says more than which cases there are: deviations, the size of pages.
@@ -150,11 +151,6 @@ struct Trouble {
 fn busy(exchange: &Exchange) -> Option<String> {
     (exchange.status() == Some(429))
         .then(|| "429 Too Many Requests, also after waiting; give the server's limit with --rate".to_owned())
-}
-
-/// Whether an answer says what it says for good: another request would not mend it.
-fn is_settled(exchange: &Exchange) -> bool {
-    exchange.status().is_some_and(|status| status < 500 && status != 429)
 }
 
 /// After so many requests in a row without an answer, the target counts as gone and the rest is not tried:
@@ -201,7 +197,7 @@ impl<'a> Shared<'a> {
             ahead: AtomicU64::new(plan.running().map(Job::requests).sum()),
             trouble: Mutex::default(),
             together: OnceLock::new(),
-            plain_reads: Mutex::default(),
+            plain_reads: PlainReads::default(),
             answered: Mutex::default(),
             profile: None,
             settings: Map::new(),
@@ -235,40 +231,6 @@ impl<'a> Shared<'a> {
         trouble.in_a_row = if met.is_some() { trouble.in_a_row + 1 } else { 0 };
         if trouble.in_a_row >= GONE_AFTER {
             trouble.gone = met;
-        }
-        Ok(sent)
-    }
-
-    /// Sends a request of a case that only reads, unless another case or the probe has asked for exactly that: nothing is
-    /// written meanwhile, so one answer serves them all. A case that asks twice means it, and so does one with headers or
-    /// credentials of its own.
-    async fn send_once(&self, plan: RequestPlan, asked: &mut BTreeSet<String>) -> Result<Sent, Refusal> {
-        let is_plain = plan.method == "GET"
-            && plan.auth == Auth::Good
-            && !plan.headers.iter().any(|(name, value)| asks_for_more(name, value.as_deref()));
-        let key = format!("{} {:?}", plan.path, plan.headers);
-        if !is_plain || self.patience.is_some() || !asked.insert(key.clone()) {
-            return self.send(plan).await;
-        }
-        let known = {
-            let mut reads = self.plain_reads.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(reads.entry(key).or_insert_with(|| {
-                let probed = self.target.exchanges().into_iter().take_while(|it| it.origin == probe::ORIGIN);
-                let asked = probed.filter(|it| it.request.method == "GET" && it.request.path == plan.path);
-                let serves = asked
-                    .filter(|it| plan.headers.is_empty() && it.request.auth == Auth::Good && is_settled(it));
-                let serves = serves.last();
-                let sent = serves.map(|exchange| Sent { exchange, also: Vec::new(), created: None });
-                Arc::new(tokio::sync::Mutex::new(sent))
-            }))
-        };
-        let mut known = known.lock().await;
-        if let Some(sent) = known.as_ref() {
-            return Ok(sent.clone());
-        }
-        let sent = self.send(plan).await?;
-        if is_settled(&sent.exchange) {
-            *known = Some(Sent { also: Vec::new(), ..sent.clone() });
         }
         Ok(sent)
     }

@@ -18,7 +18,7 @@ use crate::oracle::written::{Write, departures};
 use crate::plan::{Job, Phase};
 use crate::target::batch::WORTH;
 use crate::target::exchange::Exchange;
-use crate::target::{Grown, RequestPlan, resource_path};
+use crate::target::{Grown, RequestPlan, Sent, resource_path};
 
 /// Who asks for what cases start from.
 pub const ORIGIN: &str = "givens";
@@ -167,8 +167,8 @@ impl Seeds {
             let is_trusted = match trusted.get(&form(wanted)) {
                 Some(is_trusted) => *is_trusted,
                 None => {
-                    let is_same =
-                        grown.is_row && reads_the_same(shared, &wanted.endpoint, &grown, wanted.job).await;
+                    let is_same = grown.is_row
+                        && read_the_same(shared, &wanted.endpoint, &grown, wanted.job).await.is_some();
                     trusted.insert(form(wanted), is_same);
                     is_same
                 }
@@ -239,16 +239,18 @@ pub(super) fn is_as_sent(shared: &Shared<'_>, resource: &Value, grown: &Grown) -
         .is_some_and(|departures| departures.is_empty())
 }
 
-/// Whether a resource, read by itself, is what its row is.
-pub(super) async fn reads_the_same(shared: &Shared<'_>, endpoint: &str, grown: &Grown, origin: &str) -> bool {
+/// A read of a resource by itself, if it shows what its row does.
+pub(super) async fn read_the_same(
+    shared: &Shared<'_>,
+    endpoint: &str,
+    grown: &Grown,
+    origin: &str,
+) -> Option<(RequestPlan, Sent)> {
     let mut plan = RequestPlan::get(resource_path(endpoint, &grown.id), origin);
     plan.reason = Some("read, to see whether lists show the same".to_owned());
-    match shared.send(plan).await {
-        Ok(sent) => {
-            sent.exchange.status() == Some(200) && Exchange::json(&sent.exchange) == Some(&grown.state)
-        }
-        Err(_) => false,
-    }
+    let sent = shared.send(plan.clone()).await.ok()?;
+    let is_same = sent.exchange.status() == Some(200) && Exchange::json(&sent.exchange) == Some(&grown.state);
+    is_same.then_some((plan, sent))
 }
 
 fn seed(shared: &Shared<'_>, wanted: &Wanted<'_>, grown: Grown) -> Seed {

@@ -26,6 +26,7 @@ use super::pace::{Pace, Rate};
 pub use super::request::{Created, RequestPlan, Sent, resource_path};
 use super::setup::Clients;
 use super::tokens::TokenSource;
+use crate::scim::names::MEDIA_TYPE;
 use crate::suite::model::Auth;
 
 /// The first pause before a new resource is looked for again; each is twice the one before.
@@ -204,6 +205,12 @@ impl Target {
     /// The run's mark.
     pub fn run_mark(&self) -> &str {
         &self.mark
+    }
+
+    /// The media type that a request accepts where it does not say: SCIM's, or the operator's.
+    pub fn accepted_by_default(&self) -> &str {
+        let own = self.headers.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("accept"));
+        own.map_or(MEDIA_TYPE, |(_, value)| value)
     }
 
     /// What the query parameter for the size of a page is called.
