@@ -16,11 +16,12 @@ use crate::scim::path::AttributePath;
 
 /// A filter that may find more sets than these is asked by itself: with so many right answers, a wrong one of another
 /// filter in the same request could pass for one of them.
-pub const MOST_SETS: usize = 2;
+pub const MOST_SETS: usize = 4;
 /// The most filters in one request.
 const MOST_AT_ONCE: usize = 8;
-/// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
-const LONGEST: usize = 3000;
+/// The longest filter that several make together, in bytes. Encoded it is half as long again, which is well within the
+/// shortest limit of URLs that is common (8 KiB).
+const LONGEST: usize = 3300;
 /// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
 /// defect may be wrong about an even number of them.
 const FEW: usize = 16;

@@ -347,7 +347,7 @@ impl<'p> Run<'p> {
             let trials = job.parts.len() as u64;
             match vectors.kind {
                 // Most filters are asked several at a time.
-                VectorKind::Filter => self.estimate.reads += trials / 2 + 1,
+                VectorKind::Filter => self.estimate.reads += trials / 3 + 1,
                 // All are made, changed and looked at together.
                 VectorKind::Patch if self.together.bulk.is_some() => {
                     let jobs = trials.div_ceil(100);

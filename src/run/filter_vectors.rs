@@ -57,8 +57,10 @@ enum Kind {
     Firm,
     /// Precedence and parentheses are what it is about, and the same defect meets all of these.
     Structure,
-    /// It may find one set or another.
+    /// It may find one set or the other.
     Open,
+    /// It may find one set of several.
+    Wide,
 }
 
 /// The members at an endpoint.
@@ -152,13 +154,14 @@ impl CaseRun<'_> {
         }
         let has_brackets = parsed.as_ref().is_some_and(batch::has_brackets);
         let is_structure = filter.starts_with('(') || parsed.as_ref().is_some_and(batch::is_mixed);
-        let kind = match (outcomes.is_firm, is_structure) {
-            (false, _) => Kind::Open,
-            (true, true) => Kind::Structure,
-            (true, false) => Kind::Firm,
+        let kind = match (outcomes.sets.len(), is_structure) {
+            (..=1, false) => Kind::Firm,
+            (..=1, true) => Kind::Structure,
+            (2, _) => Kind::Open,
+            _ => Kind::Wide,
         };
-        let can_join =
-            parsed.is_some() && read.expected.ids.is_some() && outcomes.sets.len() <= batch::MOST_SETS;
+        let is_known = outcomes.is_firm || (2..=batch::MOST_SETS).contains(&outcomes.sets.len());
+        let can_join = parsed.is_some() && read.expected.ids.is_some() && is_known;
         let theme = match filter.to_ascii_lowercase() {
             _ if has_brackets => "brackets",
             folded if folded.starts_with("urn:") => "schema URIs",
@@ -283,8 +286,9 @@ impl CaseRun<'_> {
         let mut suspects: Vec<usize> = Vec::new();
         let filters: Vec<&str> = all.iter().map(|asked| asked.filter.as_str()).collect();
         let of = |kind: Kind| all.iter().filter(|asked| asked.kind == kind).count();
-        // One that is about structure in a query, and two that are open: with more, too much would be right.
-        let mut open = batch::shares(&filters, of(Kind::Structure).max(of(Kind::Open).div_ceil(2)));
+        // One that is about structure in a query, and one or two that are open: with more, too much would be right.
+        let at_least = of(Kind::Structure).max(of(Kind::Open).div_ceil(2) + of(Kind::Wide));
+        let mut open = batch::shares(&filters, at_least);
         let mut refusals = 0;
         while let Some(batch) = open.pop() {
             if batch.len() == 1 || refusals >= MOST_REFUSALS {

@@ -17,6 +17,7 @@ use crate::outcome::{ErrorCause, SkipReason, Verdict};
 use crate::plan::Job;
 use crate::suite::load::Population;
 use crate::suite::model::Given;
+use crate::suite::template::references_in;
 use crate::target::Created as Ownership;
 use crate::target::batch::WORTH;
 use crate::target::failure::shorten;
@@ -278,7 +279,7 @@ impl Pool {
             let resources: Vec<(String, Value)> =
                 wave.iter().map(|(_, _, resource)| (shared.kind_of(resource).1, resource.clone())).collect();
             let Ok(grown) = shared.target.plant(&resources, ORIGIN).await else { return false };
-            let scouts = scouts(&wave, &resources);
+            let scouts = scouts(&wave, &resources, &houses);
             let mut made: BTreeMap<Place, (usize, Vec<Created>)> = BTreeMap::new();
             for (at, ((index, place, resource), ((endpoint, _), grown))) in
                 wave.into_iter().zip(resources.iter().zip(grown)).enumerate()
@@ -457,20 +458,37 @@ impl<'g> House<'g> {
         names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
         Some(House { names, open })
     }
+
+    /// Those to which others under the same names refer.
+    fn referred_to(&self) -> impl Iterator<Item = &Place> {
+        let names: BTreeSet<String> = self
+            .open
+            .iter()
+            .flat_map(|open| open.given.set.values().chain(&open.given.inline))
+            .flat_map(references_in)
+            .map(|reference| reference.name)
+            .collect();
+        self.open.iter().filter(move |open| names.contains(open.name)).map(|open| &open.place)
+    }
 }
 
-/// Which of a wave is read by itself at each endpoint: what a case may read as it stands, rather than a member of a
-/// population, which cases look for.
-fn scouts(wave: &[(usize, Place, Value)], resources: &[(String, Value)]) -> BTreeMap<String, usize> {
-    let mut scouts: BTreeMap<String, usize> = BTreeMap::new();
+/// Which of a wave is read by itself at each endpoint: best of all one that a case reads as it stands, and that nothing
+/// made later refers to, so that the answer serves the case, too.
+fn scouts(
+    wave: &[(usize, Place, Value)],
+    resources: &[(String, Value)],
+    houses: &[House<'_>],
+) -> BTreeMap<String, usize> {
+    let referred_to: BTreeSet<&Place> = houses.iter().flat_map(House::referred_to).collect();
+    let mut scouts: BTreeMap<String, (bool, usize)> = BTreeMap::new();
     for (at, ((_, place, _), (endpoint, _))) in wave.iter().zip(resources).enumerate() {
-        let is_member = |at: &usize| matches!(wave[*at].1, Place::Member(..));
-        let chosen = scouts.entry(endpoint.clone()).or_insert(at);
-        if is_member(chosen) && !matches!(place, Place::Member(..)) {
-            *chosen = at;
+        let serves = matches!(place, Place::Given(_)) && !referred_to.contains(place);
+        let chosen = scouts.entry(endpoint.clone()).or_insert((serves, at));
+        if serves && !chosen.0 {
+            *chosen = (serves, at);
         }
     }
-    scouts
+    scouts.into_iter().map(|(endpoint, (_, at))| (endpoint, at)).collect()
 }
 
 /// Leaves out the last member of each population.

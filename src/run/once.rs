@@ -127,7 +127,10 @@ mod tests {
         let plain = of("GET", Auth::Good, &[]);
         assert!(plain.is_some());
         assert_eq!(plain, of("GET", Auth::Good, &[("accept", Some(MEDIA_TYPE))]));
-        assert_eq!(of("GET", Auth::Good, &[("Accept", None)]), of("GET", Auth::Good, &[("Accept", Some("*/*"))]));
+        assert_eq!(
+            of("GET", Auth::Good, &[("Accept", None)]),
+            of("GET", Auth::Good, &[("Accept", Some("*/*"))])
+        );
         assert_ne!(plain, of("GET", Auth::Good, &[("Accept", None)]));
         assert_ne!(plain, of("GET", Auth::None, &[]));
         assert_eq!(of("HEAD", Auth::Good, &[]), None);
