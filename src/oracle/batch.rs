@@ -172,32 +172,97 @@ pub fn is_mixed(filter: &Filter) -> bool {
     }
 }
 
-/// Deals filters out, by their position, into as few shares as can be, each of which is asked together. Those of one kind,
-/// which stand together, are not in one share, since a defect is likely to meet all of them, and two errors at one resource
-/// would hide each other. There are at least so many shares as are asked for, if there are filters for them.
+/// Deals filters out, by their position, into as few shares as can be, each of which is asked together. Those that are alike
+/// come into different shares as far as can be, since a defect is likely to meet all of them, and two errors at one resource
+/// hide each other. There are at least so many shares as are asked for, if there are filters for them.
 pub fn shares(filters: &[&str], at_least: usize) -> Vec<Vec<usize>> {
+    let traits: Vec<Traits> = filters.iter().map(|filter| Traits::of(filter)).collect();
     let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(at_least.min(filters.len())).max(1);
-    let ways = (fewest..=filters.len()).map(|hands| dealt(filters, hands));
-    ways.min_by_key(Vec::len).unwrap_or_default()
+    let ways = (fewest..=filters.len()).map(|hands| (hands, dealt(filters, &traits, hands)));
+    // With more hands than it takes, there are as many shares as hands.
+    let found = ways.scan(false, |is_done, (hands, shares)| {
+        let go_on = !*is_done;
+        *is_done = shares.len() <= hands;
+        go_on.then_some(shares)
+    });
+    found.min_by_key(Vec::len).unwrap_or_default()
 }
 
-/// Deals filters out to so many, and halves what is too long.
-fn dealt(filters: &[&str], hands: usize) -> Vec<Vec<usize>> {
+/// Deals filters out to so many, and to more where what they make together is too long: each to those who are least like it.
+fn dealt(filters: &[&str], traits: &[Traits], hands: usize) -> Vec<Vec<usize>> {
     let mut shares: Vec<Vec<usize>> = vec![Vec::new(); hands];
     for index in 0..filters.len() {
-        shares[index % hands].push(index);
-    }
-    let mut fitting = Vec::new();
-    while let Some(share) = shares.pop() {
-        let all: Vec<&str> = share.iter().filter_map(|index| filters.get(*index)).copied().collect();
-        if share.len() > 1 && parity(&all).len() > LONGEST {
-            let (left, right) = share.split_at(share.len() / 2);
-            shares.extend([right.to_vec(), left.to_vec()]);
-        } else {
-            fitting.push(share);
+        let fits = |share: &[usize]| {
+            let lengths: Vec<usize> = share.iter().chain([&index]).map(|at| filters[*at].len()).collect();
+            share.is_empty() || share.len() < MOST_AT_ONCE && parity_length(&lengths) <= LONGEST
+        };
+        let likeness = |share: &[usize]| -> usize {
+            share.iter().map(|other| traits[*other].likeness(&traits[index])).sum()
+        };
+        let all = shares.iter().enumerate().filter(|(_, share)| fits(share));
+        match all.min_by_key(|(_, share)| (likeness(share), share.len())).map(|(at, _)| at) {
+            Some(at) => shares[at].push(index),
+            None => shares.push(vec![index]),
         }
     }
-    fitting
+    shares.retain(|share| !share.is_empty());
+    shares
+}
+
+/// How long [`parity`] of filters of these lengths is.
+fn parity_length(lengths: &[usize]) -> usize {
+    match lengths {
+        [] => 0,
+        [one] => *one,
+        several => {
+            let (left, right) = several.split_at(several.len() / 2);
+            2 * (parity_length(left) + parity_length(right)) + "(() or ()) and not (() and ())".len()
+        }
+    }
+}
+
+/// What a defect may be about that meets a filter.
+#[derive(Debug, Default)]
+struct Traits {
+    /// Its operators but `eq`, which nearly all have, and its connectives.
+    operators: BTreeSet<String>,
+    /// The attributes it names, in small letters, but `userName`, which most name.
+    attributes: BTreeSet<String>,
+}
+
+impl Traits {
+    fn of(filter: &str) -> Traits {
+        let Ok(filter) = Filter::parse(filter) else { return Traits::default() };
+        let mut traits = Traits::default();
+        traits.add(&filter);
+        let names = paths(&filter).into_iter().map(|path| path.name.to_ascii_lowercase());
+        traits.attributes.extend(names.filter(|name| name != "username"));
+        traits
+    }
+
+    /// The depth of a filter is bounded by its parser.
+    fn add(&mut self, filter: &Filter) {
+        match filter {
+            Filter::And(all) | Filter::Or(all) => {
+                let word = if matches!(filter, Filter::And(_)) { "and" } else { "or" };
+                self.operators.insert(word.to_owned());
+                all.iter().for_each(|inner| self.add(inner));
+            }
+            Filter::Not(inner) => {
+                self.operators.insert("not".to_owned());
+                self.add(inner);
+            }
+            Filter::Present(_) => drop(self.operators.insert("pr".to_owned())),
+            Filter::Compare { operator: CompareOperator::Equal, .. } => {}
+            Filter::Compare { operator, .. } => drop(self.operators.insert(format!("{operator:?}"))),
+            Filter::ValuePath { filter, .. } => self.add(filter),
+        }
+    }
+
+    fn likeness(&self, other: &Traits) -> usize {
+        2 * self.operators.intersection(&other.operators).count()
+            + self.attributes.intersection(&other.attributes).count()
+    }
 }
 
 /// Deals filters out that somebody chose, a few at a time: no two of a share compare the same attribute, since one defect
@@ -281,8 +346,7 @@ mod tests {
     #[test]
     fn each_filter_is_in_one_share_that_is_not_too_long() {
         assert!(shares(&[], 0).is_empty());
-        assert_eq!(shares(&["a", "b", "c"], 2), [vec![1], vec![0, 2]]);
-        assert_eq!(shares(&["a", "b"], 3), [[1], [0]]);
+        assert_eq!(shares(&["a", "b"], 3), [[0], [1]]);
         let long = format!("title eq \"{}\"", "x".repeat(LONGEST));
         let mut filters = vec!["userName sw \"a\""; 2 * MOST_AT_ONCE + 1];
         filters.insert(3, &long);
@@ -297,6 +361,14 @@ mod tests {
                 assert!(share.len() == 1 || parity(&together).len() <= LONGEST, "{share:?}");
             }
         }
+    }
+
+    #[test]
+    fn filters_that_are_alike_come_into_different_shares() {
+        let filters = ["title pr", "title ne \"a\"", "nickName pr", "nickName ne \"b\""];
+        assert_eq!(shares(&filters, 2), [[0, 3], [1, 2]]);
+        let lengths: Vec<usize> = filters.iter().map(|filter| filter.len()).collect();
+        assert_eq!(parity_length(&lengths), parity(&filters).len());
     }
 
     #[test]

@@ -55,7 +55,7 @@ struct Asked {
 enum Kind {
     /// The oracle is sure what it finds.
     Firm,
-    /// Precedence and parentheses are what it is about, and the same defect meets all of these.
+    /// Precedence is what it is about, and the same defect meets all of these.
     Structure,
     /// It may find one set or the other.
     Open,
@@ -153,7 +153,7 @@ impl CaseRun<'_> {
             return Err(Verdict::Skipped { reason: SkipReason::NothingEligible { what } });
         }
         let has_brackets = parsed.as_ref().is_some_and(batch::has_brackets);
-        let is_structure = filter.starts_with('(') || parsed.as_ref().is_some_and(batch::is_mixed);
+        let is_structure = parsed.as_ref().is_some_and(batch::is_mixed);
         let kind = match (outcomes.sets.len(), is_structure) {
             (..=1, false) => Kind::Firm,
             (..=1, true) => Kind::Structure,
@@ -161,7 +161,13 @@ impl CaseRun<'_> {
             _ => Kind::Wide,
         };
         let is_known = outcomes.is_firm || (2..=batch::MOST_SETS).contains(&outcomes.sets.len());
-        let can_join = parsed.is_some() && read.expected.ids.is_some() && is_known;
+        // What the first parenthesis of a filter is about would be hidden behind others; and a search at the root that is
+        // narrowed is another search.
+        let can_join = parsed.is_some()
+            && read.expected.ids.is_some()
+            && is_known
+            && !filter.starts_with('(')
+            && read.endpoint != "/";
         let theme = match filter.to_ascii_lowercase() {
             _ if has_brackets => "brackets",
             folded if folded.starts_with("urn:") => "schema URIs",
@@ -298,9 +304,8 @@ impl CaseRun<'_> {
             let asked: Vec<&Asked> = batch.iter().filter_map(|index| all.get(*index)).collect();
             match self.together(endpoint, &narrowing, &asked).await {
                 Ok(Answer::Right) => {}
-                // What is wrong about one of them may hide what is wrong about another; and what is not offered at all
-                // is not offered for half of them.
-                Ok(Answer::Wrong | Answer::NotOffered) => suspects.extend(batch),
+                // What is wrong about one of them may hide what is wrong about another.
+                Ok(Answer::Wrong) => suspects.extend(batch),
                 Ok(Answer::Refused) => {
                     refusals += 1;
                     let (left, right) = batch.split_at(batch.len() / 2);
@@ -341,11 +346,8 @@ impl CaseRun<'_> {
             is_right &= judgement.findings.is_empty() && judgement.error.is_none();
         }
         if !is_right {
-            return Ok(match sent.exchange.status() {
-                Some(200) => Answer::Wrong,
-                Some(403 | 404 | 405 | 501) => Answer::NotOffered,
-                _ => Answer::Refused,
-            });
+            let is_refused = sent.exchange.status() != Some(200);
+            return Ok(if is_refused { Answer::Refused } else { Answer::Wrong });
         }
         for asked in all {
             let part = &mut self.parts[asked.part];
@@ -425,7 +427,6 @@ enum Answer {
     Right,
     Wrong,
     Refused,
-    NotOffered,
 }
 
 /// The step that asks with a filter, and how: at the root by `.search`, which is where the RFC has it.
