@@ -139,6 +139,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) asked: BTreeSet<String>,
     /// Why nothing can be said of requests that were sent at once.
     pub(super) lost: Option<String>,
+    /// Whether it makes its last reads by itself, whatever others do.
+    pub(super) reads_alone: bool,
 }
 
 impl<'r> CaseRun<'r> {
@@ -165,6 +167,7 @@ impl<'r> CaseRun<'r> {
             began: shared.target.next_exchange(),
             asked: BTreeSet::new(),
             lost: None,
+            reads_alone: false,
         }
     }
 

@@ -115,7 +115,7 @@ impl CaseRun<'_> {
             return self.note_read(exchange);
         }
         self.wrote = Some(Instant::now());
-        self.reads.gone.clear();
+        let gone = std::mem::take(&mut self.reads.gone);
         let status = exchange.status();
         self.reads.kind = Some(format!("{} {}", words(plan), status.unwrap_or_default() / 100));
         let succeeded = status.is_some_and(|status| (200..300).contains(&status));
@@ -142,6 +142,11 @@ impl CaseRun<'_> {
         else {
             return;
         };
+        // What was not there, and is said not to be there, has nothing to show.
+        if matches!(status, Some(404 | 410)) && gone.contains(&at) {
+            self.reads.gone = gone;
+            return;
+        }
         let reason = format!("read back after {}", words(plan));
         self.reads.due = Some(Due { at, reason, part: self.current });
     }
