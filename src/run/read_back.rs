@@ -39,6 +39,8 @@ pub(super) struct ReadBack {
     images: BTreeMap<Whereabouts, Value>,
     /// Resources that a read did not find, with no write since.
     gone: BTreeSet<Whereabouts>,
+    /// Resources that were read by themselves since the last write, to see whose they are.
+    claimed: BTreeSet<Whereabouts>,
     /// The kind of the last write: its method, where it went, and whether it was taken.
     kind: Option<String>,
 }
@@ -57,6 +59,11 @@ impl ReadBack {
     /// The kind of the last write, if there was one.
     pub(super) fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
+    }
+
+    /// Whether a resource was read by itself right after it was made.
+    pub(super) fn was_claimed(&self, at: &(String, String)) -> bool {
+        self.claimed.contains(at)
     }
 
     /// Takes over what was seen of resources before the case.
@@ -135,8 +142,12 @@ impl CaseRun<'_> {
             _ if method == "POST" && resource_at(&plan.path).is_none() && !is_bulk(&plan.path) => {}
             _ => self.reads.images.clear(),
         }
+        self.reads.claimed.clear();
         for also in &sent.also {
             self.note_read(also);
+            if also.request.method == "GET" && also.status() == Some(200) {
+                self.reads.claimed.extend(resource_at(&also.request.path));
+            }
         }
         let Some(at) = at.filter(|at| (succeeded || is_refused) && !self.reads.images.contains_key(at))
         else {

@@ -147,6 +147,10 @@ impl<'r> CaseRun<'r> {
         let kind = if is_gone { format!("{kind}, gone") } else { kind.to_owned() };
         let mut seen = together.lock().unwrap_or_else(PoisonError::into_inner);
         let count = seen.entry(kind).or_default();
+        // What was read to see whose it is was read by itself.
+        if wanted.iter().all(|wanted| self.reads.was_claimed(&wanted.at)) {
+            *count = (*count).max(BY_THEMSELVES);
+        }
         *count += 1;
         let waits = *count > BY_THEMSELVES;
         // The read that finds nothing may be the last of them.

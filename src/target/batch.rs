@@ -301,12 +301,7 @@ impl Target {
 
     /// Looks whether what a job claims to have made is there, and ours: together where lists show it, each by itself
     /// where they do not.
-    async fn prove(
-        &self,
-        claimed: Vec<Claimed<'_>>,
-        common: &str,
-        origin: &str,
-    ) -> Vec<(usize, Grown)> {
+    async fn prove(&self, claimed: Vec<Claimed<'_>>, common: &str, origin: &str) -> Vec<(usize, Grown)> {
         let mut by_endpoint: BTreeMap<&str, Vec<Claimed<'_>>> = BTreeMap::new();
         for claim in claimed {
             by_endpoint.entry(claim.endpoint).or_default().push(claim);
@@ -319,7 +314,8 @@ impl Target {
             for claim in claims {
                 let row = rows.remove(&claim.id).map(|(_, row)| row).filter(|row| {
                     let state = self.state();
-                    state.register.marks(row) && !state.register.seen_before(endpoint, &claim.id, claim.moment)
+                    state.register.marks(row)
+                        && !state.register.seen_before(endpoint, &claim.id, claim.moment)
                 });
                 if let Some(row) = row {
                     self.take(endpoint, &claim.id, &self.resource_type(endpoint), origin);
@@ -330,8 +326,9 @@ impl Target {
                     grown.push((claim.position, Grown { id: claim.id, state: row, is_row: true }));
                     continue;
                 }
-                let (made, read) =
-                    self.claim(&claim.intent, endpoint, claim.id, claim.moment, None, 201, Purpose::Run).await;
+                let (made, read) = self
+                    .claim(&claim.intent, endpoint, claim.id, claim.moment, None, 201, Purpose::Run)
+                    .await;
                 let state = read.as_deref().and_then(Exchange::json).cloned();
                 if let (Some(Created::Owned { id, .. }), Some(state)) = (made, state) {
                     grown.push((claim.position, Grown { id, state, is_row: false }));
@@ -345,13 +342,7 @@ impl Target {
     }
 
     /// The rows of these ids in lists of what has this text in its name.
-    pub async fn survey(
-        &self,
-        endpoint: &str,
-        ids: &[&str],
-        common: &str,
-        origin: &str,
-    ) -> Survey {
+    pub async fn survey(&self, endpoint: &str, ids: &[&str], common: &str, origin: &str) -> Survey {
         let mut found = Survey::default();
         let Some(attribute) = self.name_of(endpoint) else { return found };
         let filter = format!("{attribute} co {}", Value::from(common));
