@@ -265,7 +265,8 @@ impl<'p> Run<'p> {
     fn seeds(&mut self, plan: &Plan<'_>) {
         let Some(batch) = self.together.bulk else { return };
         let mut wanted: Vec<(String, &str, &Given, usize)> = Vec::new();
-        for job in plan.running().filter(|job| job.phase == Phase::Write) {
+        let is_planted = plan.shared_resources(self.library) >= 2 * self.together.worth;
+        for job in plan.running().filter(|job| matches!(job.phase, Phase::Write | Phase::Exclusive)) {
             let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
             for (name, given) in job.case.given.iter().filter(|(name, _)| !job.pooled.contains_key(*name)) {
                 let depth = depth(&mut depths, name, given);
@@ -286,7 +287,7 @@ impl<'p> Run<'p> {
                 let is_scout = forms.insert(form);
                 // The first of a form is read by itself as well.
                 self.estimate.read_backs += u64::from(is_scout);
-                let made = if is_scout { &mut scouts } else { &mut others };
+                let made = if is_scout || is_planted { &mut scouts } else { &mut others };
                 *made.entry(self.endpoint(given)).or_default() += resources(given);
             }
             for made in [scouts, others] {
@@ -383,7 +384,7 @@ impl<'p> Run<'p> {
             let expect = expectation(case.job, step);
             let of_resource = |expect: &Expect| {
                 let of_body = expect.checks.iter().all(|check| check.header.is_none() && !check.elapsed);
-                of_body && !is_refused_by(expect) && expect.never.is_empty() && expect.mutes.is_empty()
+                of_body && expect.never.is_empty() && expect.mutes.is_empty()
             };
             !names.is_empty()
                 && names.iter().all(|name| case.ours.contains(name))
@@ -403,7 +404,14 @@ impl<'p> Run<'p> {
         {
             return false;
         }
-        let count = self.kinds.entry(kind.clone()).or_default();
+        // Of those that find nothing the first is read by itself, too.
+        let finds_nothing = |step: &Step| {
+            step.when.iter().all(|(id, names)| case.takes(id, names))
+                && expectation(case.job, step).is_some_and(is_refused_by)
+        };
+        let is_gone = rest.iter().any(finds_nothing);
+        let kind = if is_gone { format!("{kind}, gone") } else { kind.clone() };
+        let count = self.kinds.entry(kind).or_default();
         *count += 1;
         let waits = *count > self.together.by_themselves;
         self.waiting += u64::from(waits);
@@ -547,10 +555,15 @@ impl<'p> Run<'p> {
                 }
                 case.due = Some(made);
             }
+            // What is gone shows nothing any more.
+            (_, Some(name)) if is_refused && case.deleted.contains(&name) => {}
             (_, Some(name)) => {
                 if is_refused {
                     case.images.remove(&name);
                 } else {
+                    if method == "DELETE" {
+                        case.deleted.insert(name.clone());
+                    }
                     case.images.clear();
                     case.read.clear();
                     self.alive = self.alive.saturating_sub(u64::from(method == "DELETE"));
@@ -597,6 +610,8 @@ struct CaseRun<'j> {
     images: BTreeSet<String>,
     /// Those that were read since the last write.
     read: BTreeSet<String>,
+    /// Those that were deleted.
+    deleted: BTreeSet<String>,
     /// The resource of which a read is due.
     due: Option<String>,
     /// The kind of the last write.
@@ -614,6 +629,7 @@ impl<'j> CaseRun<'j> {
             ours: BTreeSet::new(),
             images: BTreeSet::new(),
             read: BTreeSet::new(),
+            deleted: BTreeSet::new(),
             due: None,
             kind: None,
             asked: BTreeSet::new(),

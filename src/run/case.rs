@@ -140,6 +140,8 @@ pub(super) struct CaseRun<'r> {
     pub(super) asked: BTreeSet<Plain>,
     /// Why nothing can be said of requests that were sent at once.
     pub(super) lost: Option<String>,
+    /// Whether it makes its last reads by itself, whatever others do.
+    pub(super) reads_alone: bool,
 }
 
 impl<'r> CaseRun<'r> {
@@ -166,6 +168,7 @@ impl<'r> CaseRun<'r> {
             began: shared.target.next_exchange(),
             asked: BTreeSet::new(),
             lost: None,
+            reads_alone: false,
         }
     }
 
@@ -271,6 +274,10 @@ impl<'r> CaseRun<'r> {
                 if let (Some(name), Some(checkpoint)) = (missing, broken.clone()) {
                     let reason = SkipReason::NotReached { checkpoint: format!("{checkpoint} (no '{name}')") };
                     self.part().trouble = Some(Verdict::Skipped { reason });
+                } else if let Some(reason) = self.lacking(step) {
+                    // What a checkpoint begins with is needed by all of it.
+                    skipping = true;
+                    self.part().trouble = Some(Verdict::Skipped { reason });
                 }
             }
             if skipping || !self.applies(step) {
@@ -313,6 +320,14 @@ impl<'r> CaseRun<'r> {
             made.extend(step.capture.keys().chain(step.gives.keys()).map(String::as_str));
         }
         None
+    }
+
+    /// What a step needs that the service provider does not have.
+    fn lacking(&self, step: &Step) -> Option<SkipReason> {
+        step.requires.iter().find_map(|requires| {
+            let evidence = self.shared.claims(requires).err()?;
+            Some(SkipReason::Capability { needs: requires.to_string(), evidence })
+        })
     }
 
     /// Whether a step's `when` and `requires` hold.

@@ -180,6 +180,8 @@ pub struct Pool {
     populations: BTreeMap<String, Result<BTreeMap<String, Vec<Created>>, GivenTrouble>>,
     /// When the last of them was created.
     made: Option<Instant>,
+    /// Whether Bulk made them, and lists showed what reads show.
+    is_planted: bool,
 }
 
 impl Pool {
@@ -224,6 +226,7 @@ impl Pool {
         let is_whole = pool.grow(shared).await;
         if is_whole {
             pool.made = Some(Instant::now());
+            pool.is_planted = true;
             return Some(pool);
         }
         shared.target.clean_up_after(ORIGIN, true).await;
@@ -334,6 +337,11 @@ impl Pool {
                 names.resources(name, made);
             }
         }
+    }
+
+    /// Whether Bulk made all of it, and lists showed what reads show.
+    pub(super) fn is_planted(&self) -> bool {
+        self.is_planted
     }
 
     /// When the last of them was created, if there are any.

@@ -430,10 +430,13 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
     }
     let pool = Pool::create(shared).await;
     joined::ask(shared, &pool).await;
+    let mut seeds = Seeds::default();
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive, Phase::Renewing, Phase::Bursting] {
         let at_once = if phase >= Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
-        let seeds = if phase == Phase::Write { Seeds::plant(shared, &pool).await } else { Seeds::default() };
+        if phase == Phase::Write {
+            seeds = Seeds::plant(shared, &pool).await;
+        }
         let (pool, seeds) = (&pool, &seeds);
         let waiting: Mutex<Vec<Waiting<'_>>> = Mutex::default();
         // Where the budget ends before the lists that cases wait for, all of these are lost.

@@ -313,7 +313,7 @@ impl CaseRun<'_> {
             if let Some(endpoint) = endpoint {
                 let endpoint = endpoint.trim_end_matches('/');
                 let listed = self.shared.target.survey(endpoint, &ids, &found_by, &self.origin).await;
-                rows.extend(listed.into_iter().map(|(id, (_, row))| (id, row)));
+                rows.extend(listed.rows.into_iter().map(|(id, (_, row))| (id, row)));
             }
         }
         let mut seen = Vec::new();

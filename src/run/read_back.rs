@@ -39,6 +39,8 @@ pub(super) struct ReadBack {
     images: BTreeMap<Whereabouts, Value>,
     /// Resources that a read did not find, with no write since.
     gone: BTreeSet<Whereabouts>,
+    /// Resources that were read by themselves since the last write, to see whose they are.
+    claimed: BTreeSet<Whereabouts>,
     /// The kind of the last write: its method, where it went, and whether it was taken.
     kind: Option<String>,
 }
@@ -57,6 +59,11 @@ impl ReadBack {
     /// The kind of the last write, if there was one.
     pub(super) fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
+    }
+
+    /// Whether a resource was read by itself right after it was made.
+    pub(super) fn was_claimed(&self, at: &(String, String)) -> bool {
+        self.claimed.contains(at)
     }
 
     /// Takes over what was seen of resources before the case.
@@ -115,7 +122,7 @@ impl CaseRun<'_> {
             return self.note_read(exchange);
         }
         self.wrote = Some(Instant::now());
-        self.reads.gone.clear();
+        let gone = std::mem::take(&mut self.reads.gone);
         let status = exchange.status();
         self.reads.kind = Some(format!("{} {}", words(plan), status.unwrap_or_default() / 100));
         let succeeded = status.is_some_and(|status| (200..300).contains(&status));
@@ -135,13 +142,22 @@ impl CaseRun<'_> {
             _ if method == "POST" && resource_at(&plan.path).is_none() && !is_bulk(&plan.path) => {}
             _ => self.reads.images.clear(),
         }
+        self.reads.claimed.clear();
         for also in &sent.also {
             self.note_read(also);
+            if also.request.method == "GET" && also.status() == Some(200) {
+                self.reads.claimed.extend(resource_at(&also.request.path));
+            }
         }
         let Some(at) = at.filter(|at| (succeeded || is_refused) && !self.reads.images.contains_key(at))
         else {
             return;
         };
+        // What was not there, and is said not to be there, has nothing to show.
+        if matches!(status, Some(404 | 410)) && gone.contains(&at) {
+            self.reads.gone = gone;
+            return;
+        }
         let reason = format!("read back after {}", words(plan));
         self.reads.due = Some(Due { at, reason, part: self.current });
     }

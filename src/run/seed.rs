@@ -85,7 +85,9 @@ impl Seeds {
                 break;
             }
             tried.extend(wave.iter().map(|wanted| (wanted.job.to_owned(), wanted.name.to_owned())));
-            let (scouts, others) = scouts(wave, &trusted);
+            // Where lists have shown what reads show already, nobody has to go first.
+            let (scouts, others) =
+                if pool.is_planted() { (wave, Vec::new()) } else { scouts(wave, &trusted) };
             let scouted = seeds.make(shared, &scouts, &mut trusted).await;
             let others: Vec<Wanted<'_>> =
                 others.into_iter().filter(|it| trusted.get(&form(it)) == Some(&true)).collect();
@@ -182,7 +184,7 @@ impl Seeds {
 /// Whether a job's own givens may be made together with those of others.
 fn seeds_for(shared: &Shared<'_>, job: &Job<'_>) -> bool {
     // Deviations are counted, and a case that is made again would count twice.
-    job.phase == Phase::Write && shared.deviations_of(job).is_empty()
+    matches!(job.phase, Phase::Write | Phase::Exclusive) && shared.deviations_of(job).is_empty()
 }
 
 /// How many resources a job makes for itself alone before its first step.

@@ -4,12 +4,14 @@
 //! that holds a read against the write before it, or against a schema, has anything to say. Else the case makes its own
 //! read, and that alone is judged; so what fails always shows its own exchange. Of each kind of write the first is
 //! read by itself in any case, so that a service provider whose lists know more than its reads does not go unseen.
+//!
+//! What a list showed before and shows no more, though it is whole, stands for a read that finds nothing, likewise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Shared;
 use super::case::CaseRun;
@@ -19,10 +21,11 @@ use super::step::CaseSources;
 use crate::judge::History;
 use crate::judge::rules::{Definitions, OF_WRITES, Pairs, RuleContext, RuleVerdict, View};
 use crate::outcome::Level;
+use crate::scim::names;
 use crate::suite::model::{Action, Auth, Becomes, Check, Expect, Payload, StatusPattern, StatusSet, Step};
-use crate::target::batch::WORTH;
+use crate::target::batch::{SURVEY, WORTH};
 use crate::target::exchange::{Body, Exchange, ExchangeId, Request, Response};
-use crate::target::{resource_at, resource_path};
+use crate::target::{identifier, resource_at, resource_path};
 
 /// So many reads after writes of one kind are made by themselves before rows stand for others.
 pub(super) const BY_THEMSELVES: usize = 1;
@@ -46,6 +49,8 @@ struct Wanted {
     at: (String, String),
     /// What the case expects of it; nothing where only the rules look at it.
     judged: Option<(usize, Expect, Prepared, String)>,
+    /// Whether it is to find nothing.
+    is_gone: bool,
 }
 
 impl<'r> CaseRun<'r> {
@@ -69,11 +74,13 @@ impl<'r> CaseRun<'r> {
                 if wanted.iter().any(|other| other.at == at) || !self.shared.target.owns(&at.0, &at.1) {
                     return None;
                 }
-                wanted.push(Wanted { at, judged: Some((index, expect, prepared, place)) });
+                let is_gone = is_about_nothing(&expect);
+                wanted.push(Wanted { at, judged: Some((index, expect, prepared, place)), is_gone });
             }
         }
         if let Some(at) = self.reads.due_at().filter(|at| wanted.iter().all(|other| other.at != **at)) {
-            wanted.push(Wanted { at: at.clone(), judged: None });
+            let is_gone = self.reads.kind().is_some_and(|kind| kind.starts_with("DELETE "));
+            wanted.push(Wanted { at: at.clone(), judged: None, is_gone });
         }
         (!wanted.is_empty()).then_some(wanted)
     }
@@ -132,16 +139,23 @@ impl<'r> CaseRun<'r> {
     }
 
     /// Waits with the reads that are left, where others wait as well.
-    pub(super) fn may_wait(&self, next: usize) -> bool {
-        let Some(together) = self.shared.together.get() else { return false };
+    pub(super) fn may_wait(&mut self, next: usize) -> bool {
+        let Some(together) = self.shared.together.get().filter(|_| !self.reads_alone) else { return false };
         let Some(kind) = self.reads.kind() else { return false };
-        if self.last_reads(next).is_none() {
-            return false;
-        }
+        let Some(wanted) = self.last_reads(next) else { return false };
+        let is_gone = wanted.iter().any(|wanted| wanted.is_gone);
+        let kind = if is_gone { format!("{kind}, gone") } else { kind.to_owned() };
         let mut seen = together.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = seen.entry(kind.to_owned()).or_default();
+        let count = seen.entry(kind).or_default();
+        // What was read to see whose it is was read by itself.
+        if wanted.iter().all(|wanted| self.reads.was_claimed(&wanted.at)) {
+            *count = (*count).max(BY_THEMSELVES);
+        }
         *count += 1;
-        *count > BY_THEMSELVES
+        let waits = *count > BY_THEMSELVES;
+        // The read that finds nothing may be the last of them.
+        self.reads_alone = is_gone && !waits;
+        waits
     }
 
     pub(super) fn waiting_with(self, next: usize) -> Waiting<'r> {
@@ -162,10 +176,24 @@ pub(super) fn unchanged(name: &str, asked: &Expect) -> Expect {
     }
 }
 
-/// Whether an expectation can be judged by the resource alone.
+/// Whether an expectation takes it for right that there is nothing, and no resource.
+fn is_about_nothing(expect: &Expect) -> bool {
+    let takes_it = |status: Option<&StatusSet>| {
+        status.is_some_and(|status| {
+            (status.contains(404) || status.contains(410)) && !(200..300).any(|code| status.contains(code))
+        })
+    };
+    if expect.any.is_empty() {
+        return takes_it(expect.error.as_ref().map(|error| &error.status).or(expect.status.as_ref()));
+    }
+    expect.any.iter().all(|it| takes_it(it.error.as_ref().map(|error| &error.status).or(it.status.as_ref())))
+}
+
+/// Whether an expectation can be judged by the resource alone, or by there being none.
 fn is_about_resource(expect: &Expect, shared: &Shared<'_>) -> bool {
     let of_body = |checks: &[Check]| checks.iter().all(|check| check.header.is_none() && !check.elapsed);
-    expect.error.is_none()
+    let is_plain = expect.checks.is_empty() && expect.also.is_empty() && expect.body.is_none();
+    (expect.error.is_none() || (is_about_nothing(expect) && is_plain))
         && expect.list.is_none()
         && expect.never.is_empty()
         && expect.mutes.is_empty()
@@ -190,10 +218,17 @@ pub(super) async fn judge_rows(
     for wanted in waiting.iter().flat_map(|waits| &waits.reads) {
         ids.entry(&wanted.at.0).or_default().push(&wanted.at.1);
     }
-    let mut rows: BTreeMap<(&str, String), (Arc<Exchange>, Value)> = BTreeMap::new();
+    let before = shared.target.exchanges();
+    let mut rows: BTreeMap<(&str, String), (Arc<Exchange>, Option<Value>)> = BTreeMap::new();
     for (endpoint, ids) in ids.into_iter().filter(|(_, ids)| ids.len() >= WORTH) {
         let found = shared.target.survey(endpoint, &ids, shared.target.run_mark(), ORIGIN).await;
-        rows.extend(found.into_iter().map(|(id, row)| ((endpoint, id), row)));
+        if let Some(list) = &found.whole {
+            let listed = listed(&before, endpoint);
+            let gone = ids.into_iter().filter(|id| listed.contains(*id) && !found.rows.contains_key(*id));
+            rows.extend(gone.map(|id| ((endpoint, id.to_owned()), (Arc::clone(list), None))));
+        }
+        let shown = found.rows.into_iter().map(|(id, (list, row))| ((endpoint, id), (list, Some(row))));
+        rows.extend(shown);
     }
     let log = shared.target.exchanges();
     let mut number = log.last().map_or(0, |last| last.id.0);
@@ -206,7 +241,8 @@ pub(super) async fn judge_rows(
                 continue;
             };
             number += 1;
-            shown.push((index, wanted, list.id, as_read(list, wanted, row, &waits.case.origin, number)));
+            let read = as_read(list, wanted, row.as_ref(), &waits.case.origin, number);
+            shown.push((index, wanted, list.id, read));
         }
     }
     let all = || log.iter().map(AsRef::as_ref).chain(shown.iter().map(|(.., read)| read));
@@ -248,9 +284,24 @@ pub(super) async fn judge_rows(
     held
 }
 
-/// The read that a row stands for: only to be judged, and never in a report.
-fn as_read(list: &Exchange, wanted: &Wanted, row: &Value, origin: &str, number: u64) -> Exchange {
+/// The ids of what lists of this kind have shown at an endpoint.
+fn listed(log: &[Arc<Exchange>], endpoint: &str) -> BTreeSet<String> {
+    let is_survey = |exchange: &&Arc<Exchange>| {
+        let path = exchange.request.path.split('?').next();
+        exchange.reason.as_deref() == Some(SURVEY) && path == Some(endpoint)
+    };
+    log.iter().filter(is_survey).flat_map(|list| list_rows(list)).filter_map(identifier).collect()
+}
+
+fn list_rows(list: &Exchange) -> &[Value] {
+    let rows = list.json().and_then(|body| body.get("Resources")).and_then(Value::as_array);
+    rows.map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The read that a row stands for, or its absence: only to be judged, and never in a report.
+fn as_read(list: &Exchange, wanted: &Wanted, row: Option<&Value>, origin: &str, number: u64) -> Exchange {
     let path = resource_path(&wanted.at.0, &wanted.at.1);
+    let nothing = json!({"schemas": [names::ERROR], "status": "404", "detail": "It is in no list."});
     let headers = list
         .response()
         .and_then(|response| response.header("Content-Type"))
@@ -269,9 +320,9 @@ fn as_read(list: &Exchange, wanted: &Wanted, row: &Value, origin: &str, number: 
             body: None,
         },
         answer: Ok(Response {
-            status: 200,
+            status: if row.is_some() { 200 } else { 404 },
             headers: headers.into_iter().collect(),
-            body: Body::whole(Bytes::from(row.to_string())),
+            body: Body::whole(Bytes::from(row.unwrap_or(&nothing).to_string())),
             repeats_secret: false,
         }),
         started: list.started,

@@ -113,12 +113,23 @@ pub struct Grown {
     pub is_row: bool,
 }
 
+/// What lists showed of resources that were asked for together.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The rows by id, each with the list that showed it.
+    pub rows: BTreeMap<String, (Arc<Exchange>, Value)>,
+    /// The last of the lists, where they showed everything that there is: what has no row is not listed at all.
+    pub whole: Option<Arc<Exchange>>,
+}
+
 /// A resource of a job that the answer gives an id, before that is proven.
 struct Claimed<'r> {
     position: usize,
     endpoint: &'r str,
     id: String,
     intent: Intent,
+    /// When the job was sent.
+    moment: Moment,
 }
 
 impl Target {
@@ -200,6 +211,7 @@ impl Target {
             let name = format!("given{}", index + 1);
             (index, json!({"method": "POST", "path": endpoint, "bulkId": name, "data": resource}))
         });
+        let mut claimed: Vec<Claimed<'_>> = Vec::new();
         for job in bulk.jobs(creates) {
             if self.bulk().is_none() {
                 break;
@@ -207,10 +219,29 @@ impl Target {
             let (positions, operations): (Vec<usize>, Vec<Value>) = job.into_iter().unzip();
             let here: Vec<(usize, &str)> =
                 positions.into_iter().map(|position| (position, resources[position].0.as_str())).collect();
-            let (claimed, moment) = self.plant_job(&operations, &here, origin).await?;
-            for (position, found) in self.prove(claimed, moment, common, origin).await {
-                grown[position] = Some(found);
+            let made = match self.plant_job(&operations, &here, origin).await {
+                Ok(made) => made,
+                Err(refusal) => {
+                    self.prove(claimed, common, origin).await;
+                    return Err(refusal);
+                }
+            };
+            for made in made {
+                // Two resources cannot have one id: the clean-up looks for the second by its name.
+                let is_same = |other: &Claimed<'_>| other.endpoint == made.endpoint && other.id == made.id;
+                if !claimed.iter().any(is_same) {
+                    claimed.push(made);
+                }
             }
+            // Until Bulk was seen to work, no job goes out before the one before it was looked at.
+            if self.bulk().is_none_or(|bulk| !bulk.proven) {
+                for (position, found) in self.prove(std::mem::take(&mut claimed), common, origin).await {
+                    grown[position] = Some(found);
+                }
+            }
+        }
+        for (position, found) in self.prove(claimed, common, origin).await {
+            grown[position] = Some(found);
         }
         Ok(grown)
     }
@@ -221,7 +252,7 @@ impl Target {
         operations: &[Value],
         resources: &[(usize, &'r str)],
         origin: &str,
-    ) -> Result<(Vec<Claimed<'r>>, Moment), Refusal> {
+    ) -> Result<Vec<Claimed<'r>>, Refusal> {
         let mut plan = bulk_job(operations, origin);
         plan.reason = Some("make what cases start from, together".to_owned());
         let wire = self.prepare(&plan)?;
@@ -243,7 +274,7 @@ impl Target {
             for intent in intents.iter().filter(|intent| is_refused || not_sent || intent.value.is_none()) {
                 self.close_intent(intent);
             }
-            return Ok((Vec::new(), moment));
+            return Ok(Vec::new());
         }
         let mut claimed: Vec<Claimed<'r>> = Vec::new();
         let results = results(&exchange, operations);
@@ -257,7 +288,7 @@ impl Target {
                         // Two resources cannot have one id: the clean-up looks for this one by its name.
                         continue;
                     }
-                    claimed.push(Claimed { position, endpoint, id, intent });
+                    claimed.push(Claimed { position, endpoint, id, intent, moment });
                 }
                 _ if status.is_some_and(|status| (400..500).contains(&status)) || intent.value.is_none() => {
                     self.close_intent(&intent);
@@ -265,18 +296,12 @@ impl Target {
                 _ => {}
             }
         }
-        Ok((claimed, moment))
+        Ok(claimed)
     }
 
     /// Looks whether what a job claims to have made is there, and ours: together where lists show it, each by itself
     /// where they do not.
-    async fn prove(
-        &self,
-        claimed: Vec<Claimed<'_>>,
-        moment: Moment,
-        common: &str,
-        origin: &str,
-    ) -> Vec<(usize, Grown)> {
+    async fn prove(&self, claimed: Vec<Claimed<'_>>, common: &str, origin: &str) -> Vec<(usize, Grown)> {
         let mut by_endpoint: BTreeMap<&str, Vec<Claimed<'_>>> = BTreeMap::new();
         for claim in claimed {
             by_endpoint.entry(claim.endpoint).or_default().push(claim);
@@ -284,12 +309,13 @@ impl Target {
         let mut grown = Vec::new();
         for (endpoint, claims) in by_endpoint {
             let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
-            let mut rows = self.survey(endpoint, &ids, common, origin).await;
+            let mut rows = self.survey(endpoint, &ids, common, origin).await.rows;
             let mut hopeless = rows.is_empty() && claims.len() >= WORTH;
             for claim in claims {
                 let row = rows.remove(&claim.id).map(|(_, row)| row).filter(|row| {
                     let state = self.state();
-                    state.register.marks(row) && !state.register.seen_before(endpoint, &claim.id, moment)
+                    state.register.marks(row)
+                        && !state.register.seen_before(endpoint, &claim.id, claim.moment)
                 });
                 if let Some(row) = row {
                     self.take(endpoint, &claim.id, &self.resource_type(endpoint), origin);
@@ -300,8 +326,9 @@ impl Target {
                     grown.push((claim.position, Grown { id: claim.id, state: row, is_row: true }));
                     continue;
                 }
-                let (made, read) =
-                    self.claim(&claim.intent, endpoint, claim.id, moment, None, 201, Purpose::Run).await;
+                let (made, read) = self
+                    .claim(&claim.intent, endpoint, claim.id, claim.moment, None, 201, Purpose::Run)
+                    .await;
                 let state = read.as_deref().and_then(Exchange::json).cloned();
                 if let (Some(Created::Owned { id, .. }), Some(state)) = (made, state) {
                     grown.push((claim.position, Grown { id, state, is_row: false }));
@@ -314,15 +341,9 @@ impl Target {
         grown
     }
 
-    /// The rows of these ids in lists of what has this text in its name, by id, each with the list that showed it.
-    pub async fn survey(
-        &self,
-        endpoint: &str,
-        ids: &[&str],
-        common: &str,
-        origin: &str,
-    ) -> BTreeMap<String, (Arc<Exchange>, Value)> {
-        let mut found = BTreeMap::new();
+    /// The rows of these ids in lists of what has this text in its name.
+    pub async fn survey(&self, endpoint: &str, ids: &[&str], common: &str, origin: &str) -> Survey {
+        let mut found = Survey::default();
         let Some(attribute) = self.name_of(endpoint) else { return found };
         let filter = format!("{attribute} co {}", Value::from(common));
         let size = &self.page_size_parameter;
@@ -340,7 +361,7 @@ impl Target {
             let rows = body.get("Resources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             for row in rows {
                 if let Some(id) = identifier(row).filter(|id| ids.contains(&id.as_str())) {
-                    found.insert(id, (Arc::clone(&sent.exchange), row.clone()));
+                    found.rows.insert(id, (Arc::clone(&sent.exchange), row.clone()));
                 }
             }
             // A service provider that does not filter shows strangers, and maybe no end of them.
@@ -349,7 +370,10 @@ impl Target {
             }
             shown += rows.len();
             let total = body.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
-            if rows.is_empty() || found.len() == ids.len() || shown as u64 >= total {
+            if shown as u64 == total {
+                found.whole = Some(Arc::clone(&sent.exchange));
+            }
+            if rows.is_empty() || found.rows.len() == ids.len() || shown as u64 >= total {
                 break;
             }
         }

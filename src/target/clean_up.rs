@@ -136,10 +136,14 @@ impl Target {
                 .filter(|resource| state.ended.contains(&resource.origin))
                 .cloned()
                 .collect();
-            if !at_once && state.bulk.as_ref().is_some_and(|bulk| due.len() < bulk.batch()) {
+            // Where nothing presses, jobs are full; what is left over waits for the next.
+            let job = state.bulk.as_ref().filter(|_| !at_once).map(|bulk| bulk.batch());
+            let now = job.map_or(due.len(), |job| due.len() - due.len() % job);
+            if now == 0 {
                 return CleanUp::default();
             }
-            state.ended.clear();
+            let mut due = in_order(due);
+            state.ended = due.split_off(now).into_iter().map(|resource| resource.origin).collect();
             due
         };
         self.delete_many(due, &AtomicU32::new(0)).await
