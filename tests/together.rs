@@ -89,3 +89,39 @@ fn it_is_worth_it() {
     let (few, many) = (together.exchanges.len(), alone.exchanges.len());
     assert!(few * 3 < many * 2, "{few} requests together, {many} alone");
 }
+
+/// What a list shows no more is not read one by one, and a server that keeps what it says to have deleted is found all the
+/// same.
+#[test]
+fn what_is_gone_is_seen_to_be_gone() {
+    let run = |faults: Vec<Fault>| {
+        let cases = ["delete/*", "bulk/*", "replace/*"].map(str::to_owned).to_vec();
+        let ran = Trial { cases, faults, ..Trial::of(everything()) }.run();
+        ran.expect("the server can be probed")
+    };
+    let ran = run(Vec::new());
+    assert!(blamed(&ran).is_empty(), "{:?}", blamed(&ran));
+    let reads_nothing = |case: &str| {
+        let of_case = ran.exchanges.iter().filter(|exchange| exchange.origin == case);
+        of_case.filter(|exchange| exchange.request.method == "GET" && exchange.status() == Some(404)).count()
+    };
+    let deletes = [
+        "bulk/put-patch-delete",
+        "bulk/goes-on-after-an-error",
+        "bulk/fail-on-second-error",
+        "bulk/method",
+        "bulk/path",
+        "delete/group",
+        "delete/group-stays-readable",
+    ];
+    let alone = deletes.iter().filter(|case| reads_nothing(case) > 0).count();
+    // The first of each kind of deletion.
+    assert!((1..=3).contains(&alone), "{alone} of these read for themselves");
+    for name in
+        ["delete-keeps-resource", "delete-of-group-leaves-it", "deleted-stay-findable", "deleted-writable"]
+    {
+        let ran = run(vec![Fault::from_name(name).expect("it stands in the catalogue")]);
+        let failed = ran.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Failed).count();
+        assert!(failed > 0, "{name}");
+    }
+}

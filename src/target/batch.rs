@@ -4,7 +4,7 @@
 //! Nothing here believes what a BulkResponse says: what was made is ours only once a list or a read shows it with the
 //! run's mark, and what a job does not show as gone is deleted one by one. A job that fails is the last one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use percent_encoding::utf8_percent_encode;
@@ -348,6 +348,7 @@ impl Target {
         let filter = format!("{attribute} co {}", Value::from(common));
         let size = &self.page_size_parameter;
         let mut shown = 0;
+        let mut all = BTreeSet::new();
         for _ in 0..PAGES {
             let start = if shown == 0 { String::new() } else { format!("&startIndex={}", shown + 1) };
             let path =
@@ -370,7 +371,8 @@ impl Target {
             }
             shown += rows.len();
             let total = body.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
-            if shown as u64 == total {
+            all.extend(rows.iter().filter_map(identifier));
+            if all.len() as u64 == total {
                 found.whole = Some(Arc::clone(&sent.exchange));
             }
             if rows.is_empty() || found.rows.len() == ids.len() || shown as u64 >= total {
