@@ -281,9 +281,11 @@ fn endpoint_of(exchange: &Exchange) -> Option<&str> {
     (!segment.is_empty() && !segment.starts_with('.') && segment != "Me").then_some(segment)
 }
 
-/// From the beginning of one exchange to the end of another.
+/// From the beginning of the earlier of two exchanges to the end of the second. Exchanges are numbered as they end, so the
+/// second may have begun first, and may show what was there then.
 fn between(first: &Exchange, second: &Exchange) -> Span {
-    Span { from: Span::of(first).from, to: Span::of(second).to }
+    let (first, second) = (Span::of(first), Span::of(second));
+    Span { from: first.from.min(second.from), to: second.to }
 }
 
 /// The endpoint and the filter of a query by index; by cursor a total may be a guess (RFC 9865 section 2).
@@ -403,6 +405,19 @@ mod tests {
         let part = at(1, "a/case", exchange("GET", "/Users?attributes=id", 200, list(vec![user("1")])));
         assert!(known(&[create(0, SHARED, "1"), part], &query(2, "a/case")).is_empty());
         assert_eq!(known(&base(), &query(2, "a/case")), ["1"]);
+    }
+
+    #[test]
+    fn a_list_that_began_before_a_write_may_show_what_was_before() {
+        let read = || at(3, "a/case", exchange("GET", "/Users/1", 200, user("1")));
+        let list = at(4, "b/other", exchange("GET", "/Users", 200, list(vec![user("1")])));
+        let told = [create(0, "a/case", "1"), show(1, "a/case", "1"), create(2, "a/case", "2"), read(), list];
+        assert!(History::of(&told).shown_before("1", &told[4]).is_some());
+        // The same list, of which the answer took its time.
+        let mut slow = told;
+        slow[4].started -= TimeDelta::seconds(5);
+        slow[4].elapsed += Duration::from_secs(5);
+        assert!(History::of(&slow).shown_before("1", &slow[4]).is_none());
     }
 
     #[test]
