@@ -53,6 +53,9 @@ struct Wanted {
     is_gone: bool,
 }
 
+/// The row of a resource, or nothing where a whole list lacks it, with the list.
+type Shown = (Arc<Exchange>, Option<Value>);
+
 impl<'r> CaseRun<'r> {
     /// The reads that are left of the case, where it has no more than that and rows may stand for them.
     fn last_reads(&self, next: usize) -> Option<Vec<Wanted>> {
@@ -219,7 +222,7 @@ pub(super) async fn judge_rows(
         ids.entry(&wanted.at.0).or_default().push(&wanted.at.1);
     }
     let before = shared.target.exchanges();
-    let mut rows: BTreeMap<(&str, String), (Arc<Exchange>, Option<Value>)> = BTreeMap::new();
+    let mut rows: BTreeMap<(&str, String), Shown> = BTreeMap::new();
     for (endpoint, ids) in ids.into_iter().filter(|(_, ids)| ids.len() >= WORTH) {
         let found = shared.target.survey(endpoint, &ids, shared.target.run_mark(), ORIGIN).await;
         if let Some(list) = &found.whole {
