@@ -31,6 +31,7 @@ struct Hunt {
     most: Option<u64>,
     requests: u64,
     in_flight: usize,
+    stop_at_first: bool,
     saved: Vec<SavedCase>,
 }
 
@@ -43,6 +44,7 @@ impl Hunt {
             most: None,
             requests: 400,
             in_flight: 1,
+            stop_at_first: false,
             saved: Vec::new(),
         }
     }
@@ -83,7 +85,12 @@ impl Hunt {
             probe: &probe,
             generator: &generator,
             templates: &templates,
-            options: Options { seed: self.seed, most: self.most, in_flight: self.in_flight },
+            options: Options {
+                seed: self.seed,
+                most: self.most,
+                in_flight: self.in_flight,
+                stop_at_first: self.stop_at_first,
+            },
             saved: &self.saved,
             progress: &Silent,
         };
@@ -149,7 +156,7 @@ fn by_hand() {
     for seed in said("SEEDS", "1").split(',') {
         let seed = seed.parse().expect("a number");
         for name in said("HUNT", "").split(',') {
-            let mut hunt = Hunt { requests, ..Hunt::of(seed) };
+            let mut hunt = Hunt { requests, stop_at_first: said("FIRST", "") == "1", ..Hunt::of(seed) };
             if let Ok(fault) = Fault::from_name(name) {
                 hunt.faults.push(fault);
             } else if let Ok(variant) = Variant::from_name(name) {

@@ -13,6 +13,8 @@ use std::fmt;
 pub enum Feature {
     /// The attribute, folded, without the schema's URI.
     Attribute(String),
+    /// The attribute that it is a part of, folded.
+    Parent(String),
     /// A connective, or brackets, that is at fault though its operands are right.
     Connective(String),
     /// The operator.
@@ -49,6 +51,7 @@ impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Feature::Attribute(name) => write!(f, "the attribute {name}"),
+            Feature::Parent(name) => write!(f, "parts of {name}"),
             Feature::Connective(word) => write!(f, "{word}"),
             Feature::Operator(word) => write!(f, "the operator {word}"),
             Feature::Family("order") => f.write_str("comparisons by order"),
@@ -134,9 +137,10 @@ impl<E> Causes<E> {
         let common = |cause: &Cause<E>| {
             let common: Features = cause.features.intersection(features).cloned().collect();
             let telling: Vec<&Feature> = common.iter().filter(|it| it.is_telling()).collect();
-            // What others have too, and are right, is no cause.
+            // What many others have too, and are right, is no cause.
+            let right = || self.right.iter().filter(|right| common.is_subset(right)).count();
             let is_refuted =
-                telling.iter().all(|it| it.is_incidental()) && self.right.iter().any(|right| common.is_subset(right));
+                telling.iter().all(|it| it.is_incidental()) && right() > 2 * (cause.sightings.len() + 1);
             (cause.harm == harm && !telling.is_empty() && !is_refuted).then(|| {
                 let firm = telling.iter().filter(|it| !it.is_incidental()).count();
                 (firm, telling.len(), common.clone())
@@ -172,7 +176,7 @@ impl<E> Cause<E> {
         let strong = named(|it| {
             matches!(
                 it,
-                Feature::Attribute(_) | Feature::Connective(_) | Feature::Operator(_) | Feature::Spelling(_) | Feature::Slip(_)
+                Feature::Attribute(_) | Feature::Parent(_) | Feature::Connective(_) | Feature::Operator(_) | Feature::Spelling(_) | Feature::Slip(_)
             )
         });
         let literal = named(|it| matches!(it, Feature::Literal(_)));
@@ -187,6 +191,7 @@ impl<E> Cause<E> {
     pub fn name(&self) -> String {
         let word = |feature: &Feature| match feature {
             Feature::Attribute(name) => Some(name.clone()),
+            Feature::Parent(name) => (!self.features.iter().any(|it| matches!(it, Feature::Attribute(_)))).then(|| name.clone()),
             Feature::Connective(word) => Some(word.clone()),
             Feature::Operator(word)
             | Feature::Literal(word)
@@ -211,8 +216,8 @@ impl<E> Cause<E> {
         };
         words.push(harm.to_owned());
         let plain = |it: char| if it.is_ascii_alphanumeric() || it == '.' { it.to_ascii_lowercase() } else { '-' };
-        let name: String = words.join("-").chars().map(plain).collect();
-        name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-").replace("[]", "")
+        let name: String = words.join("-").replace("[]", "brackets").chars().map(plain).collect();
+        name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
     }
 }
 
@@ -251,7 +256,9 @@ mod tests {
     fn what_others_have_too_is_no_cause() {
         let mut causes = Causes::default();
         causes.add(&of("title", "eq", "blank"), Harm::Wrong, 1);
-        causes.was_right(&of("locale", "co", "blank"));
+        for attribute in ["locale", "timezone", "usertype", "a", "b"] {
+            causes.was_right(&of(attribute, "co", "blank"));
+        }
         assert_eq!(causes.add(&of("nickname", "sw", "blank"), Harm::Wrong, 2), (1, true));
         let mut causes = Causes::default();
         causes.add(&of("title", "eq", "percent"), Harm::Wrong, 1);

@@ -264,6 +264,17 @@ impl Maker<'_> {
         }
     }
 
+    /// Reads all of them again, in one list where that shows them: what was made since may show in them.
+    pub async fn refresh(&self, set: &mut DataSet) {
+        let ids: Vec<&str> = set.rows.iter().map(|row| row.id.as_str()).collect();
+        let mut rows = self.target.survey(&set.endpoint, &ids, self.generator.mark(), ORIGIN).await;
+        for row in &mut set.rows {
+            if let Some((_, state)) = rows.remove(&row.id) {
+                row.state = state;
+            }
+        }
+    }
+
     /// What a resource is now.
     pub async fn read(&self, endpoint: &str, id: &str) -> Option<Value> {
         let mut plan = RequestPlan::get(resource_path(endpoint, id), ORIGIN);

@@ -36,6 +36,8 @@ pub struct Options {
     pub most: Option<u64>,
     /// How many requests are under way at once.
     pub in_flight: usize,
+    /// Whether it ends once a cause is found.
+    pub stop_at_first: bool,
 }
 
 /// Why it ended.

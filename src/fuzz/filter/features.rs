@@ -25,10 +25,16 @@ pub fn features(
             if text.eq_ignore_ascii_case(&canonical) { "operators in capitals" } else { "parentheses around parts" };
         features.insert(Feature::Spelling(spelled));
     }
+    if super::hunt::count(filter) > 2 {
+        features.insert(Feature::Connective(SEVERAL.to_owned()));
+    }
     let seen = Seen { definition, terms };
     seen.part(filter, None, &mut features);
     features
 }
+
+/// What every filter of more than two comparisons has.
+pub const SEVERAL: &str = "more than two terms";
 
 /// The word for a node.
 pub fn kind(filter: &Filter) -> &'static str {
@@ -111,7 +117,11 @@ impl<'a> Seen<'a> {
     }
 
     fn path(&self, path: &AttributePath, within: Option<&AttributePath>, features: &mut Features) {
-        features.insert(Feature::Attribute(name(path, within)));
+        let name = name(path, within);
+        if let Some((parent, _)) = name.split_once('.') {
+            features.insert(Feature::Parent(parent.to_owned()));
+        }
+        features.insert(Feature::Attribute(name));
         let Some((attribute, several, extension)) = self.attribute(path, within) else { return };
         features.insert(Feature::Type(attribute.kind.as_str()));
         if several {

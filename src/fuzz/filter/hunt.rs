@@ -18,7 +18,7 @@ use crate::fuzz::Ended;
 use crate::oracle::calibrate;
 use crate::oracle::truth::explain;
 use crate::oracle::world::{Truth, World, Worlds};
-use crate::scim::filter::Filter;
+use crate::scim::filter::{CompareOperator, Filter};
 use crate::scim::resource::get;
 use crate::suite::model::{Capability, Requires};
 use crate::target::{BulkUse, probe};
@@ -66,6 +66,10 @@ pub(super) struct Hunt<'a> {
     pub(super) memo: HashMap<(usize, String), (Verdict, Asked)>,
     silent: u32,
     hopeless: u32,
+    /// Whether it was looked at whether filters have an effect at all.
+    controlled: bool,
+    /// Whether calibration was taken back.
+    uncalibrated: bool,
     /// How many sets of fresh copies were made.
     pub(super) copies: u32,
 }
@@ -86,6 +90,8 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         memo: HashMap::new(),
         silent: 0,
         hopeless: 0,
+        controlled: false,
+        uncalibrated: false,
         copies: 0,
     };
     hunt.prepare().await?;
@@ -172,6 +178,12 @@ impl Hunt<'_> {
         if self.fields.is_empty() {
             return Err(FuzzError::NoResources);
         }
+        // Who is in a group shows it.
+        if self.fields.len() > 1 {
+            let mut set = self.fields[0].set.clone();
+            self.maker().refresh(&mut set).await;
+            self.fields[0] = self.field(set);
+        }
         self.filters_there().await
     }
 
@@ -228,8 +240,11 @@ impl Hunt<'_> {
         if self.ended.is_some() {
             return false;
         }
+        let is_found = || self.causes.all().iter().any(|it| it.sightings.iter().any(|it| it.again != Some(false)));
         if self.fuzz.target.interrupted() {
             self.ended = Some(Ended::Interrupted);
+        } else if self.fuzz.options.stop_at_first && is_found() {
+            self.ended = Some(Ended::Done);
         } else if self.fuzz.options.most.is_some_and(|most| self.tally.filters() >= most) {
             self.ended = Some(Ended::Done);
         } else if !self.may_search() {
@@ -324,6 +339,21 @@ impl Hunt<'_> {
                 *self.tally.judged.entry(property).or_default() += 1;
                 self.was_right(field, trial);
             }
+            Verdict::Wrong(mistake) if !mistake.is_firm => {
+                // Some reading allows it, but not the one that the probes showed: a defect may have been taken for a
+                // reading. Nothing is said against a server on such grounds.
+                *self.tally.judged.entry(property).or_default() += 1;
+                for field in &mut self.fields {
+                    field.worlds = Worlds::all();
+                }
+                if !std::mem::replace(&mut self.uncalibrated, true) {
+                    self.notes.push(format!(
+                        "the answer to {} fits no reading that the probes of the dialect left; from then on every reading counted as possible",
+                        trial.text
+                    ));
+                }
+                self.memo.clear();
+            }
             bad => {
                 *self.tally.judged.entry(property).or_default() += 1;
                 if !self.is_explained(&trial.features) {
@@ -396,8 +426,71 @@ impl Hunt<'_> {
         missing.chain(surplus).chain(strangers).collect()
     }
 
+    /// Whether filters have an effect at all: one that finds everybody and one that finds nobody are asked, once. Where
+    /// both are answered alike, that is the cause of everything.
+    async fn is_of_every_filter(&mut self, field: usize, property: Property, trial: &Trial, verdict: &Verdict, asked: &Asked) -> bool {
+        if std::mem::replace(&mut self.controlled, true) {
+            return false;
+        }
+        let sighted_at = self.fuzz.target.requests_made();
+        let Some(name) = self.fields[field].terms.first().map(|term| term.path.clone()) else { return false };
+        let nobody = Filter::Compare {
+            path: name.clone(),
+            operator: CompareOperator::Equal,
+            value: "nobody is called this".into(),
+        };
+        let texts = [Filter::Present(name).to_string(), nobody.to_string()];
+        let controls = self.ask_all(field, &texts, Way::Get, "see whether filters have an effect").await;
+        let found = |asked: &Asked| match &asked.answer {
+            Answer::List(found) => {
+                let set = &self.fields[field].set;
+                Some(found.ids().filter(|id| set.row(id).is_some()).count())
+            }
+            _ => None,
+        };
+        let all = self.fields[field].set.rows.len();
+        let what = match controls.as_slice() {
+            [everybody, nobody] => match (&everybody.answer, &nobody.answer) {
+                (Answer::List(_), Answer::List(_)) => match (found(everybody), found(nobody)) {
+                    (Some(one), Some(other)) if one == other && one == all => "every filter is ignored",
+                    (Some(0), Some(0)) => "every filter finds nothing",
+                    _ => return false,
+                },
+                (Answer::Broken(_), Answer::Broken(_)) => "every filter breaks the server",
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let Field { set, worlds, .. } = &self.fields[field];
+        let minimal_at = self.fuzz.target.requests_made();
+        let counterexample = Counterexample {
+            property,
+            endpoint: set.endpoint.clone(),
+            seen: trial.text.clone(),
+            rows: self.questioned(set, worlds, &trial.filter, verdict),
+            filter: trial.text.clone(),
+            against: None,
+            exchange: asked.exchange.clone(),
+            features: Features::new(),
+            again: Some(true),
+            data: None,
+            sighted_at,
+            minimal_at,
+            shrinking: minimal_at - sighted_at,
+            terms: count(&trial.filter),
+            verdict: verdict.clone(),
+        };
+        self.notes.push(format!("{what}, so that nothing more was tried"));
+        self.causes.add(&Features::new(), harm(verdict), counterexample);
+        self.ended = Some(Ended::Done);
+        true
+    }
+
     /// Shrinks what was seen, judges it anew, and puts it to its cause.
     async fn hunt_down(&mut self, field: usize, property: Property, trial: &Trial, verdict: Verdict, asked: Asked) {
+        if self.is_of_every_filter(field, property, trial, &verdict, &asked).await {
+            return;
+        }
         let before = self.fuzz.target.requests_made();
         self.tell("shrinking what looks wrong");
         let minimal = self.shrink(field, trial, verdict, asked).await;

@@ -24,9 +24,11 @@ use crate::scim::schema::AttributeType;
 /// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
 const LONGEST: usize = 3000;
 /// So many look-ups come before the sweep.
-const FIRST_LOOKUPS: usize = 10;
+const FIRST_LOOKUPS: usize = 12;
 /// So many slips come before the sweep.
-const FIRST_SLIPS: usize = 6;
+const FIRST_SLIPS: usize = 7;
+/// So many hostile texts come before the sweep.
+const FIRST_HOSTILE: usize = 6;
 /// So many suspects in one request that are right alone, and several filters in one request are what is wrong.
 const INNOCENT: usize = 4;
 /// After so many requests with several filters that looked wrong for no filter's sake, each is asked alone.
@@ -76,21 +78,26 @@ impl Hunt<'_> {
         let mut slips = self.slips();
         let later = slips.split_off(FIRST_SLIPS.min(slips.len()));
         self.try_slips(slips).await;
+        let mut hostile = self.hostile();
+        let more = hostile.split_off(FIRST_HOSTILE.min(hostile.len()));
+        self.try_alone(0, Property::Hostile, hostile, "trying hostile texts").await;
         let mut sweeps: Vec<Sweep> = (0..self.fields.len()).map(|field| self.sweep(field)).collect();
         self.sweep_rounds(0, &mut sweeps, 1).await;
+        for field in 1..self.fields.len() {
+            self.sweep_rounds(field, &mut sweeps, 1).await;
+        }
+        self.sweep_rounds(0, &mut sweeps, 2).await;
         for field in 1..self.fields.len() {
             self.calibrate(field).await;
             self.sweep_rounds(field, &mut sweeps, 2).await;
         }
-        self.sweep_rounds(0, &mut sweeps, 2).await;
-        self.try_alone(0, Property::Lookups, rest, "looking accounts up").await;
         self.try_slips(later).await;
-        let hostile = self.hostile();
-        self.try_alone(0, Property::Hostile, hostile, "trying hostile texts").await;
+        self.try_alone(0, Property::Hostile, more, "trying hostile texts").await;
         self.relations(0).await;
         for field in 0..self.fields.len() {
             self.sweep_rounds(field, &mut sweeps, 3).await;
         }
+        self.try_alone(0, Property::Lookups, rest, "looking accounts up").await;
         self.random().await;
     }
 
@@ -247,7 +254,8 @@ impl Hunt<'_> {
             }
         });
         if let Some(path) = binary {
-            all.push((Feature::Slip("order on a binary value"), format!("{path} gt \"MII\""), true));
+            let at = all.len().min(4);
+            all.insert(at, (Feature::Slip("order on a binary value"), format!("{path} gt \"MII\""), true));
         }
         let paths: Vec<String> = texts.iter().take(8).map(|it| it.path.to_string()).collect();
         let strategy = slips(paths, vec!["ann".to_owned(), "Beta Gamma".to_owned(), "x".to_owned()]);
@@ -345,8 +353,13 @@ impl Hunt<'_> {
             .collect();
         let plain = texts.iter().find(|it| it.path.name == "title").or(texts.first());
         let Some(term) = plain else { return Vec::new() };
-        let mut all: Vec<String> =
-            HOSTILE.iter().map(|text| term.compare(CompareOperator::Equal, *text).to_string()).collect();
+        let complex = field.terms.iter().find(|it| {
+            it.attribute.kind == AttributeType::Complex && !it.several && it.path.name != "meta" && !it.extension
+        });
+        // An attribute that no schema has: nobody, or a refusal; never everybody.
+        let mut all = vec!["noSuchAttribute eq \"x\"".to_owned()];
+        all.extend(complex.map(|it| it.compare(CompareOperator::Equal, "nothing like it").to_string()));
+        all.extend(HOSTILE.iter().map(|text| term.compare(CompareOperator::Equal, *text).to_string()));
         let strategy = hostile();
         for operator in [CompareOperator::Contains, CompareOperator::StartsWith, CompareOperator::EndsWith] {
             all.extend(dice.draw(&strategy).map(|text| term.compare(operator, text.as_str()).to_string()));
@@ -354,13 +367,7 @@ impl Hunt<'_> {
         let leaf = Filter::Present(term.path.clone()).to_string();
         all.push(format!("{}{leaf}{}", "(".repeat(20), ")".repeat(20)));
         all.push(term.compare(CompareOperator::Equal, "x".repeat(700).as_str()).to_string());
-        // An attribute that no schema has: nobody, or a refusal; never everybody.
-        all.push("noSuchAttribute eq \"x\"".to_owned());
         all.push("noSuchAttribute pr".to_owned());
-        let complex = field.terms.iter().find(|it| {
-            it.attribute.kind == AttributeType::Complex && !it.several && it.path.name != "meta" && !it.extension
-        });
-        all.extend(complex.map(|it| it.compare(CompareOperator::Equal, "nothing like it").to_string()));
         all
     }
 

@@ -4,6 +4,7 @@
 use super::ask::{Asked, Way};
 use super::features::{connectives, features};
 use super::hunt::{Hunt, Trial};
+use super::harm;
 use super::verdict::Verdict;
 use crate::fuzz::cause::{Feature, Features};
 use crate::fuzz::strategy::spelling::Spelling;
@@ -67,7 +68,8 @@ impl Hunt<'_> {
             self.memo.insert(key.clone(), (verdict, asked));
         }
         let Some((verdict, asked)) = self.memo.get(&key) else { return false };
-        let is_bad = verdict.is_bad();
+        // What breaks in another way is another matter.
+        let is_bad = verdict.is_bad() && harm(verdict) == harm(&shrinking.best.1);
         if is_bad {
             shrinking.best = (trial, verdict.clone(), asked.clone());
         }
@@ -180,6 +182,9 @@ impl Hunt<'_> {
             // It is the mixture that is wrong, or the number: the connective alone is right.
             features.remove(&Feature::Connective(super::features::kind(&filter).to_owned()));
         }
+        if !matches!(shrinking.best.1, Verdict::Wrong(_)) && super::hunt::count(&filter) > 2 {
+            features.insert(Feature::Connective(super::features::SEVERAL.to_owned()));
+        }
         if is_plain {
             // Does it go wrong with other operands of the same truth, too? If not, they matter.
             let mut other = filter.clone();
@@ -241,7 +246,8 @@ impl Hunt<'_> {
             // Of an equality nothing shorter is equal.
             let is_exact = matches!(operator, CompareOperator::Equal | CompareOperator::NotEqual);
             let is_wrong = matches!(shrinking.best.1, Verdict::Wrong(_));
-            if letters.len() < 4 || (is_exact && is_wrong) {
+            let is_time = crate::scim::datetime::parse(&text).is_some();
+            if letters.len() < 4 || is_time || (is_exact && is_wrong) {
                 return;
             }
             let (left, right) = letters.split_at(letters.len() / 2);

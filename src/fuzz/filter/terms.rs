@@ -292,14 +292,14 @@ fn texts(term: &Term, add: &mut impl FnMut(u8, Form)) {
     add(3, Form::Null(NotEqual));
     add(3, Form::Empty(Contains));
     for letters in SPECIAL {
-        add(2, Form::Special(Equal, letters));
+        add(3, Form::Special(Equal, letters));
         add(3, Form::Special(Contains, letters));
     }
-    for operator in [Equal, Contains, GreaterOrEqual] {
-        add(3, Form::Spelled(Spelling::OPERATORS, operator));
-    }
-    add(3, Form::Spelled(Spelling::NAMES, Equal));
-    add(3, Form::Spelled(Spelling::URIS, Equal));
+    add(2, Form::Spelled(Spelling::OPERATORS, Equal));
+    add(3, Form::Spelled(Spelling::OPERATORS, Contains));
+    add(3, Form::Spelled(Spelling::OPERATORS, GreaterOrEqual));
+    add(2, Form::Spelled(Spelling::NAMES, Equal));
+    add(2, Form::Spelled(Spelling::URIS, Equal));
 }
 
 impl Draft {
