@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::Ended;
 use super::cause::{Cause, Feature, Features, Harm};
 use super::filter::verdict::Verdict as Sighted;
 use super::filter::{Counterexample, Fuzzed, Property, RowInQuestion};
 use crate::oracle::truth::Explanation;
 use crate::outcome::{Difference, Finding, Level, Outcome, Place, Severity, Signature, Verdict};
+use crate::report::model::{FuzzRecord, PropertyRecord, ResourceCount};
 use crate::report::text::count;
 use crate::requirement::Catalogue;
 
@@ -44,6 +46,52 @@ pub fn outcomes(fuzzed: &Fuzzed, catalogue: &Catalogue) -> Vec<Outcome> {
         }
     }
     outcomes
+}
+
+/// The outcome of the whole, where it could not be tried, or not all of it.
+pub fn whole(verdict: Verdict) -> Outcome {
+    let mut outcome = blank("fuzz/filter".to_owned(), Property::Random, Vec::new());
+    outcome.title = "filters find exactly what they have to".to_owned();
+    outcome.verdict = verdict;
+    outcome
+}
+
+impl FuzzRecord {
+    /// The record of what was tried.
+    pub fn of(fuzzed: &Fuzzed, command: Vec<String>) -> FuzzRecord {
+        let Fuzzed { tally, dialect, notes, ended, resources, mended, .. } = fuzzed;
+        FuzzRecord {
+            command,
+            filters: tally.filters(),
+            properties: tally
+                .judged
+                .iter()
+                .map(|(property, judged)| PropertyRecord { name: property.name().to_owned(), judged: *judged })
+                .collect(),
+            left_alone: tally.left_alone,
+            unjudged: tally.unjudged,
+            shrinking: tally.shrinking,
+            resources: resources
+                .iter()
+                .map(|(endpoint, count)| ResourceCount { endpoint: endpoint.clone(), count: *count as u64 })
+                .collect(),
+            dialect: dialect.clone(),
+            notes: notes.clone(),
+            mended: mended.clone(),
+            saved: Vec::new(),
+            ended: match ended {
+                Ended::Done => String::new(),
+                Ended::BudgetSpent => "The budget of requests is spent; --requests allows more.".to_owned(),
+                Ended::Interrupted => "It was interrupted.".to_owned(),
+                Ended::Gone(why) => format!("The target stopped serving: {why}."),
+            },
+        }
+    }
+
+    /// The record of a run that came to nothing.
+    pub fn without(command: Vec<String>, why: &str) -> FuzzRecord {
+        FuzzRecord { command, ended: why.to_owned(), ..FuzzRecord::default() }
+    }
 }
 
 fn blank(id: String, property: Property, spec: Vec<String>) -> Outcome {
@@ -112,7 +160,7 @@ fn outcome(id: String, property: Property, cause: &Cause<Counterexample>, catalo
 }
 
 /// The sighting that shows a cause best: one that showed again, with the smallest filter.
-fn best(cause: &Cause<Counterexample>) -> Option<&Counterexample> {
+pub fn best(cause: &Cause<Counterexample>) -> Option<&Counterexample> {
     cause.sightings.iter().min_by_key(|it| (it.again == Some(false), it.again.is_none(), it.terms, it.filter.len()))
 }
 
@@ -309,6 +357,8 @@ pub fn requirements(features: &Features) -> Vec<&'static str> {
         match feature {
             Feature::Slip("a comparison without a value") => add("RFC7644-3.4.2.2-04"),
             Feature::Slip("an operator that does not exist") => add("RFC7644-3.4.2.2-36"),
+            Feature::Slip("an attribute that is not defined") => add("RFC7644-3.4.2.1-06"),
+            Feature::Slip("a complex attribute compared as a whole") => add("RFC7644-3.4.2.2-33"),
             Feature::Slip("order on a boolean" | "order on a binary value") => {
                 add("RFC7644-3.4.2.2-13");
                 add("RFC7644-3.4.2.2-19");

@@ -6,7 +6,7 @@ use crate::fuzz::cause::{Feature, Features};
 use crate::scim::definition::{Resolved, ResourceDefinition, sub_attribute};
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
 use crate::scim::path::AttributePath;
-use crate::scim::schema::Attribute;
+use crate::scim::schema::{Attribute, AttributeType};
 use crate::scim::text::fold_case;
 
 use super::terms::Term;
@@ -86,6 +86,12 @@ impl<'a> Seen<'a> {
             Filter::And(all) | Filter::Or(all) => all.iter().for_each(|it| self.part(it, within, features)),
             Filter::Not(inner) => self.part(inner, within, features),
             Filter::ValuePath { path, filter } => self.part(filter, Some(path), features),
+            Filter::Present(path) | Filter::Compare { path, .. } if self.attribute(path, within).is_none() => {
+                features.insert(Feature::Slip("an attribute that is not defined"));
+            }
+            Filter::Compare { path, .. } if self.attribute(path, within).is_some_and(is_whole) => {
+                features.insert(Feature::Slip("a complex attribute compared as a whole"));
+            }
             Filter::Present(path) => {
                 features.insert(Feature::Operator("pr"));
                 self.path(path, within, features);
@@ -184,6 +190,11 @@ impl<'a> Seen<'a> {
             add("other case");
         }
     }
+}
+
+/// Whether it is a complex attribute with nothing in it that stands for it.
+fn is_whole((attribute, several, _): (&Attribute, bool, bool)) -> bool {
+    attribute.kind == AttributeType::Complex && !(several && attribute.sub_attribute("value").is_some())
 }
 
 /// Whether a literal is met by values in another case only.
