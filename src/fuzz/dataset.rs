@@ -131,11 +131,19 @@ impl Maker<'_> {
         Ok(set)
     }
 
-    /// Copies of resources with another mark, one request each, read back by themselves.
-    pub async fn copies(&self, of: &DataSet, rows: &[&Row], word: &str) -> Option<DataSet> {
+    /// Copies of resources with another mark, one request each, read back by themselves. Of what these were made with,
+    /// `keeps` says which attributes the copies have, beside what is required.
+    pub async fn copies(
+        &self,
+        of: &DataSet,
+        rows: &[&Row],
+        word: &str,
+        keeps: &dyn Fn(&str) -> bool,
+    ) -> Option<DataSet> {
         let mut set = DataSet { rows: Vec::new(), word: word.to_owned(), ..of.clone() };
         for row in rows {
-            let made = self.post(&set, &row.sent, row.slice, &mut String::new()).await?;
+            let sent = reduced(&row.sent, &of.definition, keeps);
+            let made = self.post(&set, &sent, row.slice, &mut String::new()).await?;
             let state = self.read(&set.endpoint, &made.id).await?;
             set.rows.push(Row { id: made.id, state, sent: made.sent, slice: made.slice });
         }
@@ -282,6 +290,34 @@ impl Maker<'_> {
         let sent = self.target.send(plan).await.ok()?;
         Exchange::json(&sent.exchange).filter(|_| sent.exchange.status() == Some(200)).cloned()
     }
+}
+
+/// A resource with these attributes only, and what is required.
+fn reduced(resource: &Value, definition: &ResourceDefinition, keeps: &dyn Fn(&str) -> bool) -> Value {
+    let mut resource = resource.clone();
+    let Some(members) = resource.as_object_mut() else { return resource };
+    members.retain(|name, _| {
+        let is_required = definition.top_attribute(name).is_some_and(|attribute| attribute.required);
+        let is_extension = definition.extension(name).is_some();
+        name == "schemas" || is_required || is_extension || keeps(name)
+    });
+    for extension in &definition.extensions {
+        let urn = &extension.schema.id;
+        if let Some(container) = members.get_mut(urn).and_then(Value::as_object_mut) {
+            container.retain(|name, _| {
+                let is_required = extension.schema.attribute(name).is_some_and(|attribute| attribute.required);
+                is_required || keeps(name)
+            });
+        }
+    }
+    let is_hollow = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
+    let hollow: Vec<String> =
+        members.iter().filter(|(_, value)| is_hollow(value)).map(|(name, _)| name.clone()).collect();
+    members.retain(|name, _| !hollow.contains(name));
+    if let Some(urns) = members.get_mut("schemas").and_then(Value::as_array_mut) {
+        urns.retain(|urn| !hollow.iter().any(|it| urn == it.as_str()));
+    }
+    resource
 }
 
 impl DataSet {

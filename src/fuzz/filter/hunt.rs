@@ -11,10 +11,11 @@ use super::terms::{Term, terms};
 use super::verdict::{Judge, Verdict};
 use super::{Counterexample, Fuzz, FuzzError, Fuzzed, Property, RowInQuestion, Tally, harm};
 use crate::fuzz::cause::{Causes, Feature, Features};
-use crate::fuzz::dataset::{BESIDE, BY_BULK, DataSet, Maker, ONE_BY_ONE};
+use crate::fuzz::dataset::{BESIDE, BY_BULK, DataSet, Maker, ONE_BY_ONE, Row};
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::data::marked;
 use crate::fuzz::Ended;
+use crate::oracle::batch::paths;
 use crate::oracle::calibrate;
 use crate::oracle::truth::explain;
 use crate::oracle::world::{Truth, World, Worlds};
@@ -562,11 +563,33 @@ impl Hunt<'_> {
         });
         chosen.extend(beside.map(|row| row.id.as_str()));
         let rows: Vec<_> = chosen.iter().filter_map(|id| set.row(id)).cloned().collect();
+        // The attributes that the filter is about are enough, as a rule; if they are not, the whole resources.
+        let named: Vec<String> = paths(&trial.filter).iter().map(|path| path.name.to_ascii_lowercase()).collect();
+        for keeps_all in [false, true] {
+            let keeps = |name: &str| keeps_all || named.contains(&name.to_ascii_lowercase());
+            let Some(is_bad) = self.judge_copies(field, counterexample, trial, &rows, &keeps).await else { return };
+            counterexample.again = Some(is_bad);
+            if is_bad {
+                return;
+            }
+        }
+    }
+
+    /// Judges a counterexample on copies of resources; none where they could not be made, or asked about.
+    async fn judge_copies(
+        &mut self,
+        field: usize,
+        counterexample: &mut Counterexample,
+        trial: &Trial,
+        rows: &[Row],
+        keeps: &dyn Fn(&str) -> bool,
+    ) -> Option<bool> {
         self.copies += 1;
         let word = format!("{}f{}", self.fuzz.generator.mark(), self.copies);
         let refs: Vec<_> = rows.iter().collect();
-        let Some(fresh) = self.maker().copies(set, &refs, &word).await else { return };
-        let pairs = pairs(&rows, &fresh, &set.word);
+        let set = &self.fields[field].set;
+        let fresh = self.maker().copies(set, &refs, &word, keeps).await?;
+        let pairs = pairs(rows, &fresh, &set.word);
         let filter = renamed(&trial.filter, &pairs, &set.word, &word);
         // A spelling is kept where no literal has changed.
         let text = if filter == trial.filter { trial.text.clone() } else { filter.to_string() };
@@ -578,10 +601,9 @@ impl Hunt<'_> {
         let judge = Judge { data: &fresh, worlds: &self.fields[field].worlds, is_narrowed: true };
         let verdict = judge.judge(&filter, &asked);
         if matches!(verdict, Verdict::Nothing(_)) {
-            return;
+            return None;
         }
         let is_bad = verdict.is_bad();
-        counterexample.again = Some(is_bad);
         if is_bad {
             let worlds = self.fields[field].worlds.clone();
             counterexample.rows = self.questioned(&fresh, &worlds, &filter, &verdict);
@@ -590,6 +612,7 @@ impl Hunt<'_> {
             counterexample.exchange = asked.exchange;
             counterexample.data = Some(fresh);
         }
+        Some(is_bad)
     }
 
     /// Settles the dialect by a few probes. What contradicts every reading is hunted down as any other finding.
@@ -636,7 +659,7 @@ pub(super) fn count(filter: &Filter) -> usize {
 }
 
 /// The texts of the original resources with those of their copies at the same places.
-fn pairs(rows: &[crate::fuzz::dataset::Row], fresh: &DataSet, mark: &str) -> BTreeMap<String, String> {
+fn pairs(rows: &[Row], fresh: &DataSet, mark: &str) -> BTreeMap<String, String> {
     let mut pairs = BTreeMap::new();
     for (old, new) in rows.iter().zip(&fresh.rows) {
         paired(&old.state, &new.state, &mut pairs, 0);
