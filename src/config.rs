@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{
-    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, FuzzArguments, FuzzCommand, OAuthArguments, ProfileCommand, RunArguments,
-    SelectionArguments, TargetArguments,
+    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, FuzzArguments, FuzzCommand, OAuthArguments,
+    ProfileCommand, RunArguments, SelectionArguments, TargetArguments,
 };
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
@@ -276,7 +276,8 @@ fn run_settings(run: &RunArguments) -> Settings {
 }
 
 fn fuzz_settings(fuzz: &FuzzArguments) -> Settings {
-    let FuzzArguments { target, profile, seed, filters: _, in_flight: _, yes, deny, save: _, junit, json } = fuzz;
+    let FuzzArguments { target, profile, seed, filters: _, in_flight: _, yes, deny, save: _, junit, json } =
+        fuzz;
     Settings {
         profile: profile.clone(),
         deny: *deny,

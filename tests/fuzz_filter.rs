@@ -1,12 +1,12 @@
 //! Fuzzing filters in process: nothing is reported of the reference server, and a defect of it is found soon, shrunk to
 //! something small, and reported once.
 
-
 mod common;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use scimspec::fuzz::filter::{Counterexample, Fuzz, Fuzzed};
 use scimspec::fuzz::progress::Progress;
 use scimspec::fuzz::record;
@@ -143,6 +143,9 @@ impl Caught {
 
     /// What was found, a line each.
     fn found(&self) -> Vec<String> {
+        if let Err(error) = &self.fuzzed {
+            return vec![format!("not tried: {error}")];
+        }
         let held = |it: &Outcome| matches!(it.verdict, Verdict::Passed);
         self.outcomes()
             .iter()
@@ -181,11 +184,16 @@ const SOME: [&str; 8] = [
 
 #[test]
 fn a_defect_is_found_soon_and_shrunk_to_little() {
-    let found = common::side_by_side(&SOME, |name| Hunt { stop_at_first: true, ..Hunt::fault(name, 1) }.run());
+    let found =
+        common::side_by_side(&SOME, |name| Hunt { stop_at_first: true, ..Hunt::fault(name, 1) }.run());
     for (name, caught) in SOME.iter().zip(&found) {
         let first = first(caught).unwrap_or_else(|| panic!("{name} is not found"));
         assert!(first.sighted_at <= 150, "{name} after {} requests", first.sighted_at);
-        assert!(first.minimal_at - first.sighted_at <= 30, "{name}: {} requests more", first.minimal_at - first.sighted_at);
+        assert!(
+            first.minimal_at - first.sighted_at <= 30,
+            "{name}: {} requests more",
+            first.minimal_at - first.sighted_at
+        );
         assert!(first.terms <= 3, "{name}: {}", first.filter);
         assert_eq!(first.again, Some(true), "{name}: {}", first.filter);
         assert!(caught.clean_up.is_complete(), "{name}");
@@ -209,7 +217,10 @@ fn a_counterexample_says_why_and_is_saved_as_a_suite() {
     let outcome = outcomes.iter().find(|it| it.verdict == Verdict::Failed).expect("it is found");
     let finding = &outcome.findings[0];
     assert_eq!(finding.requirements, ["RFC7644-3.4.2.2-10"]);
-    assert!(finding.expected.contains("must not be found:\n") && finding.expected.contains(" is false ("), "{finding:?}");
+    assert!(
+        finding.expected.contains("must not be found:\n") && finding.expected.contains(" is false ("),
+        "{finding:?}"
+    );
     assert!(finding.message.contains(" ew ") && finding.exchange.is_some(), "{finding:?}");
     let cause = &caught.fuzzed().causes[0];
     let shown = record::best(cause).expect("a sighting");
@@ -220,7 +231,8 @@ fn a_counterexample_says_why_and_is_saved_as_a_suite() {
     assert_eq!(again.len(), 1);
     assert!(again[0].filter.contains(" ew ") && !again[0].resources.is_empty(), "{again:?}");
     // What was saved is tried first: it is found with the first question, and holds where the defect is gone.
-    let hunt = Hunt { saved: again.clone(), stop_at_first: true, ..Hunt::fault("filter-ends-with-as-contains", 4) };
+    let hunt =
+        Hunt { saved: again.clone(), stop_at_first: true, ..Hunt::fault("filter-ends-with-as-contains", 4) };
     let found = hunt.run();
     assert!(found.found()[0].starts_with("fuzz/filter/saved["), "{:?}", found.found());
     let mended = Hunt { saved: again, most: Some(40), ..Hunt::of(4) }.run();
@@ -231,9 +243,13 @@ fn a_counterexample_says_why_and_is_saved_as_a_suite() {
 #[test]
 fn the_same_seed_asks_the_same() {
     let asked = || {
-        let literals = regex::Regex::new("%22.*?%22|/(Users|Groups)/[^? ]+").expect("a pattern");
+        let literals = regex::Regex::new(r#""(?:\\.|[^"\\])*"|/(Users|Groups)/[^? ]+"#).expect("a pattern");
         let paths = Hunt { most: Some(400), ..Hunt::of(9) }.run().paths;
-        paths.iter().map(|path| literals.replace_all(path, "…").into_owned()).collect::<Vec<_>>()
+        let plain = |path: &String| {
+            let decoded = percent_decode_str(path).decode_utf8().expect("UTF-8").into_owned();
+            literals.replace_all(&decoded, "…").into_owned()
+        };
+        paths.iter().map(plain).collect::<Vec<_>>()
     };
     let (one, other) = (asked(), asked());
     assert_eq!(one.len(), other.len());
@@ -275,15 +291,20 @@ fn several_requests_in_flight_find_the_same_defect() {
 /// The first sighting that showed again.
 fn first(caught: &Caught) -> Option<&Counterexample> {
     let causes = caught.fuzzed.as_ref().ok()?.causes.iter();
-    causes.flat_map(|cause| &cause.sightings).filter(|it| it.again != Some(false)).min_by_key(|it| it.sighted_at)
+    causes
+        .flat_map(|cause| &cause.sightings)
+        .filter(|it| it.again != Some(false))
+        .min_by_key(|it| it.sighted_at)
 }
 
 /// Every fault about filters, with ten seeds each; `UPDATE_FUZZ=1` writes `docs/fuzz.md`.
 #[test]
 #[ignore = "a quarter of an hour: UPDATE_FUZZ=1 cargo test --test fuzz_filter -- --ignored every_filter_fault"]
 fn every_filter_fault_is_found() {
-    let seeds: Vec<u64> = (1..=std::env::var("SEEDS").map_or(10, |it| it.parse().expect("a number"))).collect();
-    let faults: Vec<&str> = faults::catalogue().iter().map(|it| it.name).filter(|it| it.starts_with("filter-")).collect();
+    let seeds: Vec<u64> =
+        (1..=std::env::var("SEEDS").map_or(10, |it| it.parse().expect("a number"))).collect();
+    let faults: Vec<&str> =
+        faults::catalogue().iter().map(|it| it.name).filter(|it| it.starts_with("filter-")).collect();
     let trials: Vec<(&str, u64)> =
         faults.iter().flat_map(|fault| seeds.iter().map(move |seed| (*fault, *seed))).collect();
     let found = common::side_by_side(&trials, |(name, seed)| {
@@ -315,7 +336,11 @@ fn every_filter_fault_is_found() {
         )
         .expect("a text");
         if soon * 10 < seeds.len() * 9 || more.last().is_some_and(|more| *more > 30) || terms > 3 {
-            late.push(format!("{fault}: {soon} of {} within 150 requests, {} more at most, {terms} terms", seeds.len(), most(&more)));
+            late.push(format!(
+                "{fault}: {soon} of {} within 150 requests, {} more at most, {terms} terms",
+                seeds.len(),
+                most(&more)
+            ));
         }
     }
     if std::env::var("UPDATE_FUZZ").as_deref() == Ok("1") {
@@ -333,7 +358,8 @@ fn nothing_is_reported_of_anything_legal() {
     let named = std::env::var("VARIANTS").unwrap_or_default();
     let chosen: Vec<&str> = named.split(',').filter(|it| !it.is_empty()).collect();
     let all = variants::catalogue().iter().map(|it| it.name);
-    let names: Vec<&str> = all.filter(|it| chosen.is_empty() || chosen.iter().any(|part| it.contains(part))).collect();
+    let names: Vec<&str> =
+        all.filter(|it| chosen.is_empty() || chosen.iter().any(|part| it.contains(part))).collect();
     let mut hunts: Vec<(String, Hunt)> = (1..=10)
         .filter(|_| chosen.is_empty())
         .map(|seed| (format!("seed {seed}"), Hunt { most: Some(most), requests: 4000, ..Hunt::of(seed) }))
@@ -352,7 +378,8 @@ fn nothing_is_reported_of_anything_legal() {
     let (mut table, mut alarms) = (String::new(), Vec::new());
     for ((name, _), (filters, requests, declined, failed)) in hunts.iter().zip(&ran) {
         if name.starts_with("seed ") || *declined > 0 || !failed.is_empty() {
-            writeln!(table, "| {name} | {filters} | {requests} | {declined} | {} |", failed.len()).expect("a text");
+            writeln!(table, "| {name} | {filters} | {requests} | {declined} | {} |", failed.len())
+                .expect("a text");
         }
         alarms.extend(failed.iter().map(|it| format!("{name}: {it}")));
     }
@@ -413,7 +440,10 @@ fn by_hand() {
             }
             if said("PATHS", "").as_str() == "1" {
                 for path in &caught.paths {
-                    println!("   {}", path.replace("%20", " ").replace("%22", "\"").replace("%28", "(").replace("%29", ")"));
+                    println!(
+                        "   {}",
+                        path.replace("%20", " ").replace("%22", "\"").replace("%28", "(").replace("%29", ")")
+                    );
                 }
             }
         }

@@ -142,7 +142,9 @@ pub enum AppError {
     )]
     NoRequirement,
     /// Cases that fuzzing has saved.
-    #[error("error: {0}\n  = help: --save takes a folder that can be written, with what earlier runs have saved there\n")]
+    #[error(
+        "error: {0}\n  = help: --save takes a folder that can be written, with what earlier runs have saved there\n"
+    )]
     Saved(#[from] SavedError),
     /// Printing, threads, signals.
     #[error("error: {0}\n")]

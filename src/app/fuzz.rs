@@ -110,7 +110,11 @@ fn filter(config: &Config, arguments: &FuzzArguments) -> Result<Exit, AppError> 
             let record = FuzzRecord::of(fuzzed, command(config, arguments));
             (outcomes, record, kept)
         }
-        Err(error) => (vec![unjudged(error)], FuzzRecord::without(command(config, arguments), &error.to_string()), Vec::new()),
+        Err(error) => (
+            vec![unjudged(error)],
+            FuzzRecord::without(command(config, arguments), &error.to_string()),
+            Vec::new(),
+        ),
     };
     record_of_fuzz.saved = kept.iter().map(|path| path.display().to_string()).collect();
     let exchanges = target.exchanges();
@@ -223,7 +227,12 @@ fn unjudged(error: &FuzzError) -> Outcome {
 }
 
 /// Writes what was found as suites.
-fn save(folder: Option<&Path>, fuzzed: &Fuzzed, outcomes: &[Outcome], seed: u64) -> Result<Vec<PathBuf>, AppError> {
+fn save(
+    folder: Option<&Path>,
+    fuzzed: &Fuzzed,
+    outcomes: &[Outcome],
+    seed: u64,
+) -> Result<Vec<PathBuf>, AppError> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
     let mut written = Vec::new();
     for cause in &fuzzed.causes {

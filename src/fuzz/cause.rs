@@ -147,7 +147,9 @@ impl<E> Causes<E> {
             })
         };
         let related = self.all.iter().enumerate().filter_map(|(at, cause)| Some((at, common(cause)?)));
-        related.max_by_key(|(at, (firm, telling, _))| (*firm, *telling, usize::MAX - at)).map(|(at, it)| (at, it.2))
+        related
+            .max_by_key(|(at, (firm, telling, _))| (*firm, *telling, usize::MAX - at))
+            .map(|(at, it)| (at, it.2))
     }
 
     /// Takes in a sighting: whether it is the first of its cause, and which cause that is.
@@ -170,13 +172,19 @@ impl<E> Cause<E> {
     /// What it is about, in words: the fewest features that say it.
     pub fn about(&self) -> String {
         let named = |wanted: fn(&Feature) -> bool| {
-            let all: Vec<String> = self.features.iter().filter(|it| wanted(it)).map(ToString::to_string).collect();
+            let all: Vec<String> =
+                self.features.iter().filter(|it| wanted(it)).map(ToString::to_string).collect();
             (!all.is_empty()).then(|| all.join(", "))
         };
         let strong = named(|it| {
             matches!(
                 it,
-                Feature::Attribute(_) | Feature::Parent(_) | Feature::Connective(_) | Feature::Operator(_) | Feature::Spelling(_) | Feature::Slip(_)
+                Feature::Attribute(_)
+                    | Feature::Parent(_)
+                    | Feature::Connective(_)
+                    | Feature::Operator(_)
+                    | Feature::Spelling(_)
+                    | Feature::Slip(_)
             )
         });
         let literal = named(|it| matches!(it, Feature::Literal(_)));
@@ -191,7 +199,9 @@ impl<E> Cause<E> {
     pub fn name(&self) -> String {
         let word = |feature: &Feature| match feature {
             Feature::Attribute(name) => Some(name.clone()),
-            Feature::Parent(name) => (!self.features.iter().any(|it| matches!(it, Feature::Attribute(_)))).then(|| name.clone()),
+            Feature::Parent(name) => {
+                (!self.features.iter().any(|it| matches!(it, Feature::Attribute(_)))).then(|| name.clone())
+            }
             Feature::Connective(word) => Some(word.clone()),
             Feature::Operator(word)
             | Feature::Literal(word)
@@ -215,7 +225,8 @@ impl<E> Cause<E> {
             Harm::Contradiction => "contradiction",
         };
         words.push(harm.to_owned());
-        let plain = |it: char| if it.is_ascii_alphanumeric() || it == '.' { it.to_ascii_lowercase() } else { '-' };
+        let plain =
+            |it: char| if it.is_ascii_alphanumeric() || it == '.' { it.to_ascii_lowercase() } else { '-' };
         let name: String = words.join("-").replace("[]", "brackets").chars().map(plain).collect();
         name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
     }

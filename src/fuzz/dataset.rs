@@ -188,7 +188,9 @@ impl Maker<'_> {
                 bodies.iter().map(|body| (set.endpoint.clone(), body.clone())).collect();
             let grown = self.target.plant(&resources, ORIGIN).await.unwrap_or_default();
             rest.clear();
-            for (index, grown) in grown.into_iter().chain(std::iter::repeat(None)).take(wanted.len()).enumerate() {
+            for (index, grown) in
+                grown.into_iter().chain(std::iter::repeat(None)).take(wanted.len()).enumerate()
+            {
                 match grown {
                     Some(grown) => made.push(Made {
                         id: grown.id,
@@ -241,7 +243,10 @@ impl Maker<'_> {
                 Some(Made { id: id.clone(), state: None, sent: resource.clone(), slice })
             }
             _ => {
-                *why = match (&sent.exchange.answer, sent.exchange.json().and_then(|body| get(body, "detail"))) {
+                *why = match (
+                    &sent.exchange.answer,
+                    sent.exchange.json().and_then(|body| get(body, "detail")),
+                ) {
                     (Err(failure), _) => failure.to_string(),
                     (Ok(response), Some(detail)) => format!("answered {}: {detail}", response.status),
                     (Ok(response), None) => format!("answered {}", response.status),
@@ -305,7 +310,8 @@ fn reduced(resource: &Value, definition: &ResourceDefinition, keeps: &dyn Fn(&st
         let urn = &extension.schema.id;
         if let Some(container) = members.get_mut(urn).and_then(Value::as_object_mut) {
             container.retain(|name, _| {
-                let is_required = extension.schema.attribute(name).is_some_and(|attribute| attribute.required);
+                let is_required =
+                    extension.schema.attribute(name).is_some_and(|attribute| attribute.required);
                 is_required || keeps(name)
             });
         }
@@ -336,7 +342,7 @@ impl DataSet {
         let tag = tag(&self.definition).map(|attribute| attribute.name.clone());
         match tag {
             Some(name) => {
-                let value = Value::from(marked(&data::slice(slice).into(), &self.word));
+                let value = marked(&data::slice(slice).into(), &self.word);
                 Some(format!("{name} eq {value}"))
             }
             // What has no tag is told apart by its id, where there is one of each slice.

@@ -66,7 +66,10 @@ impl FuzzRecord {
             properties: tally
                 .judged
                 .iter()
-                .map(|(property, judged)| PropertyRecord { name: property.name().to_owned(), judged: *judged })
+                .map(|(property, judged)| PropertyRecord {
+                    name: property.name().to_owned(),
+                    judged: *judged,
+                })
                 .collect(),
             left_alone: tally.left_alone,
             unjudged: tally.unjudged,
@@ -115,10 +118,18 @@ fn blank(id: String, property: Property, spec: Vec<String>) -> Outcome {
 }
 
 /// The outcome of a cause; none of one without a sighting, which there is not.
-fn outcome(id: String, property: Property, cause: &Cause<Counterexample>, catalogue: &Catalogue) -> Option<Outcome> {
+fn outcome(
+    id: String,
+    property: Property,
+    cause: &Cause<Counterexample>,
+    catalogue: &Catalogue,
+) -> Option<Outcome> {
     let shown = best(cause)?;
-    let requirements: Vec<String> =
-        requirements(&cause.features).into_iter().filter(|id| catalogue.get(id).is_some()).map(str::to_owned).collect();
+    let requirements: Vec<String> = requirements(&cause.features)
+        .into_iter()
+        .filter(|id| catalogue.get(id).is_some())
+        .map(str::to_owned)
+        .collect();
     let severity = severity(cause, shown);
     let level = match severity {
         Severity::Failure => Level::Must,
@@ -152,7 +163,10 @@ fn outcome(id: String, property: Property, cause: &Cause<Counterexample>, catalo
     outcome.notes = notes(cause, shown);
     if cause.sightings.iter().all(|sighting| sighting.again == Some(false)) {
         outcome.verdict = Verdict::Inconclusive {
-            why: format!("{}, and not again from scratch: the server's answers changed meanwhile", finding.message),
+            why: format!(
+                "{}, and not again from scratch: the server's answers changed meanwhile",
+                finding.message
+            ),
         };
     }
     outcome.findings.push(finding);
@@ -161,7 +175,10 @@ fn outcome(id: String, property: Property, cause: &Cause<Counterexample>, catalo
 
 /// The sighting that shows a cause best: one that showed again, with the smallest filter.
 pub fn best(cause: &Cause<Counterexample>) -> Option<&Counterexample> {
-    cause.sightings.iter().min_by_key(|it| (it.again == Some(false), it.again.is_none(), it.terms, it.filter.len()))
+    cause
+        .sightings
+        .iter()
+        .min_by_key(|it| (it.again == Some(false), it.again.is_none(), it.terms, it.filter.len()))
 }
 
 /// How bad it is. What a service provider may decline is a warning, brackets a note (AMB-61); a filter that it takes in
@@ -185,7 +202,9 @@ fn severity(cause: &Cause<Counterexample>, shown: &Counterexample) -> Severity {
             }
         }
         (Sighted::Miscalled { status: 400, .. }, _) => {
-            let is_demanded = has(|it| matches!(it, Feature::Slip(what) if what.starts_with("order ") || what.starts_with("an operator that")));
+            let is_demanded = has(
+                |it| matches!(it, Feature::Slip(what) if what.starts_with("order ") || what.starts_with("an operator that")),
+            );
             if is_demanded { Severity::Failure } else { Severity::Warning }
         }
         _ => Severity::Failure,
@@ -215,7 +234,9 @@ fn message(shown: &Counterexample) -> String {
             let keyword = scim_type.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
             format!("{filter} is refused with {status}{keyword}")
         }
-        Sighted::Served { rows } => format!("{filter} is no filter, and is answered with {}", count(*rows as u64, "row")),
+        Sighted::Served { rows } => {
+            format!("{filter} is no filter, and is answered with {}", count(*rows as u64, "row"))
+        }
         Sighted::Miscalled { status, scim_type } => match scim_type {
             Some(keyword) => format!("{filter} is no filter, and is refused with {status} {keyword}"),
             None => format!("{filter} is no filter, and is refused with {status} without a keyword"),
@@ -250,7 +271,13 @@ fn actual(shown: &Counterexample) -> String {
     match &shown.verdict {
         Sighted::Wrong(mistake) => {
             let labels = |must: bool| -> Vec<&str> {
-                shown.rows.iter().filter(|row| row.must == must).map(|row| row.label.as_str()).take(LISTED).collect()
+                shown
+                    .rows
+                    .iter()
+                    .filter(|row| row.must == must)
+                    .map(|row| row.label.as_str())
+                    .take(LISTED)
+                    .collect()
             };
             let mut said = Vec::new();
             if !mistake.missing.is_empty() {
@@ -266,7 +293,13 @@ fn actual(shown: &Counterexample) -> String {
             said.join("\n").trim_end_matches([':', ' ']).to_owned()
         }
         Sighted::Refused { status, scim_type } | Sighted::Miscalled { status, scim_type } => {
-            format!("{status}{}", scim_type.as_ref().map(|it| format!(" {it}")).unwrap_or_else(|| " without scimType".to_owned()))
+            format!(
+                "{status}{}",
+                scim_type
+                    .as_ref()
+                    .map(|it| format!(" {it}"))
+                    .unwrap_or_else(|| " without scimType".to_owned())
+            )
         }
         Sighted::Served { rows } => format!("200 with {}", count(*rows as u64, "row")),
         Sighted::Broken(what) => what.clone(),
@@ -317,24 +350,40 @@ fn signature(cause: &Cause<Counterexample>, shown: &Counterexample) -> Signature
 
 fn notes(cause: &Cause<Counterexample>, shown: &Counterexample) -> Vec<String> {
     let mut notes = vec![format!("what these have in common: {}", cause.about())];
-    let mut others: Vec<&str> =
-        cause.sightings.iter().map(|it| it.filter.as_str()).filter(|filter| *filter != shown.filter).collect();
+    let mut others: Vec<&str> = cause
+        .sightings
+        .iter()
+        .map(|it| it.filter.as_str())
+        .filter(|filter| *filter != shown.filter)
+        .collect();
     others.dedup();
     if !others.is_empty() {
         let more = others.len().saturating_sub(ALSO);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let named: Vec<&str> = others.into_iter().take(ALSO).collect();
-        notes.push(format!("the same with {}{more}; filters like these were left alone from then on", named.join("; ")));
+        notes.push(format!(
+            "the same with {}{more}; filters like these were left alone from then on",
+            named.join("; ")
+        ));
     }
     if shown.seen != shown.filter {
         let took = count(shown.shrinking, "request");
-        notes.push(format!("first seen with {}; shrunk with {took}", crate::report::text::clip(&shown.seen, 300)));
+        notes.push(format!(
+            "first seen with {}; shrunk with {took}",
+            crate::report::text::clip(&shown.seen, 300)
+        ));
     }
     match shown.again {
-        Some(true) if shown.data.is_some() => notes.push("judged anew on fresh resources: the same".to_owned()),
+        Some(true) if shown.data.is_some() => {
+            notes.push("judged anew on fresh resources: the same".to_owned())
+        }
         Some(true) => notes.push("asked once more: the same".to_owned()),
-        Some(false) => notes.push("judged anew, it was right: whatever broke it is not there any more".to_owned()),
-        None => notes.push("not judged anew: the budget did not allow it, or what it needs could not be made".to_owned()),
+        Some(false) => {
+            notes.push("judged anew, it was right: whatever broke it is not there any more".to_owned())
+        }
+        None => notes.push(
+            "not judged anew: the budget did not allow it, or what it needs could not be made".to_owned(),
+        ),
     }
     if cause.harm == Harm::Contradiction {
         notes.push(
@@ -363,7 +412,9 @@ pub fn requirements(features: &Features) -> Vec<&'static str> {
                 add("RFC7644-3.4.2.2-13");
                 add("RFC7644-3.4.2.2-19");
             }
-            Feature::Slip("a filter and its double negation" | "a filter and its negation") => add("RFC7644-3.4.2.2-22"),
+            Feature::Slip("a filter and its double negation" | "a filter and its negation") => {
+                add("RFC7644-3.4.2.2-22")
+            }
             Feature::Slip("a negated and, and the or of negations") => {
                 add("RFC7644-3.4.2.2-22");
                 add("RFC7644-3.4.2.2-20");

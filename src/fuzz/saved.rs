@@ -115,7 +115,13 @@ fn replaced(value: &Value, from: &str, to: &str) -> Value {
 
 /// The suite that shows a counterexample; none where a suite cannot say it: of a relation between two answers, or of a
 /// value that is another in every run and stands there in another form.
-pub fn suite(name: &str, about: &str, counterexample: &Counterexample, spec: &[String], seed: u64) -> Option<String> {
+pub fn suite(
+    name: &str,
+    about: &str,
+    counterexample: &Counterexample,
+    spec: &[String],
+    seed: u64,
+) -> Option<String> {
     let Counterexample { filter, endpoint, verdict, data, .. } = counterexample;
     if counterexample.against.is_some() {
         return None;
@@ -132,7 +138,8 @@ pub fn suite(name: &str, about: &str, counterexample: &Counterexample, spec: &[S
     let mut fresh = "{word: word}".to_owned();
     if let Some(data) = data {
         let parsed = Filter::parse(filter).ok()?;
-        let mut resources: Vec<Value> = data.rows.iter().map(|row| replaced(&row.sent, MARK, REFERENCE)).collect();
+        let mut resources: Vec<Value> =
+            data.rows.iter().map(|row| replaced(&row.sent, MARK, REFERENCE)).collect();
         // A name in capitals needs a reference of its own.
         for (index, row) in data.rows.iter().enumerate() {
             let Some(name) = row.state.get("userName").and_then(Value::as_str) else { continue };
@@ -189,7 +196,11 @@ pub fn suite(name: &str, about: &str, counterexample: &Counterexample, spec: &[S
 /// If the file cannot be written.
 pub fn write(folder: &Path, name: &str, suite: &str) -> Result<PathBuf, SavedError> {
     let folder = folder.join(FOLDER);
-    fs::create_dir_all(&folder).map_err(|source| SavedError::Io { what: "make", path: folder.clone(), source })?;
+    fs::create_dir_all(&folder).map_err(|source| SavedError::Io {
+        what: "make",
+        path: folder.clone(),
+        source,
+    })?;
     let path = folder.join(format!("filter-{name}.yaml"));
     fs::write(&path, suite).map_err(|source| SavedError::Io { what: "write", path: path.clone(), source })?;
     Ok(path)

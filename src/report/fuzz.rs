@@ -60,7 +60,10 @@ fn summary(out: &mut String, report: &RunReport, record: &FuzzRecord, look: Look
         row(if at == 0 { "filters" } else { "" }, &format!("{:>wide$}  {}", property.judged, property.name));
     }
     if record.left_alone > 0 {
-        row("left alone", &format!("{}, which known causes explain", text::count(record.left_alone, "filter")));
+        row(
+            "left alone",
+            &format!("{}, which known causes explain", text::count(record.left_alone, "filter")),
+        );
     }
     for (at, sentence) in record.dialect.iter().enumerate() {
         row(if at == 0 { "dialect" } else { "" }, sentence);
@@ -95,9 +98,16 @@ fn summary(out: &mut String, report: &RunReport, record: &FuzzRecord, look: Look
     for (at, path) in record.saved.iter().enumerate() {
         row(if at == 0 { "saved" } else { "" }, path);
     }
-    if let Some(folder) = record.saved.first().and_then(|path| std::path::Path::new(path).parent()?.parent()) {
+    if let Some(folder) = record.saved.first().and_then(|path| std::path::Path::new(path).parent()?.parent())
+    {
         let url = if report.target.embedded { String::new() } else { format!(" {}", report.target.base_url) };
-        row("replay", &format!("scimspec run{url} --suites {} --case 'fuzz-*'", curl::quote(&folder.display().to_string())));
+        row(
+            "replay",
+            &format!(
+                "scimspec run{url} --suites {} --case 'fuzz-*'",
+                curl::quote(&folder.display().to_string())
+            ),
+        );
     }
 }
 
@@ -108,7 +118,8 @@ fn conclusion(out: &mut String, report: &RunReport, record: &FuzzRecord, look: L
     if failed.len() > 1 {
         out.push('\n');
         for outcome in &failed {
-            let said = text::clip_columns(&failure::message(outcome), look.width.saturating_sub(4)).into_owned();
+            let said =
+                text::clip_columns(&failure::message(outcome), look.width.saturating_sub(4)).into_owned();
             out.push_str(&format!("  {} {said}\n", look.paint(look::BAD, "✗")));
         }
     }
@@ -129,6 +140,10 @@ fn conclusion(out: &mut String, report: &RunReport, record: &FuzzRecord, look: L
     } else {
         (look::GOOD, format!("Nothing found: {judged} judged, and all hold{also}."))
     };
-    let ended = if report.summary.interrupted || record.filters == 0 { String::new() } else { format!(" {}", record.ended) };
+    let ended = if report.summary.interrupted || record.filters == 0 {
+        String::new()
+    } else {
+        format!(" {}", record.ended)
+    };
     out.push_str(&format!("\n{}{}\n", look.paint(style.bold(), &said), ended.trim_end()));
 }

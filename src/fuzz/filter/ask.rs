@@ -84,7 +84,10 @@ pub async fn ask(target: &Target, endpoint: &str, filter: &str, way: Way, reason
     let mut asked = page(target, endpoint, filter, way, size, 1, reason).await;
     // One time-out may be anybody's; two are the service provider's.
     let timed_out = |asked: &Asked| {
-        asked.exchange.as_ref().is_some_and(|exchange| matches!(exchange.answer, Err(TransportFailure::TimedOut { .. })))
+        asked
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| matches!(exchange.answer, Err(TransportFailure::TimedOut { .. })))
     };
     if timed_out(&asked) {
         asked = page(target, endpoint, filter, way, size, 1, reason).await;
@@ -146,7 +149,9 @@ fn read(target: &Target, exchange: &Exchange, start: usize) -> Answer {
     };
     match response.status {
         429 | 503 => Answer::Nothing(format!("{}, also after waiting", response.status)),
-        401 | 403 | 407 => Answer::Nothing(format!("answered {}: the credentials were not accepted", response.status)),
+        401 | 403 | 407 => {
+            Answer::Nothing(format!("answered {}: the credentials were not accepted", response.status))
+        }
         500.. if response.status != 501 => Answer::Broken(format!("answered {}", response.status)),
         400..=499 | 501 => {
             let scim_type = exchange.json().and_then(|body| get(body, "scimType")).and_then(Value::as_str);

@@ -12,17 +12,15 @@ use crate::scim::text::fold_case;
 use super::terms::Term;
 
 /// The features of a filter as it is written. `terms` have the values that its literals are compared with.
-pub fn features(
-    text: &str,
-    filter: &Filter,
-    definition: &ResourceDefinition,
-    terms: &[Term],
-) -> Features {
+pub fn features(text: &str, filter: &Filter, definition: &ResourceDefinition, terms: &[Term]) -> Features {
     let mut features = Features::new();
     let canonical = filter.to_string();
     if text != canonical {
-        let spelled =
-            if text.eq_ignore_ascii_case(&canonical) { "operators in capitals" } else { "parentheses around parts" };
+        let spelled = if text.eq_ignore_ascii_case(&canonical) {
+            "operators in capitals"
+        } else {
+            "parentheses around parts"
+        };
         features.insert(Feature::Spelling(spelled));
     }
     if super::hunt::count(filter) > 2 {
@@ -86,7 +84,9 @@ impl<'a> Seen<'a> {
             Filter::And(all) | Filter::Or(all) => all.iter().for_each(|it| self.part(it, within, features)),
             Filter::Not(inner) => self.part(inner, within, features),
             Filter::ValuePath { path, filter } => self.part(filter, Some(path), features),
-            Filter::Present(path) | Filter::Compare { path, .. } if self.attribute(path, within).is_none() => {
+            Filter::Present(path) | Filter::Compare { path, .. }
+                if self.attribute(path, within).is_none() =>
+            {
                 features.insert(Feature::Slip("an attribute that is not defined"));
             }
             Filter::Compare { path, .. } if self.attribute(path, within).is_some_and(is_whole) => {
@@ -111,9 +111,15 @@ impl<'a> Seen<'a> {
     }
 
     /// The attribute that a path names, and whether that is of an extension.
-    fn attribute(&self, path: &AttributePath, within: Option<&AttributePath>) -> Option<(&'a Attribute, bool, bool)> {
+    fn attribute(
+        &self,
+        path: &AttributePath,
+        within: Option<&AttributePath>,
+    ) -> Option<(&'a Attribute, bool, bool)> {
         let whole = within.unwrap_or(path);
-        let Resolved::Attribute { attribute, sub, extension } = self.definition.resolve(whole)? else { return None };
+        let Resolved::Attribute { attribute, sub, extension } = self.definition.resolve(whole)? else {
+            return None;
+        };
         let several = attribute.multi_valued;
         let leaf = match within {
             Some(_) => sub_attribute(attribute, &path.name)?,

@@ -10,11 +10,11 @@ use super::features::features;
 use super::terms::{Term, terms};
 use super::verdict::{Judge, Verdict};
 use super::{Counterexample, Fuzz, FuzzError, Fuzzed, Property, RowInQuestion, Tally, harm};
+use crate::fuzz::Ended;
 use crate::fuzz::cause::{Causes, Feature, Features};
 use crate::fuzz::dataset::{BESIDE, BY_BULK, DataSet, Maker, ONE_BY_ONE, Row};
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::data::marked;
-use crate::fuzz::Ended;
 use crate::oracle::batch::paths;
 use crate::oracle::calibrate;
 use crate::oracle::truth::explain;
@@ -30,6 +30,8 @@ const GONE_AFTER: u32 = 4;
 const HOPELESS: u32 = 4;
 /// So many resources of others are judged by what they show; with more of them, filters are narrowed to ours.
 const STRANGERS: u64 = 100;
+/// The requests that making and reading resources takes beside one for each.
+const AROUND: u64 = 8;
 /// So many requests are kept for shrinking what is found late, or a fifth of what is left.
 const FOR_SHRINKING: u64 = 30;
 
@@ -96,7 +98,9 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         copies: 0,
     };
     hunt.prepare().await?;
-    hunt.phases().await;
+    if hunt.ended.is_none() {
+        hunt.phases().await;
+    }
     let dialect = hunt.fields.first().map(|field| field.worlds.dialect()).unwrap_or_default();
     let resources =
         hunt.fields.iter().map(|field| (field.set.endpoint.clone(), field.set.rows.len())).collect();
@@ -149,6 +153,20 @@ impl Hunt<'_> {
                 (false, true) => BESIDE,
                 (false, false) => BESIDE / 2,
             };
+            // What is made has to be deleted, one by one if need be.
+            let affordable = |size: &usize| target.can_spare(2 * *size as u64 + AROUND);
+            let Some(size) =
+                [size, BESIDE, BESIDE / 2, BESIDE / 4].into_iter().filter(|it| *it <= size).find(affordable)
+            else {
+                if self.fields.is_empty() {
+                    self.notes.push(
+                        "the budget of requests allows no resources to filter: --requests 200 is a beginning"
+                            .to_owned(),
+                    );
+                    self.ended = Some(Ended::BudgetSpent);
+                }
+                break;
+            };
             let members = self.fields.first().map(|field| field.set.rows.clone()).unwrap_or_default();
             let endpoint = definition.endpoint.trim_end_matches('/');
             let also: Vec<Value> = saved
@@ -177,7 +195,7 @@ impl Hunt<'_> {
             }
         }
         if self.fields.is_empty() {
-            return Err(FuzzError::NoResources);
+            return if self.ended.is_some() { Ok(()) } else { Err(FuzzError::NoResources) };
         }
         // Who is in a group shows it.
         if self.fields.len() > 1 {
@@ -208,21 +226,29 @@ impl Hunt<'_> {
     /// How many resources of others there are, as the probe was told.
     fn strangers(&self, set: &DataSet) -> u64 {
         let exchanges = self.fuzz.target.exchanges();
-        let totals = exchanges
+        let mut totals = exchanges
             .iter()
-            .filter(|it| it.origin == probe::ORIGIN && it.request.method == "GET" && it.request.endpoint == set.endpoint)
+            .rev()
+            .filter(|it| {
+                it.origin == probe::ORIGIN
+                    && it.request.method == "GET"
+                    && it.request.endpoint == set.endpoint
+            })
             .filter_map(|it| get(it.json()?, "totalResults")?.as_u64());
-        totals.last().unwrap_or(0)
+        totals.next().unwrap_or(0)
     }
 
     /// Whether there are filters at all: one that is not said to have them may refuse them.
     async fn filters_there(&mut self) -> Result<(), FuzzError> {
-        let Err(evidence) = self.fuzz.probe.capabilities.check(&Requires::Capability(Capability::Filter)) else {
+        let Err(evidence) = self.fuzz.probe.capabilities.check(&Requires::Capability(Capability::Filter))
+        else {
             return Ok(());
         };
         let Some(field) = self.fields.first() else { return Ok(()) };
         let Some(text) = field.set.slice_filter(0) else { return Ok(()) };
-        let asked = ask(self.fuzz.target, &field.set.endpoint, &text, Way::Get, "see whether there are filters").await;
+        let asked =
+            ask(self.fuzz.target, &field.set.endpoint, &text, Way::Get, "see whether there are filters")
+                .await;
         match asked.answer {
             Answer::Refused { status, .. } => {
                 Err(FuzzError::NoFilters(format!("{evidence}, and a filter is answered with {status}")))
@@ -241,12 +267,12 @@ impl Hunt<'_> {
         if self.ended.is_some() {
             return false;
         }
-        let is_found = || self.causes.all().iter().any(|it| it.sightings.iter().any(|it| it.again != Some(false)));
+        let is_found =
+            || self.causes.all().iter().any(|it| it.sightings.iter().any(|it| it.again != Some(false)));
+        let has_enough = self.fuzz.options.most.is_some_and(|most| self.tally.filters() >= most);
         if self.fuzz.target.interrupted() {
             self.ended = Some(Ended::Interrupted);
-        } else if self.fuzz.options.stop_at_first && is_found() {
-            self.ended = Some(Ended::Done);
-        } else if self.fuzz.options.most.is_some_and(|most| self.tally.filters() >= most) {
+        } else if has_enough || (self.fuzz.options.stop_at_first && is_found()) {
             self.ended = Some(Ended::Done);
         } else if !self.may_search() {
             self.ended = Some(Ended::BudgetSpent);
@@ -368,13 +394,23 @@ impl Hunt<'_> {
         self.causes.was_right(&trial.features);
         let is_simple = matches!(trial.filter, Filter::Compare { .. } | Filter::Present(_));
         let right = &mut self.fields[field].right;
-        if is_simple && trial.text == trial.filter.to_string() && right.len() < 400 && !right.contains(&trial.filter) {
+        if is_simple
+            && trial.text == trial.filter.to_string()
+            && right.len() < 400
+            && !right.contains(&trial.filter)
+        {
             right.push(trial.filter.clone());
         }
     }
 
     /// Asks these filters alone, one after the other where one request is under way at a time.
-    pub(super) async fn try_alone(&mut self, field: usize, property: Property, texts: Vec<String>, reason: &str) {
+    pub(super) async fn try_alone(
+        &mut self,
+        field: usize,
+        property: Property,
+        texts: Vec<String>,
+        reason: &str,
+    ) {
         let mut texts = texts.into_iter();
         loop {
             if !self.goes_on() {
@@ -402,12 +438,17 @@ impl Hunt<'_> {
     }
 
     /// The resources that an answer is wrong about, with the reasons.
-    pub(super) fn questioned(&self, set: &DataSet, worlds: &Worlds, filter: &Filter, verdict: &Verdict) -> Vec<RowInQuestion> {
+    pub(super) fn questioned(
+        &self,
+        set: &DataSet,
+        worlds: &Worlds,
+        filter: &Filter,
+        verdict: &Verdict,
+    ) -> Vec<RowInQuestion> {
         let Verdict::Wrong(mistake) = verdict else { return Vec::new() };
         // Where the dialect decides, the reasons are those of a world that fits it.
-        let world = worlds
-            .settled()
-            .fold(World::CONVENTIONAL, |world, (knob, departs)| world.with(knob, departs));
+        let world =
+            worlds.settled().fold(World::CONVENTIONAL, |world, (knob, departs)| world.with(knob, departs));
         let of = |label: String, id: Option<String>, state: &Value, must| RowInQuestion {
             label,
             id,
@@ -429,7 +470,14 @@ impl Hunt<'_> {
 
     /// Whether filters have an effect at all: one that finds everybody and one that finds nobody are asked, once. Where
     /// both are answered alike, that is the cause of everything.
-    async fn is_of_every_filter(&mut self, field: usize, property: Property, trial: &Trial, verdict: &Verdict, asked: &Asked) -> bool {
+    async fn is_of_every_filter(
+        &mut self,
+        field: usize,
+        property: Property,
+        trial: &Trial,
+        verdict: &Verdict,
+        asked: &Asked,
+    ) -> bool {
         if std::mem::replace(&mut self.controlled, true) {
             return false;
         }
@@ -488,7 +536,14 @@ impl Hunt<'_> {
     }
 
     /// Shrinks what was seen, judges it anew, and puts it to its cause.
-    async fn hunt_down(&mut self, field: usize, property: Property, trial: &Trial, verdict: Verdict, asked: Asked) {
+    async fn hunt_down(
+        &mut self,
+        field: usize,
+        property: Property,
+        trial: &Trial,
+        verdict: Verdict,
+        asked: Asked,
+    ) {
         if self.is_of_every_filter(field, property, trial, &verdict, &asked).await {
             return;
         }
@@ -519,12 +574,18 @@ impl Hunt<'_> {
     }
 
     /// Puts a counterexample to its cause; the first of a cause is judged anew.
-    pub(super) async fn put_to_cause(&mut self, field: usize, counterexample: Counterexample, minimal: Option<Trial>) {
+    pub(super) async fn put_to_cause(
+        &mut self,
+        field: usize,
+        counterexample: Counterexample,
+        minimal: Option<Trial>,
+    ) {
         let features = counterexample.features.clone();
         let harm = harm(&counterexample.verdict);
         let mut counterexample = counterexample;
         let is_new = !self.causes.all().iter().any(|cause| {
-            cause.harm == harm && cause.features.intersection(&features).any(|it| !matches!(it, Feature::Type(_)))
+            cause.harm == harm
+                && cause.features.intersection(&features).any(|it| !matches!(it, Feature::Type(_)))
         });
         if let Some(trial) = minimal.filter(|_| is_new || self.causes.all().len() < 3) {
             self.judge_anew(field, &mut counterexample, &trial).await;
@@ -553,7 +614,8 @@ impl Hunt<'_> {
             return;
         }
         // One that is missed and one that is found wrongly, and one that was right beside them.
-        let wrong = |must: bool| counterexample.rows.iter().find(move |row| row.must == must && row.id.is_some());
+        let wrong =
+            |must: bool| counterexample.rows.iter().find(move |row| row.must == must && row.id.is_some());
         let mut chosen: Vec<&str> =
             [wrong(true), wrong(false)].into_iter().flatten().filter_map(|row| row.id.as_deref()).collect();
         let beside = set.rows.iter().find(|row| {
@@ -564,10 +626,13 @@ impl Hunt<'_> {
         chosen.extend(beside.map(|row| row.id.as_str()));
         let rows: Vec<_> = chosen.iter().filter_map(|id| set.row(id)).cloned().collect();
         // The attributes that the filter is about are enough, as a rule; if they are not, the whole resources.
-        let named: Vec<String> = paths(&trial.filter).iter().map(|path| path.name.to_ascii_lowercase()).collect();
+        let named: Vec<String> =
+            paths(&trial.filter).iter().map(|path| path.name.to_ascii_lowercase()).collect();
         for keeps_all in [false, true] {
             let keeps = |name: &str| keeps_all || named.contains(&name.to_ascii_lowercase());
-            let Some(is_bad) = self.judge_copies(field, counterexample, trial, &rows, &keeps).await else { return };
+            let Some(is_bad) = self.judge_copies(field, counterexample, trial, &rows, &keeps).await else {
+                return;
+            };
             counterexample.again = Some(is_bad);
             if is_bad {
                 return;
@@ -593,11 +658,11 @@ impl Hunt<'_> {
         let filter = renamed(&trial.filter, &pairs, &set.word, &word);
         // A spelling is kept where no literal has changed.
         let text = if filter == trial.filter { trial.text.clone() } else { filter.to_string() };
-        let narrowed = self.narrowed(field, &text).replace(
-            &Value::from(set.word.as_str()).to_string(),
-            &Value::from(word.as_str()).to_string(),
-        );
-        let asked = ask(self.fuzz.target, &fresh.endpoint, &narrowed, Way::Get, "judge it on fresh resources").await;
+        let narrowed = self
+            .narrowed(field, &text)
+            .replace(&Value::from(set.word.as_str()).to_string(), &Value::from(word.as_str()).to_string());
+        let asked =
+            ask(self.fuzz.target, &fresh.endpoint, &narrowed, Way::Get, "judge it on fresh resources").await;
         let judge = Judge { data: &fresh, worlds: &self.fields[field].worlds, is_narrowed: true };
         let verdict = judge.judge(&filter, &asked);
         if matches!(verdict, Verdict::Nothing(_)) {
@@ -618,7 +683,8 @@ impl Hunt<'_> {
     /// Settles the dialect by a few probes. What contradicts every reading is hunted down as any other finding.
     pub(super) async fn calibrate(&mut self, field: usize) {
         let Field { set, .. } = &self.fields[field];
-        let known: Vec<(String, Value)> = set.rows.iter().map(|row| (row.id.clone(), row.state.clone())).collect();
+        let known: Vec<(String, Value)> =
+            set.rows.iter().map(|row| (row.id.clone(), row.state.clone())).collect();
         let known: Vec<(&str, &Value)> = known.iter().map(|(id, state)| (id.as_str(), state)).collect();
         let probes = calibrate::probes(&set.definition, &known);
         for probe in probes {
@@ -627,14 +693,17 @@ impl Hunt<'_> {
             }
             let text = probe.filter.to_string();
             self.tell("settling the dialect");
-            let asked = self.ask_all(field, std::slice::from_ref(&text), Way::Get, "settle the dialect").await;
+            let asked =
+                self.ask_all(field, std::slice::from_ref(&text), Way::Get, "settle the dialect").await;
             for asked in asked {
                 self.heed(&asked);
                 let Answer::List(found) = &asked.answer else { continue };
                 if !found.is_complete {
                     continue;
                 }
-                let ids = found.ids().filter_map(|id| known.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)));
+                let ids = found
+                    .ids()
+                    .filter_map(|id| known.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)));
                 let ids = ids.map(|(id, _)| *id).collect();
                 let Field { set, worlds, .. } = &mut self.fields[field];
                 // What contradicts all readings is found by the sweep, too, and one comparison at a time.

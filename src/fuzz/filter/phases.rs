@@ -131,7 +131,10 @@ impl Hunt<'_> {
     async fn shapes(&mut self, field: usize) {
         let mut dice = self.dice("shapes");
         let Some(atoms) = self.atoms(field, &mut dice) else {
-            self.notes.push("connectives were not tried by themselves: what was read back tells too little apart".to_owned());
+            self.notes.push(
+                "connectives were not tried by themselves: what was read back tells too little apart"
+                    .to_owned(),
+            );
             return;
         };
         let texts = SHAPES.map(|shape| {
@@ -151,7 +154,8 @@ impl Hunt<'_> {
             for field in &mut self.fields {
                 field.batches = false;
             }
-            self.notes.push("connectives are broken, so every filter was asked in a request of its own".to_owned());
+            self.notes
+                .push("connectives are broken, so every filter was asked in a request of its own".to_owned());
         }
     }
 
@@ -161,7 +165,11 @@ impl Hunt<'_> {
         let (rows, definition) = (&it.set.rows, &it.set.definition);
         let mut candidates: Vec<(String, String, Vec<bool>)> = Vec::new();
         for term in &it.terms {
-            if term.several || term.extension || term.attribute.kind != AttributeType::String || term.path.sub.is_some() {
+            if term.several
+                || term.extension
+                || term.attribute.kind != AttributeType::String
+                || term.path.sub.is_some()
+            {
                 continue;
             }
             let texts = term.texts();
@@ -170,7 +178,11 @@ impl Hunt<'_> {
             let mut filters = vec![Filter::Present(term.path.clone())];
             for text in plain {
                 filters.push(term.compare(CompareOperator::Equal, text.as_str()));
-                filters.extend(Nearness::Beginning.of(text).map(|it| term.compare(CompareOperator::StartsWith, it.as_str())));
+                filters.extend(
+                    Nearness::Beginning
+                        .of(text)
+                        .map(|it| term.compare(CompareOperator::StartsWith, it.as_str())),
+                );
             }
             for filter in filters {
                 let truths: Vec<Truth> =
@@ -208,7 +220,9 @@ impl Hunt<'_> {
         let mut dice = self.dice("lookups");
         let mut texts = Vec::new();
         let simple = |term: &&Term| {
-            matches!(term.attribute.kind, AttributeType::String) && !term.held.is_empty() && term.path.name != "schemas"
+            matches!(term.attribute.kind, AttributeType::String)
+                && !term.held.is_empty()
+                && term.path.name != "schemas"
         };
         for (at, term) in self.fields[0].terms.iter().filter(simple).enumerate() {
             let held = term.texts();
@@ -216,11 +230,17 @@ impl Hunt<'_> {
             let nearnesses: &[Nearness] =
                 if at < 4 { &[Nearness::Exact, Nearness::OtherCase] } else { &[Nearness::OtherCase] };
             for nearness in nearnesses {
-                texts.extend(nearness.of(text).map(|it| term.compare(CompareOperator::Equal, it.as_str()).to_string()));
+                texts.extend(
+                    nearness.of(text).map(|it| term.compare(CompareOperator::Equal, it.as_str()).to_string()),
+                );
             }
             if at == 0 {
                 texts.push(Filter::Present(term.path.clone()).to_string());
-                texts.extend(Nearness::Beginning.of(text).map(|it| term.compare(CompareOperator::Equal, it.as_str()).to_string()));
+                texts.extend(
+                    Nearness::Beginning
+                        .of(text)
+                        .map(|it| term.compare(CompareOperator::Equal, it.as_str()).to_string()),
+                );
             }
         }
         texts
@@ -230,8 +250,11 @@ impl Hunt<'_> {
     fn slips(&self) -> Vec<(Feature, String, bool)> {
         let field = &self.fields[0];
         let mut dice = self.dice("slips");
-        let texts: Vec<&Term> =
-            field.terms.iter().filter(|it| it.attribute.kind == AttributeType::String && !it.held.is_empty()).collect();
+        let texts: Vec<&Term> = field
+            .terms
+            .iter()
+            .filter(|it| it.attribute.kind == AttributeType::String && !it.held.is_empty())
+            .collect();
         let mut all: Vec<(Feature, String, bool)> = Vec::new();
         let Some(first) = texts.first() else { return all };
         for slip in Slip::ALL {
@@ -242,7 +265,10 @@ impl Hunt<'_> {
         let boolean = field.terms.iter().find(|it| it.attribute.kind == AttributeType::Boolean);
         for (at, operator) in ["gt", "le"].iter().enumerate() {
             if let Some(term) = boolean {
-                all.insert(2 + at, (Feature::Slip("order on a boolean"), format!("{} {operator} true", term.path), true));
+                all.insert(
+                    2 + at,
+                    (Feature::Slip("order on a boolean"), format!("{} {operator} true", term.path), true),
+                );
             }
         }
         let binary = field.set.definition.top_attributes().find_map(|attribute| {
@@ -276,9 +302,12 @@ impl Hunt<'_> {
             let texts: Vec<String> = some.iter().map(|(_, text, _)| text.clone()).collect();
             let endpoint = self.fields[0].set.endpoint.clone();
             // What narrows a filter would mend some slips.
-            let asked =
-                join_all(texts.iter().map(|text| ask(self.fuzz.target, &endpoint, text, Way::Get, "ask what is no filter")))
-                    .await;
+            let asked = join_all(
+                texts
+                    .iter()
+                    .map(|text| ask(self.fuzz.target, &endpoint, text, Way::Get, "ask what is no filter")),
+            )
+            .await;
             for ((slip, text, demands), asked) in some.iter().zip(asked) {
                 self.heed(&asked);
                 let features = Features::from([slip.clone()]);
@@ -298,7 +327,14 @@ impl Hunt<'_> {
     }
 
     /// A text that is no filter, and was not refused as it should be: asked once more, and put to its cause.
-    async fn slipped(&mut self, text: &str, features: Features, demands: bool, verdict: Verdict, asked: Asked) {
+    async fn slipped(
+        &mut self,
+        text: &str,
+        features: Features,
+        demands: bool,
+        verdict: Verdict,
+        asked: Asked,
+    ) {
         let now = self.fuzz.target.requests_made();
         let field = &self.fields[0];
         let endpoint = field.set.endpoint.clone();
@@ -354,7 +390,10 @@ impl Hunt<'_> {
         let plain = texts.iter().find(|it| it.path.name == "title").or(texts.first());
         let Some(term) = plain else { return Vec::new() };
         let complex = field.terms.iter().find(|it| {
-            it.attribute.kind == AttributeType::Complex && !it.several && it.path.name != "meta" && !it.extension
+            it.attribute.kind == AttributeType::Complex
+                && !it.several
+                && it.path.name != "meta"
+                && !it.extension
         });
         // An attribute that no schema has: nobody, or a refusal; never everybody.
         let mut all = vec!["noSuchAttribute eq \"x\"".to_owned()];
@@ -415,7 +454,9 @@ impl Hunt<'_> {
             let free: Vec<usize> = places
                 .iter()
                 .copied()
-                .filter(|place| it.set.rows.get(*place).is_some_and(|row| most == 1 || !taken.contains(&row.slice)))
+                .filter(|place| {
+                    it.set.rows.get(*place).is_some_and(|row| most == 1 || !taken.contains(&row.slice))
+                })
                 .collect();
             let Some(place) = sweep.dice.pick(&free).copied() else {
                 if !places.is_empty() {
@@ -442,7 +483,10 @@ impl Hunt<'_> {
     async fn try_batches(&mut self, field: usize, property: Property, batches: Vec<Vec<(usize, Trial)>>) {
         let texts: Vec<String> = batches.iter().map(|batch| self.together(field, batch)).collect();
         let endpoint = self.fields[field].set.endpoint.clone();
-        let asked = join_all(texts.iter().map(|text| ask(self.fuzz.target, &endpoint, text, Way::Get, "try filters"))).await;
+        let asked = join_all(
+            texts.iter().map(|text| ask(self.fuzz.target, &endpoint, text, Way::Get, "try filters")),
+        )
+        .await;
         for (batch, asked) in batches.into_iter().zip(asked) {
             self.sort_out(field, property, batch, asked).await;
         }
@@ -486,13 +530,18 @@ impl Hunt<'_> {
                 let (left, right) = batch.split_at(batch.len() / 2);
                 let endpoint = self.fields[field].set.endpoint.clone();
                 for half in [left, right] {
-                    let half: Vec<(usize, Trial)> =
-                        half.iter().filter(|(_, trial)| self.causes.explains(&trial.features).is_none()).cloned().collect();
+                    let half: Vec<(usize, Trial)> = half
+                        .iter()
+                        .filter(|(_, trial)| self.causes.explains(&trial.features).is_none())
+                        .cloned()
+                        .collect();
                     if half.is_empty() || !self.goes_on() {
                         continue;
                     }
                     let text = self.together(field, &half);
-                    let asked = ask(self.fuzz.target, &endpoint, &text, Way::Get, "find out which filter it is").await;
+                    let asked =
+                        ask(self.fuzz.target, &endpoint, &text, Way::Get, "find out which filter it is")
+                            .await;
                     open.push((half, asked));
                 }
                 continue;
@@ -532,7 +581,8 @@ impl Hunt<'_> {
                     continue;
                 }
                 let texts = [trial.text.clone()];
-                let Some(asked) = self.ask_all(field, &texts, Way::Get, "ask a suspect alone").await.pop() else {
+                let Some(asked) = self.ask_all(field, &texts, Way::Get, "ask a suspect alone").await.pop()
+                else {
                     continue;
                 };
                 let verdict = self.judge(field, &trial.filter, &asked);
@@ -619,10 +669,8 @@ impl Hunt<'_> {
 
 /// Comparisons near what is held, drawn anew.
 fn near(terms: &[Term], dice: &mut Dice) -> Vec<Filter> {
-    let texts: Vec<&Term> = terms
-        .iter()
-        .filter(|it| it.attribute.kind == AttributeType::String && !it.held.is_empty())
-        .collect();
+    let texts: Vec<&Term> =
+        terms.iter().filter(|it| it.attribute.kind == AttributeType::String && !it.held.is_empty()).collect();
     (0..24)
         .filter_map(|_| {
             let term = dice.pick(&texts)?;

@@ -95,7 +95,9 @@ impl Hunt<'_> {
             texts[1] = spelling.write(&other, &self.fields[field].set.definition);
         }
         let known = texts.iter().filter_map(|text| self.trial(field, text)).collect::<Vec<_>>();
-        if known.iter().any(|trial| self.causes.explains(&trial.features).is_some()) || self.is_explained(&features) {
+        if known.iter().any(|trial| self.causes.explains(&trial.features).is_some())
+            || self.is_explained(&features)
+        {
             return;
         }
         self.tell("holding answers against each other");
@@ -139,7 +141,8 @@ impl Hunt<'_> {
     }
 
     async fn pair(&mut self, field: usize, texts: &[String; 2], way: Way) -> Option<(Asked, Asked)> {
-        let first = self.ask_all(field, &texts[..1], Way::Get, "hold answers against each other").await.pop()?;
+        let first =
+            self.ask_all(field, &texts[..1], Way::Get, "hold answers against each other").await.pop()?;
         let second = self.ask_all(field, &texts[1..], way, "hold answers against each other").await.pop()?;
         self.heed(&first);
         self.heed(&second);
@@ -147,8 +150,16 @@ impl Hunt<'_> {
     }
 
     /// What is wrong with two answers, taken together; none where they agree, or say nothing.
-    fn contradicts(&self, field: usize, relation: Relation, first: &Asked, second: &Asked) -> Option<Mistake> {
-        let (Answer::List(first), Answer::List(second)) = (&first.answer, &second.answer) else { return None };
+    fn contradicts(
+        &self,
+        field: usize,
+        relation: Relation,
+        first: &Asked,
+        second: &Asked,
+    ) -> Option<Mistake> {
+        let (Answer::List(first), Answer::List(second)) = (&first.answer, &second.answer) else {
+            return None;
+        };
         if !first.is_complete || !second.is_complete {
             return None;
         }

@@ -3,8 +3,8 @@
 
 use super::ask::{Asked, Way};
 use super::features::{connectives, features};
-use super::hunt::{Hunt, Trial};
 use super::harm;
+use super::hunt::{Hunt, Trial};
 use super::verdict::Verdict;
 use crate::fuzz::cause::{Feature, Features};
 use crate::fuzz::strategy::spelling::Spelling;
@@ -33,7 +33,13 @@ struct Shrinking {
 
 impl Hunt<'_> {
     /// The smallest filter that is wrong as this one is.
-    pub(super) async fn shrink(&mut self, field: usize, trial: &Trial, verdict: Verdict, asked: Asked) -> Minimal {
+    pub(super) async fn shrink(
+        &mut self,
+        field: usize,
+        trial: &Trial,
+        verdict: Verdict,
+        asked: Asked,
+    ) -> Minimal {
         let mut shrinking = Shrinking { field, left: MOST, best: (trial.clone(), verdict, asked) };
         if let Some(features) = self.plain_spelling(&mut shrinking).await {
             return shrinking.end(features);
@@ -57,7 +63,8 @@ impl Hunt<'_> {
             }
             shrinking.left -= 1;
             let texts = [text.to_owned()];
-            let Some(asked) = self.ask_all(field, &texts, Way::Get, "shrink what is wrong").await.pop() else {
+            let Some(asked) = self.ask_all(field, &texts, Way::Get, "shrink what is wrong").await.pop()
+            else {
                 return false;
             };
             self.heed(&asked);
@@ -85,7 +92,8 @@ impl Hunt<'_> {
     /// Takes an odd spelling away. Where that mends it, the spelling is at fault, and only one of its kind is kept.
     async fn plain_spelling(&mut self, shrinking: &mut Shrinking) -> Option<Features> {
         let (trial, ..) = &shrinking.best;
-        let (written, plain) = (trial.text.clone(), plain(&trial.filter, &self.fields[shrinking.field].set.definition));
+        let (written, plain) =
+            (trial.text.clone(), plain(&trial.filter, &self.fields[shrinking.field].set.definition));
         if plain.to_string() == written || self.is_bad(shrinking, &plain).await {
             return None;
         }
@@ -147,8 +155,12 @@ impl Hunt<'_> {
             }
             let mut is_less = false;
             for left_out in 0..all.len() {
-                let rest: Vec<Filter> =
-                    all.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, it)| it.clone()).collect();
+                let rest: Vec<Filter> = all
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, _)| *at != left_out)
+                    .map(|(_, it)| it.clone())
+                    .collect();
                 let fewer = match &filter {
                     Filter::And(_) => Filter::And(rest),
                     _ => Filter::Or(rest),
@@ -166,9 +178,13 @@ impl Hunt<'_> {
         let operands = operands(&shrinking.best.0.filter).len();
         for at in 0..operands {
             let filter = shrinking.best.0.filter.clone();
-            let Some(operand) = super::shrink::operands(&filter).get(at).map(|it| (*it).clone()) else { break };
+            let Some(operand) = super::shrink::operands(&filter).get(at).map(|it| (*it).clone()) else {
+                break;
+            };
             let is_compound = !matches!(operand, Filter::Compare { .. } | Filter::Present(_));
-            for simple in self.stand_ins(shrinking, &operand, &filter).into_iter().take(if is_compound { 2 } else { 0 }) {
+            for simple in
+                self.stand_ins(shrinking, &operand, &filter).into_iter().take(if is_compound { 2 } else { 0 })
+            {
                 if self.is_bad(shrinking, &with_operand(&filter, at, simple)).await {
                     break;
                 }
@@ -190,7 +206,8 @@ impl Hunt<'_> {
             let mut other = filter.clone();
             for at in 0..all.len() {
                 let operand = super::shrink::operands(&other).get(at).map(|it| (*it).clone());
-                let stand_in = operand.and_then(|it| self.stand_ins(shrinking, &it, &other).into_iter().next());
+                let stand_in =
+                    operand.and_then(|it| self.stand_ins(shrinking, &it, &other).into_iter().next());
                 if let Some(stand_in) = stand_in {
                     other = with_operand(&other, at, stand_in);
                 }
@@ -212,8 +229,13 @@ impl Hunt<'_> {
     fn stand_ins(&self, shrinking: &Shrinking, operand: &Filter, around: &Filter) -> Vec<Filter> {
         let field = &self.fields[shrinking.field];
         let Verdict::Wrong(mistake) = &shrinking.best.1 else { return Vec::new() };
-        let wrong: Vec<_> =
-            mistake.missing.iter().chain(&mistake.surplus).filter_map(|id| field.set.row(id)).take(6).collect();
+        let wrong: Vec<_> = mistake
+            .missing
+            .iter()
+            .chain(&mistake.surplus)
+            .filter_map(|id| field.set.row(id))
+            .take(6)
+            .collect();
         let truth = |filter: &Filter, state| field.worlds.truth(filter, state, &field.set.definition);
         let taken: Vec<String> = paths(around).iter().map(ToString::to_string).collect();
         let suits = |it: &&Filter| {
@@ -233,7 +255,9 @@ impl Hunt<'_> {
     /// The literal by halves, as long as it stays wrong.
     async fn shorten(&mut self, shrinking: &mut Shrinking) {
         for _ in 0..6 {
-            let Filter::Compare { path, operator, value: FilterValue::String(text) } = &shrinking.best.0.filter else {
+            let Filter::Compare { path, operator, value: FilterValue::String(text) } =
+                &shrinking.best.0.filter
+            else {
                 return;
             };
             let (path, operator, text) = (path.clone(), *operator, text.clone());
@@ -268,7 +292,9 @@ impl Hunt<'_> {
     /// What is at fault of a comparison: of one that is not even served, whether the literal matters.
     async fn comparison(&mut self, shrinking: &mut Shrinking) -> Features {
         let is_unserved = matches!(shrinking.best.1, Verdict::Refused { .. } | Verdict::Broken(_));
-        let Filter::Compare { path, operator, value: FilterValue::String(text) } = shrinking.best.0.filter.clone() else {
+        let Filter::Compare { path, operator, value: FilterValue::String(text) } =
+            shrinking.best.0.filter.clone()
+        else {
             return self.features_of(shrinking);
         };
         if !is_unserved || text == "a" {
@@ -303,11 +329,9 @@ fn parts(filter: &Filter) -> Vec<Filter> {
         Filter::Not(inner) => vec![(**inner).clone()],
         Filter::ValuePath { path, filter } => match &**filter {
             // One comparison between brackets, and the same without.
-            Filter::Compare { path: sub, operator, value } => vec![Filter::Compare {
-                path: joined(path, sub),
-                operator: *operator,
-                value: value.clone(),
-            }],
+            Filter::Compare { path: sub, operator, value } => {
+                vec![Filter::Compare { path: joined(path, sub), operator: *operator, value: value.clone() }]
+            }
             Filter::Present(sub) => vec![Filter::Present(joined(path, sub))],
             inner => parts(inner)
                 .into_iter()

@@ -183,15 +183,7 @@ enum Form {
     Whole,
 }
 
-const SPECIAL: [&[char]; 7] = [
-    &['"'],
-    &['\\'],
-    &['%', '_'],
-    &['(', '['],
-    &['\''],
-    &['Ż', '日', 'ë'],
-    &[' '],
-];
+const SPECIAL: [&[char]; 7] = [&['"'], &['\\'], &['%', '_'], &['(', '['], &['\''], &['Ż', '日', 'ë'], &[' ']];
 
 /// The sweep over these terms: every operator with every kind of literal that says something about it.
 pub fn drafts(terms: &[Term]) -> Vec<Draft> {
@@ -247,7 +239,8 @@ pub fn drafts(terms: &[Term]) -> Vec<Draft> {
 
 fn texts(term: &Term, add: &mut impl FnMut(u8, Form)) {
     use Nearness::{
-        Asterisk, Beginning, Changed, End, Exact, Longer, Middle, MiddleInOtherCase, OtherCase, Percent, Underscore,
+        Asterisk, Beginning, Changed, End, Exact, Longer, Middle, MiddleInOtherCase, OtherCase, Percent,
+        Underscore,
     };
     let is_plain = term.attribute.kind == AttributeType::String;
     for (round, operator, nearness) in [
@@ -386,8 +379,11 @@ impl Draft {
             }
             Form::Either => {
                 let (one, _) = sides(values.first()?, dice)?;
-                let nobody =
-                    Filter::Compare { path: path_of(&one)?, operator: Equal, value: "nothing like it".into() };
+                let nobody = Filter::Compare {
+                    path: path_of(&one)?,
+                    operator: Equal,
+                    value: "nothing like it".into(),
+                };
                 brackets(term, Filter::Or(vec![one, nobody]))
             }
             Form::Neither => {

@@ -31,7 +31,10 @@ pub struct Mistake {
 
 impl Mistake {
     fn is_none(&self) -> bool {
-        self.missing.is_empty() && self.surplus.is_empty() && self.strangers.is_empty() && self.repeated.is_empty()
+        self.missing.is_empty()
+            && self.surplus.is_empty()
+            && self.strangers.is_empty()
+            && self.repeated.is_empty()
     }
 }
 
@@ -185,7 +188,11 @@ pub fn may_be_refused(filter: &Filter, definition: &ResourceDefinition) -> bool 
 }
 
 /// The depth is that of the filter, which its parser bounds.
-fn part_may_be_refused(filter: &Filter, definition: &ResourceDefinition, within: Option<&AttributePath>) -> bool {
+fn part_may_be_refused(
+    filter: &Filter,
+    definition: &ResourceDefinition,
+    within: Option<&AttributePath>,
+) -> bool {
     let attribute = |path: &AttributePath| {
         let whole = within.unwrap_or(path);
         let Resolved::Attribute { attribute, sub, .. } = definition.resolve(whole)? else { return None };
@@ -195,7 +202,9 @@ fn part_may_be_refused(filter: &Filter, definition: &ResourceDefinition, within:
         }
     };
     match filter {
-        Filter::And(all) | Filter::Or(all) => all.iter().any(|it| part_may_be_refused(it, definition, within)),
+        Filter::And(all) | Filter::Or(all) => {
+            all.iter().any(|it| part_may_be_refused(it, definition, within))
+        }
         Filter::Not(inner) => part_may_be_refused(inner, definition, within),
         Filter::ValuePath { path, filter } => {
             attribute(path).is_none() || part_may_be_refused(filter, definition, Some(path))
@@ -207,7 +216,9 @@ fn part_may_be_refused(filter: &Filter, definition: &ResourceDefinition, within:
             let fits = match (attribute.kind, value) {
                 (_, FilterValue::Null) | (AttributeType::Complex, _) => false,
                 (AttributeType::Boolean, value) => matches!(value, FilterValue::Boolean(_)),
-                (AttributeType::Integer | AttributeType::Decimal, value) => matches!(value, FilterValue::Number(_)),
+                (AttributeType::Integer | AttributeType::Decimal, value) => {
+                    matches!(value, FilterValue::Number(_))
+                }
                 (_, value) => matches!(value, FilterValue::String(_)),
             };
             let is_hard = matches!(value, FilterValue::String(text) if text.is_empty() || text.chars().any(char::is_control));

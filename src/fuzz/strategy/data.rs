@@ -233,7 +233,8 @@ impl Table {
     /// None to three elements for each resource.
     fn several(&self, attribute: &Attribute) -> Column {
         let least = usize::from(attribute.required);
-        let counts = vec(prop_oneof![1 => Just(least), 2 => Just(1_usize), 3 => Just(2), 1 => Just(3)], self.size);
+        let counts =
+            vec(prop_oneof![1 => Just(least), 2 => Just(1_usize), 3 => Just(2), 1 => Just(3)], self.size);
         let numbers = vec(vec(0..97_usize, 3), self.size);
         let primaries = vec(select(vec![None, Some(0_usize), Some(1)]), self.size);
         let attribute = attribute.clone();
@@ -244,7 +245,13 @@ impl Table {
                     .map(|index| {
                         let elements: Vec<Value> = (0..counts[index])
                             .map(|place| {
-                                table.element(&attribute, numbers[index][place], index, place, primaries[index])
+                                table.element(
+                                    &attribute,
+                                    numbers[index][place],
+                                    index,
+                                    place,
+                                    primaries[index],
+                                )
                             })
                             .collect();
                         (!elements.is_empty()).then_some(Value::Array(elements))
@@ -273,7 +280,9 @@ impl Table {
                     Some(_) if place == 0 => Value::Bool(false),
                     _ => continue,
                 },
-                (_, "type") if sub.canonical_values.is_empty() => ["work", "home", "other"][(number + place) % 3].into(),
+                (_, "type") if sub.canonical_values.is_empty() => {
+                    ["work", "home", "other"][(number + place) % 3].into()
+                }
                 ("emails", "value") => {
                     let name = if index.is_multiple_of(2) { "Mail" } else { "mail" };
                     format!("{MARK}.{name}.{index:02}.{place}@{}", self.domain).into()

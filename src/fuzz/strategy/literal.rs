@@ -108,12 +108,8 @@ pub fn near(held: Vec<String>) -> BoxedStrategy<String> {
 
 /// Texts that are meant to break whoever reads them carelessly. Any of them may be refused; none may do harm.
 pub fn hostile() -> BoxedStrategy<String> {
-    prop_oneof![
-        select(HOSTILE.to_vec()).prop_map(str::to_owned),
-        "[\\PC]{0,12}",
-        "[a-z'\"\\\\%_();]{1,16}",
-    ]
-    .boxed()
+    prop_oneof![select(HOSTILE.to_vec()).prop_map(str::to_owned), "[\\PC]{0,12}", "[a-z'\"\\\\%_();]{1,16}",]
+        .boxed()
 }
 
 /// The hostile texts that are tried in any case.

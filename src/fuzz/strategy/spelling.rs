@@ -115,23 +115,31 @@ mod tests {
     #[test]
     fn spellings_mean_the_same() {
         let user = SchemaSet::core().definition("User").unwrap();
-        let filter =
-            Filter::parse("title pr and (userName sw \"A\" or not (emails[type eq \"x\"])) and meta.created pr")
-                .unwrap();
+        let filter = Filter::parse(
+            "title pr and (userName sw \"A\" or not (emails[type eq \"x\"])) and meta.created pr",
+        )
+        .unwrap();
         assert_eq!(Spelling::default().write(&filter, &user), filter.to_string());
         assert_eq!(
             Spelling::URIS.write(&Filter::parse("name.givenName pr and id pr").unwrap(), &user),
             "urn:ietf:params:scim:schemas:core:2.0:User:name.givenName pr and id pr"
         );
-        assert_eq!(Spelling::OPERATORS.write(&Filter::parse("title eq \"a\"").unwrap(), &user), "title EQ \"a\"");
+        assert_eq!(
+            Spelling::OPERATORS.write(&Filter::parse("title eq \"a\"").unwrap(), &user),
+            "title EQ \"a\""
+        );
         let resources = [
             json!({"userName": "Ab", "title": "t", "meta": {"created": "2024-01-01T00:00:00Z"}}),
             json!({"userName": "b", "title": "t", "emails": [{"type": "x"}]}),
         ];
         for bits in 0..16_u8 {
             let bit = |at: u8| bits & (1 << at) != 0;
-            let spelling =
-                Spelling { capital_operators: bit(0), capital_names: bit(1), uris: bit(2), parentheses: bit(3) };
+            let spelling = Spelling {
+                capital_operators: bit(0),
+                capital_names: bit(1),
+                uris: bit(2),
+                parentheses: bit(3),
+            };
             let text = spelling.write(&filter, &user);
             let again = Filter::parse(&text).unwrap();
             for resource in &resources {
