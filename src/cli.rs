@@ -980,6 +980,7 @@ mod tests {
         insta::assert_snapshot!("help_run_short", help("scimspec run -h"));
         insta::assert_snapshot!("help_run", help("scimspec run --help"));
         let others = [
+            "fuzz filter",
             "list",
             "check",
             "probe",

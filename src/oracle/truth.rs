@@ -313,6 +313,10 @@ impl<'a> Here<'a> {
         use CompareOperator::{Equal, NotEqual};
         if *literal == FilterValue::Null {
             let is_assigned = !values.assigned.is_empty();
+            if is_assigned && values.incomplete > 0 {
+                // Whether an element without the sub-attribute is one whose value is null is nowhere said (AMB-66).
+                return None;
+            }
             return match operator {
                 Equal => Some(self.world.choose(Knob::CompareWithNull, !is_assigned, false)),
                 NotEqual => Some(self.world.choose(Knob::CompareWithNull, is_assigned, false)),

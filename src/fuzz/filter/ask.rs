@@ -46,6 +46,8 @@ pub struct Found {
     pub is_complete: bool,
     /// `totalResults`, if it is there.
     pub total: Option<u64>,
+    /// Whether a page showed what an earlier one had shown: the pages are wrong, whatever the filter is.
+    pub pages_repeat: bool,
 }
 
 impl Found {
@@ -101,6 +103,10 @@ pub async fn ask(target: &Target, endpoint: &str, filter: &str, way: Way, reason
         let next = page(target, endpoint, filter, way, size, shown + 1, reason).await;
         match next.answer {
             Answer::List(next) if !next.rows.is_empty() => {
+                if next.ids().any(|id| found.ids().any(|known| known == id)) {
+                    found.pages_repeat = true;
+                    break;
+                }
                 found.rows.extend(next.rows);
                 found.is_complete = found.total == Some(found.rows.len() as u64) && next.total == found.total;
             }
@@ -168,7 +174,7 @@ fn read(target: &Target, exchange: &Exchange, start: usize) -> Answer {
             let total = list.total_results;
             let has_cursor = list.next_cursor.is_some();
             let is_complete = start == 1 && total == Some(list.resources.len() as u64) && !has_cursor;
-            Answer::List(Found { rows: list.resources, is_complete, total })
+            Answer::List(Found { rows: list.resources, is_complete, total, pages_repeat: false })
         }
         status => Answer::Broken(format!("answered {status}, where 200 or 400 is due")),
     }

@@ -46,6 +46,8 @@ pub(super) struct Field {
     pub(super) misfires: u32,
     /// What narrows a filter to ours, where there are many others.
     pub(super) narrowing: Option<String>,
+    /// How it is asked.
+    pub(super) way: Way,
     /// Comparisons that were seen to be right, to build others of.
     pub(super) right: Vec<Filter>,
 }
@@ -203,7 +205,39 @@ impl Hunt<'_> {
             self.maker().refresh(&mut set).await;
             self.fields[0] = self.field(set);
         }
-        self.filters_there().await
+        self.filters_there().await?;
+        self.pages_there().await;
+        Ok(())
+    }
+
+    /// Whether all of what is there can be seen page by page; where it cannot, `.search` may do better.
+    async fn pages_there(&mut self) {
+        let target = self.fuzz.target;
+        for field in &mut self.fields {
+            let Some(name) = field.terms.first().map(|term| term.path.clone()) else { continue };
+            if !target.can_spare(FOR_SHRINKING) {
+                return;
+            }
+            let text = Filter::Present(name).to_string();
+            let text = field
+                .narrowing
+                .as_ref()
+                .map_or(text.clone(), |narrowing| format!("{narrowing} and ({text})"));
+            let reason = "see whether all pages can be read";
+            let asked = ask(target, &field.set.endpoint, &text, Way::Get, reason).await;
+            let Answer::List(found) = asked.answer else { continue };
+            if !found.pages_repeat {
+                continue;
+            }
+            let asked = ask(target, &field.set.endpoint, &text, Way::Search, reason).await;
+            let endpoint = &field.set.endpoint;
+            if matches!(&asked.answer, Answer::List(found) if found.is_complete) {
+                field.way = Way::Search;
+                self.notes.push(format!("the pages of GET {endpoint} repeat what was shown before, so filters were sent to {endpoint}/.search"));
+            } else {
+                self.notes.push(format!("the pages of GET {endpoint} repeat what was shown before, so nothing is said of what longer lists miss"));
+            }
+        }
     }
 
     fn field(&self, set: DataSet) -> Field {
@@ -218,6 +252,7 @@ impl Hunt<'_> {
             batches: set.is_sliced(),
             misfires: 0,
             narrowing,
+            way: Way::Get,
             right: Vec::new(),
             set,
         }
@@ -314,7 +349,8 @@ impl Hunt<'_> {
 
     /// Asks several filters, each by itself, as many at once as may be.
     pub(super) async fn ask_all(&self, field: usize, texts: &[String], way: Way, reason: &str) -> Vec<Asked> {
-        let endpoint = &self.fields[field].set.endpoint;
+        let Field { set, way: usual, .. } = &self.fields[field];
+        let (endpoint, way) = (&set.endpoint, if way == Way::Get { *usual } else { way });
         let mut all = Vec::new();
         for some in texts.chunks(self.in_flight()) {
             let narrowed: Vec<String> = some.iter().map(|text| self.narrowed(field, text)).collect();
@@ -661,8 +697,14 @@ impl Hunt<'_> {
         let narrowed = self
             .narrowed(field, &text)
             .replace(&Value::from(set.word.as_str()).to_string(), &Value::from(word.as_str()).to_string());
-        let asked =
-            ask(self.fuzz.target, &fresh.endpoint, &narrowed, Way::Get, "judge it on fresh resources").await;
+        let asked = ask(
+            self.fuzz.target,
+            &fresh.endpoint,
+            &narrowed,
+            self.fields[field].way,
+            "judge it on fresh resources",
+        )
+        .await;
         let judge = Judge { data: &fresh, worlds: &self.fields[field].worlds, is_narrowed: true };
         let verdict = judge.judge(&filter, &asked);
         if matches!(verdict, Verdict::Nothing(_)) {

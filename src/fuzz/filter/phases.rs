@@ -482,11 +482,11 @@ impl Hunt<'_> {
     /// Asks batches, as many at once as may be, and sorts out what came.
     async fn try_batches(&mut self, field: usize, property: Property, batches: Vec<Vec<(usize, Trial)>>) {
         let texts: Vec<String> = batches.iter().map(|batch| self.together(field, batch)).collect();
+        let way = self.fields[field].way;
         let endpoint = self.fields[field].set.endpoint.clone();
-        let asked = join_all(
-            texts.iter().map(|text| ask(self.fuzz.target, &endpoint, text, Way::Get, "try filters")),
-        )
-        .await;
+        let asked =
+            join_all(texts.iter().map(|text| ask(self.fuzz.target, &endpoint, text, way, "try filters")))
+                .await;
         for (batch, asked) in batches.into_iter().zip(asked) {
             self.sort_out(field, property, batch, asked).await;
         }
@@ -528,6 +528,7 @@ impl Hunt<'_> {
                 }
                 // One of them is refused, or breaks it: the halves tell which.
                 let (left, right) = batch.split_at(batch.len() / 2);
+                let way = self.fields[field].way;
                 let endpoint = self.fields[field].set.endpoint.clone();
                 for half in [left, right] {
                     let half: Vec<(usize, Trial)> = half
@@ -540,8 +541,7 @@ impl Hunt<'_> {
                     }
                     let text = self.together(field, &half);
                     let asked =
-                        ask(self.fuzz.target, &endpoint, &text, Way::Get, "find out which filter it is")
-                            .await;
+                        ask(self.fuzz.target, &endpoint, &text, way, "find out which filter it is").await;
                     open.push((half, asked));
                 }
                 continue;

@@ -280,6 +280,8 @@ impl Table {
                     Some(_) if place == 0 => Value::Bool(false),
                     _ => continue,
                 },
+                // A service provider may know more canonical values than it declares.
+                (_, "type") if sub.canonical_values.is_empty() && self.oddity == Oddity::Tame => continue,
                 (_, "type") if sub.canonical_values.is_empty() => {
                     ["work", "home", "other"][(number + place) % 3].into()
                 }
