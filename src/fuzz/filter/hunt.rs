@@ -21,6 +21,7 @@ use crate::oracle::truth::explain;
 use crate::oracle::world::{Truth, World, Worlds};
 use crate::scim::filter::{CompareOperator, Filter};
 use crate::scim::resource::get;
+use crate::scim::schema::Mutability;
 use crate::suite::model::{Capability, Requires};
 use crate::target::{BulkUse, probe};
 
@@ -637,7 +638,15 @@ impl Hunt<'_> {
         self.tell("judging it anew on fresh resources");
         let ids: Vec<String> = counterexample.rows.iter().filter_map(|row| row.id.clone()).collect();
         let set = &self.fields[field].set;
-        if ids.is_empty() {
+        // What only the service provider gives cannot be made again.
+        let is_given = |name: &str| {
+            let attribute = set.definition.top_attribute(name);
+            let is_made_anew = ["id", "meta", "schemas"].iter().any(|known| known.eq_ignore_ascii_case(name));
+            !is_made_anew && attribute.is_some_and(|it| it.mutability == Mutability::ReadOnly)
+        };
+        if ids.is_empty()
+            || paths(&trial.filter).iter().any(|path| path.urn.is_none() && is_given(&path.name))
+        {
             let texts = [trial.text.clone()];
             let asked = self.ask_all(field, &texts, Way::Get, "ask once more").await;
             if let Some(asked) = asked.into_iter().next() {
@@ -666,9 +675,12 @@ impl Hunt<'_> {
             paths(&trial.filter).iter().map(|path| path.name.to_ascii_lowercase()).collect();
         for keeps_all in [false, true] {
             let keeps = |name: &str| keeps_all || named.contains(&name.to_ascii_lowercase());
-            let Some(is_bad) = self.judge_copies(field, counterexample, trial, &rows, &keeps).await else {
-                return;
-            };
+            // A part of a name may reach into the mark from either side.
+            self.copies += 1;
+            let (mark, number) = (self.fuzz.generator.mark(), self.copies);
+            let word = if keeps_all { format!("f{number}{mark}") } else { format!("{mark}f{number}") };
+            let judged = self.judge_copies(field, counterexample, trial, &rows, &word, &keeps).await;
+            let Some(is_bad) = judged else { return };
             counterexample.again = Some(is_bad);
             if is_bad {
                 return;
@@ -683,20 +695,19 @@ impl Hunt<'_> {
         counterexample: &mut Counterexample,
         trial: &Trial,
         rows: &[Row],
+        word: &str,
         keeps: &dyn Fn(&str) -> bool,
     ) -> Option<bool> {
-        self.copies += 1;
-        let word = format!("{}f{}", self.fuzz.generator.mark(), self.copies);
         let refs: Vec<_> = rows.iter().collect();
         let set = &self.fields[field].set;
-        let fresh = self.maker().copies(set, &refs, &word, keeps).await?;
+        let fresh = self.maker().copies(set, &refs, word, keeps).await?;
         let pairs = pairs(rows, &fresh, &set.word);
-        let filter = renamed(&trial.filter, &pairs, &set.word, &word);
+        let filter = renamed(&trial.filter, &pairs, &set.word, word);
         // A spelling is kept where no literal has changed.
         let text = if filter == trial.filter { trial.text.clone() } else { filter.to_string() };
         let narrowed = self
             .narrowed(field, &text)
-            .replace(&Value::from(set.word.as_str()).to_string(), &Value::from(word.as_str()).to_string());
+            .replace(&Value::from(set.word.as_str()).to_string(), &Value::from(word).to_string());
         let asked = ask(
             self.fuzz.target,
             &fresh.endpoint,

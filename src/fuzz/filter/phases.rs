@@ -225,7 +225,11 @@ impl Hunt<'_> {
                 && term.path.name != "schemas"
         };
         for (at, term) in self.fields[0].terms.iter().filter(simple).enumerate() {
-            let held = term.texts();
+            let mut held = term.texts();
+            // One that has another case, where any has.
+            if held.iter().any(|text| Nearness::OtherCase.of(text).is_some()) {
+                held.retain(|text| Nearness::OtherCase.of(text).is_some());
+            }
             let Some(text) = dice.pick(&held) else { continue };
             let nearnesses: &[Nearness] =
                 if at < 4 { &[Nearness::Exact, Nearness::OtherCase] } else { &[Nearness::OtherCase] };

@@ -116,9 +116,9 @@ pub fn hostile() -> BoxedStrategy<String> {
 pub const HOSTILE: [&str; 8] = [
     "",
     "x' or '1'='1",
+    "\u{0}",
     "x\" or \"1\"=\"1",
     "x'; drop table users; --",
-    "\u{0}",
     "${7*7}{{7*7}}",
     "../../etc/passwd",
     "*)(objectClass=*",

@@ -323,7 +323,17 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-64"],
         "A comparison of name without a sub-attribute finds nothing.",
         "RFC 7644 section 3.4.2.1: what has no value to compare does not match; a warning, because the client is not told",
-        &[Parsed(|filter| finds_nothing_by(filter, FilterTypeErrorKind::Operator))],
+        &[Parsed(|filter| {
+            // Order on a boolean SHALL be refused all the same.
+            let definition = filter.definition;
+            let is_whole = |path: &AttributePath| {
+                definition.attribute(path).is_some_and(|it| it.kind == AttributeType::Complex)
+            };
+            reread(filter, FilterTypeErrorKind::Operator, &|it| match it {
+                Filter::Compare { path, .. } if is_whole(path) => Some(nothing(path)),
+                _ => None,
+            });
+        })],
     ),
     rewriting(
         "filter-null-declined",
