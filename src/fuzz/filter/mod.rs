@@ -6,12 +6,16 @@
 //! only once it was asked alone. What is wrong is shrunk by asking for its parts, judged anew on fresh resources, and put
 //! to its cause; what a known cause explains is not asked any more.
 
+mod anew;
 pub mod ask;
+mod batches;
 pub mod features;
 mod hunt;
 mod phases;
+mod prepare;
 mod relation;
 mod shrink;
+mod slips;
 pub mod terms;
 pub mod verdict;
 

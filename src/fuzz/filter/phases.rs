@@ -2,23 +2,17 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use futures_util::future::join_all;
-
 use super::Property;
-use super::ask::{Answer, Asked, Way, ask};
 use super::hunt::{Hunt, Trial};
 use super::terms::{Draft, Term, drafts};
-use super::verdict::{Judge, Verdict};
-use crate::fuzz::cause::{Feature, Features};
+use crate::fuzz::cause::Feature;
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::filter::filters;
-use crate::fuzz::strategy::invalid::{Slip, slips};
 use crate::fuzz::strategy::literal::{HOSTILE, Nearness, hostile};
 use crate::fuzz::strategy::spelling::spellings;
 use crate::oracle::population::SLICES;
 use crate::oracle::world::Truth;
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
-use crate::scim::path::AttributePath;
 use crate::scim::schema::AttributeType;
 
 /// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
@@ -29,10 +23,6 @@ const FIRST_LOOKUPS: usize = 12;
 const FIRST_SLIPS: usize = 7;
 /// So many hostile texts come before the sweep.
 const FIRST_HOSTILE: usize = 6;
-/// So many suspects in one request that are right alone, and several filters in one request are what is wrong.
-const INNOCENT: usize = 4;
-/// After so many requests with several filters that looked wrong for no filter's sake, each is asked alone.
-const MISFIRES: u32 = 3;
 
 /// Connectives over four comparisons, each with what every assignment of truth tells apart.
 const SHAPES: [&str; 22] = [
@@ -250,138 +240,6 @@ impl Hunt<'_> {
         texts
     }
 
-    /// Texts that are no filter, with the slip in each and whether the keyword is demanded.
-    fn slips(&self) -> Vec<(Feature, String, bool)> {
-        let field = &self.fields[0];
-        let mut dice = self.dice("slips");
-        let texts: Vec<&Term> = field
-            .terms
-            .iter()
-            .filter(|it| it.attribute.kind == AttributeType::String && !it.held.is_empty())
-            .collect();
-        let mut all: Vec<(Feature, String, bool)> = Vec::new();
-        let Some(first) = texts.first() else { return all };
-        for slip in Slip::ALL {
-            let text = slip.make(&first.path.to_string(), "eq", "ann");
-            all.push((Feature::Slip(slip.words()), text, slip == Slip::UnknownOperator));
-        }
-        // Order on what has none SHALL be refused (RFC 7644 Table 3).
-        let boolean = field.terms.iter().find(|it| it.attribute.kind == AttributeType::Boolean);
-        for (at, operator) in ["gt", "le"].iter().enumerate() {
-            if let Some(term) = boolean {
-                all.insert(
-                    2 + at,
-                    (Feature::Slip("order on a boolean"), format!("{} {operator} true", term.path), true),
-                );
-            }
-        }
-        let binary = field.set.definition.top_attributes().find_map(|attribute| {
-            let path = AttributePath::of(&attribute.name);
-            let sub = attribute.sub_attributes.iter().find(|sub| sub.kind == AttributeType::Binary);
-            match sub {
-                Some(sub) => Some(path.with_sub(&sub.name)),
-                None => (attribute.kind == AttributeType::Binary).then_some(path),
-            }
-        });
-        if let Some(path) = binary {
-            let at = all.len().min(4);
-            all.insert(at, (Feature::Slip("order on a binary value"), format!("{path} gt \"MII\""), true));
-        }
-        let paths: Vec<String> = texts.iter().take(8).map(|it| it.path.to_string()).collect();
-        let strategy = slips(paths, vec!["ann".to_owned(), "Beta Gamma".to_owned(), "x".to_owned()]);
-        for _ in 0..4 {
-            if let Some((slip, text)) = dice.draw(&strategy) {
-                all.push((Feature::Slip(slip.words()), text, slip == Slip::UnknownOperator));
-            }
-        }
-        all
-    }
-
-    async fn try_slips(&mut self, slips: Vec<(Feature, String, bool)>) {
-        for some in slips.chunks(self.in_flight()) {
-            if !self.goes_on() {
-                return;
-            }
-            self.tell("trying what is no filter");
-            let texts: Vec<String> = some.iter().map(|(_, text, _)| text.clone()).collect();
-            let endpoint = self.fields[0].set.endpoint.clone();
-            // What narrows a filter would mend some slips.
-            let asked = join_all(
-                texts
-                    .iter()
-                    .map(|text| ask(self.fuzz.target, &endpoint, text, Way::Get, "ask what is no filter")),
-            )
-            .await;
-            for ((slip, text, demands), asked) in some.iter().zip(asked) {
-                self.heed(&asked);
-                let features = Features::from([slip.clone()]);
-                let field = &self.fields[0];
-                let judge = Judge { data: &field.set, worlds: &field.worlds, is_narrowed: false };
-                let verdict = judge.judge_slip(&asked, *demands);
-                if matches!(verdict, Verdict::Nothing(_)) {
-                    continue;
-                }
-                *self.tally.judged.entry(Property::Slips).or_default() += 1;
-                if verdict == Verdict::Right || self.is_explained(&features) {
-                    continue;
-                }
-                self.slipped(text, features, *demands, verdict, asked).await;
-            }
-        }
-    }
-
-    /// A text that is no filter, and was not refused as it should be: asked once more, and put to its cause.
-    async fn slipped(
-        &mut self,
-        text: &str,
-        features: Features,
-        demands: bool,
-        verdict: Verdict,
-        asked: Asked,
-    ) {
-        let now = self.fuzz.target.requests_made();
-        let field = &self.fields[0];
-        let endpoint = field.set.endpoint.clone();
-        let mut again = None;
-        if self.fuzz.target.can_spare(2) {
-            let asked = ask(self.fuzz.target, &endpoint, text, Way::Get, "ask once more").await;
-            let field = &self.fields[0];
-            let judge = Judge { data: &field.set, worlds: &field.worlds, is_narrowed: false };
-            again = match judge.judge_slip(&asked, demands) {
-                Verdict::Nothing(_) => None,
-                verdict => Some(verdict.is_bad()),
-            };
-        }
-        // All that is answered alike has one cause: that what is no filter is taken for one.
-        let alike = match &verdict {
-            Verdict::Served { rows: 0 } => "an empty list for what is no filter",
-            Verdict::Served { .. } => "rows for what is no filter",
-            Verdict::Miscalled { status: 400, .. } => "another keyword than invalidFilter",
-            Verdict::Miscalled { .. } => "another status than 400",
-            _ => "a broken answer to what is no filter",
-        };
-        let mut features = features;
-        features.insert(Feature::Literal(alike));
-        let counterexample = super::Counterexample {
-            property: Property::Slips,
-            endpoint,
-            seen: text.to_owned(),
-            filter: text.to_owned(),
-            against: None,
-            verdict,
-            rows: Vec::new(),
-            exchange: asked.exchange,
-            features,
-            again,
-            data: None,
-            sighted_at: now,
-            minimal_at: now,
-            shrinking: 0,
-            terms: 1,
-        };
-        self.put_to_cause(0, counterexample, None).await;
-    }
-
     /// Texts that are meant to hurt, as literals and as filters.
     fn hostile(&self) -> Vec<String> {
         let mut dice = self.dice("hostile");
@@ -481,131 +339,6 @@ impl Hunt<'_> {
             sweep.drafts.push_front(draft);
         }
         batch
-    }
-
-    /// Asks batches, as many at once as may be, and sorts out what came.
-    async fn try_batches(&mut self, field: usize, property: Property, batches: Vec<Vec<(usize, Trial)>>) {
-        let texts: Vec<String> = batches.iter().map(|batch| self.together(field, batch)).collect();
-        let way = self.fields[field].way;
-        let endpoint = self.fields[field].set.endpoint.clone();
-        let asked =
-            join_all(texts.iter().map(|text| ask(self.fuzz.target, &endpoint, text, way, "try filters")))
-                .await;
-        for (batch, asked) in batches.into_iter().zip(asked) {
-            self.sort_out(field, property, batch, asked).await;
-        }
-    }
-
-    /// Several filters as one, each for its slice.
-    fn together(&self, field: usize, batch: &[(usize, Trial)]) -> String {
-        match batch {
-            [(_, only)] => self.narrowed(field, &only.text),
-            several => {
-                let parts: Vec<String> = several
-                    .iter()
-                    .filter_map(|(slice, trial)| {
-                        let slice = self.fields[field].set.slice_filter(*slice)?;
-                        Some(format!("({slice} and ({}))", trial.text))
-                    })
-                    .collect();
-                parts.join(" or ")
-            }
-        }
-    }
-
-    /// What came of several filters in one request: those that are right are noted, each suspect is asked alone.
-    async fn sort_out(&mut self, field: usize, property: Property, batch: Vec<(usize, Trial)>, asked: Asked) {
-        let mut open = vec![(batch, asked)];
-        while let Some((batch, asked)) = open.pop() {
-            if let [(_, only)] = batch.as_slice() {
-                let verdict = self.judge(field, &only.filter, &asked);
-                self.note(field, property, only, verdict, asked).await;
-                continue;
-            }
-            self.heed(&asked);
-            if self.ended.is_some() {
-                return;
-            }
-            let Answer::List(found) = &asked.answer else {
-                if matches!(asked.answer, Answer::Nothing(_)) || !self.goes_on() {
-                    continue;
-                }
-                // One of them is refused, or breaks it: the halves tell which.
-                let (left, right) = batch.split_at(batch.len() / 2);
-                let way = self.fields[field].way;
-                let endpoint = self.fields[field].set.endpoint.clone();
-                for half in [left, right] {
-                    let half: Vec<(usize, Trial)> = half
-                        .iter()
-                        .filter(|(_, trial)| self.causes.explains(&trial.features).is_none())
-                        .cloned()
-                        .collect();
-                    if half.is_empty() || !self.goes_on() {
-                        continue;
-                    }
-                    let text = self.together(field, &half);
-                    let asked =
-                        ask(self.fuzz.target, &endpoint, &text, way, "find out which filter it is").await;
-                    open.push((half, asked));
-                }
-                continue;
-            };
-            let ids: BTreeSet<String> = found.ids().map(str::to_ascii_lowercase).collect();
-            let is_complete = found.is_complete;
-            let it = &self.fields[field];
-            let mut suspects: BTreeSet<usize> = BTreeSet::new();
-            for row in &it.set.rows {
-                let is_found = ids.contains(&row.id.to_ascii_lowercase());
-                let Some(at) = batch.iter().position(|(slice, _)| *slice == row.slice) else {
-                    // Nobody asked for this one: any of them may be the reason.
-                    if is_found {
-                        suspects.extend(0..batch.len());
-                    }
-                    continue;
-                };
-                match it.worlds.truth(&batch[at].1.filter, &row.state, &it.set.definition) {
-                    Truth::Must if !is_found && is_complete => drop(suspects.insert(at)),
-                    Truth::MustNot if is_found => drop(suspects.insert(at)),
-                    _ => {}
-                }
-            }
-            let mut innocent = 0;
-            let mut is_guilty = suspects.is_empty();
-            for (at, (_, trial)) in batch.iter().enumerate() {
-                if !suspects.contains(&at) {
-                    *self.tally.judged.entry(property).or_default() += 1;
-                    self.was_right(field, trial);
-                    continue;
-                }
-                if !self.goes_on() {
-                    return;
-                }
-                if self.is_explained(&trial.features) {
-                    is_guilty = true;
-                    continue;
-                }
-                let texts = [trial.text.clone()];
-                let Some(asked) = self.ask_all(field, &texts, Way::Get, "ask a suspect alone").await.pop()
-                else {
-                    continue;
-                };
-                let verdict = self.judge(field, &trial.filter, &asked);
-                is_guilty |= verdict.is_bad();
-                innocent += usize::from(verdict == Verdict::Right);
-                self.note(field, property, trial, verdict, asked).await;
-            }
-            if !is_guilty && innocent > 0 {
-                let it = &mut self.fields[field];
-                it.misfires += 1;
-                if it.batches && (it.misfires >= MISFIRES || innocent >= INNOCENT) {
-                    it.batches = false;
-                    let endpoint = it.set.endpoint.clone();
-                    self.notes.push(format!(
-                        "at {endpoint} several filters in one request found what none of them finds alone, so every one was asked by itself"
-                    ));
-                }
-            }
-        }
     }
 
     /// Filters of chance, as long as the budget lasts.
