@@ -311,6 +311,11 @@ impl Draft {
         if matches!(self.form, Form::TwoElements | Form::BothValues) {
             places.retain(|index| term.of(*index).count() > 1);
         }
+        // False is a value, too: who holds it tells.
+        let holds_false = |index: &usize| term.of(*index).any(|value| *value == Value::Bool(false));
+        if self.form == Form::Present && places.iter().any(holds_false) {
+            places.retain(holds_false);
+        }
         // Nobody holds it: it finds nobody anywhere.
         if places.is_empty() && self.form == Form::Present { vec![0] } else { places }
     }
