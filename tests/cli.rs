@@ -78,6 +78,11 @@ fn list_names_every_case_with_its_place() {
         assert!(listed.contains(case["id"].as_str().unwrap()), "{case}");
         assert!(case["place"]["line"].as_u64().unwrap() > 0, "{case}");
     }
+    let narrowed = ["list", "--case", "filter/vectors[FV-046]", "--case", "filter/malformed[quote-open]"];
+    insta::assert_snapshot!("list_trials", bench.run(&narrowed).exits(0).stdout);
+    let json = bench.run(&[narrowed.as_slice(), &["--format", "json"]].concat()).exits(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["cases"][0]["rows"], serde_json::json!(["quote-open"]));
     let patch = bench.run(&["list", "--case", "patch/*"]).exits(0).stdout;
     assert!(patch.contains("patch/") && !patch.contains("create/"), "{patch}");
     let okta = bench.run(&["list", "--profile", "okta"]).exits(0).stdout;
@@ -161,6 +166,10 @@ fn explain_tells_what_an_id_stands_for() {
     let bench = Bench::new();
     for (name, id) in [
         ("case", "create/body-is-no-object"),
+        ("row", "filter/malformed[value-missing]"),
+        ("filter_vector", "filter/vectors[FV-046]"),
+        ("patch_vector", "patch/vectors[PV-072]"),
+        ("attribute", "characteristics/immutable[User.badge]"),
         ("rule", "rules/allow-on-405"),
         ("requirement", "RFC9110-10.2.1-01"),
         ("source", "AMP-09"),

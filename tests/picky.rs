@@ -112,6 +112,22 @@ fn what_a_server_declares_is_tried() {
     assert_eq!(report["summary"]["verdicts"]["passed"], 1, "{}", ran.exits(0).stdout);
 }
 
+/// What is wrong with a user, beyond what is wrong in itself: that the server behind refuses.
+fn refused(user: &Value) -> Option<&'static str> {
+    let member = |name: &str| {
+        let members = user.as_object()?;
+        members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+    };
+    let name = member("userName")?.as_str().map(str::to_ascii_lowercase)?;
+    if !name.ends_with("@tenant.example.com") {
+        Some("userName is not in the domain tenant.example.com")
+    } else if member("userType").is_none_or(|name| name.is_null()) {
+        Some("userType is missing")
+    } else {
+        None
+    }
+}
+
 /// A server whose demands stand in no schema: addresses of its own domain, and a userType.
 fn secretive(reference: &Reference) -> Hostile {
     let port = reference.port();
@@ -119,24 +135,18 @@ fn secretive(reference: &Reference) -> Hostile {
         let path = request.path.trim_start_matches("/scim/v2");
         let writes = matches!((request.method.as_str(), path), ("POST", "/Users"))
             || (request.method == "PUT" && path.starts_with("/Users/"));
-        let user = request.json();
-        let member = |name: &str| {
-            let members = user.as_object()?;
-            members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
-        };
-        // What is wrong in itself is refused by the server behind.
-        let Some(name) = member("userName").as_ref().and_then(Value::as_str).map(str::to_owned) else {
-            return forward(port, request);
-        };
         let known = request.header("authorization").is_some_and(|given| given.ends_with(TOKEN));
-        if !writes || !known {
-            return forward(port, request);
-        }
-        let refusal = if !name.to_ascii_lowercase().ends_with("@tenant.example.com") {
-            "userName is not in the domain tenant.example.com"
-        } else if member("userType").is_none_or(|name| name.is_null()) {
-            "userType is missing"
+        let sent = request.json();
+        // A job is refused as a whole: its users are no others.
+        let users: Vec<Value> = if request.method == "POST" && path == "/Bulk" {
+            let operations = sent["Operations"].as_array().into_iter().flatten();
+            operations.map(|operation| operation["data"].clone()).collect()
+        } else if writes {
+            vec![sent]
         } else {
+            Vec::new()
+        };
+        let Some(refusal) = users.iter().find_map(refused).filter(|_| known) else {
             return forward(port, request);
         };
         let mut body = error(400, refusal);

@@ -8,7 +8,7 @@ use crate::cli::{CheckArguments, Format, ListArguments, SchemaArguments, SchemaO
 use crate::config::{self, Config};
 use crate::judge::rules;
 use crate::outcome::Exit;
-use crate::plan::{Conditions, plan};
+use crate::plan::{Conditions, Part, plan};
 use crate::profile::{self, Profile};
 use crate::report::json;
 use crate::requirement::Catalogue;
@@ -46,6 +46,8 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         plan.jobs.iter().map(|job| format!("{}/{}", job.file.suite.suite, job.case.id)).collect();
     let mut entries = list::entries(&library, profile, catalogue, arguments.format == Format::Json);
     entries.retain(|entry| selected.contains(&entry.id));
+    let trials: Vec<list::Trial> = plan.jobs.iter().flat_map(|job| &job.parts).map(trial).collect();
+    entries.iter_mut().for_each(|entry| entry.narrow(&trials));
     if entries.is_empty() {
         return Err(AppError::NothingSelected);
     }
@@ -54,6 +56,10 @@ pub fn list(config: &Config, arguments: &ListArguments) -> Result<Exit, AppError
         Format::Json => list::json(&entries),
     })?;
     Ok(Exit::Conformant)
+}
+
+fn trial(part: &Part) -> list::Trial {
+    list::Trial { id: part.id.clone(), level: part.level, title: part.title.clone() }
 }
 
 /// `scimspec check`.

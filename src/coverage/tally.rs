@@ -107,9 +107,9 @@ pub struct Aim {
 
 /// The aims.
 pub const AIMS: [Aim; 3] = [
-    Aim { level: Level::Must, observable: Observable::Fully, percent: 100.0, floor: 94.5 },
-    Aim { level: Level::Must, observable: Observable::Partly, percent: 90.0, floor: 77.0 },
-    Aim { level: Level::Should, observable: Observable::Fully, percent: 90.0, floor: 96.0 },
+    Aim { level: Level::Must, observable: Observable::Fully, percent: 100.0, floor: 100.0 },
+    Aim { level: Level::Must, observable: Observable::Partly, percent: 90.0, floor: 92.0 },
+    Aim { level: Level::Should, observable: Observable::Fully, percent: 90.0, floor: 100.0 },
 ];
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::trial::Trial;
 use super::{Line, Sources};
 use crate::profile::{Kind, Profile};
 use crate::report::curl::quote;
@@ -71,7 +72,10 @@ fn trimmed(text: &str) -> &str {
 pub fn cases<'i>(ids: impl IntoIterator<Item = &'i str>, sources: Sources<'_>) -> Vec<Line> {
     ids.into_iter()
         .map(|id| {
-            let title = find(id, sources).map(|(_, _, case)| case.title.clone());
+            let title = find(id, sources).map(|(_, _, case)| {
+                let row = id.split_once('[').and_then(|(_, row)| Trial::of(case, row.strip_suffix(']')?));
+                row.and_then(|row| row.title).unwrap_or(&case.title).to_owned()
+            });
             Line::Named(id.to_owned(), title.unwrap_or_default())
         })
         .collect()

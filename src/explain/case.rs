@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::about::{self, bare, find};
+use super::trial::{self, Trial};
 use super::{Card, Line, Sources};
 use crate::outcome::Level;
 use crate::suite::load::SuiteFile;
-use crate::suite::model::{Action, Case, Requires, Row, Step};
+use crate::suite::model::{Action, By, Case, Requires, Step};
 
 /// How many faults are named.
 const FAULTS: usize = 8;
@@ -45,7 +46,7 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
         card.lines("part of", [Line::Named(own.clone(), case.title.clone())]);
     }
     card.text("why", case.why.as_deref());
-    card.text("since", trial.as_ref().and_then(|trial| trial.reasoning));
+    card.text("since", trial.as_ref().and_then(Trial::reasoning));
     let consequence = checkpoint.and_then(|step| step.consequence.as_ref());
     let consequence = consequence.or(case.consequence.as_ref()).or(file.suite.consequence.as_ref());
     card.text("if it fails", consequence.map(String::as_str));
@@ -60,11 +61,16 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
     if trial.is_none() {
         card.text("rows", joined(case.trial_ids()).as_deref());
     }
-    card.lines("requests", requests(&forms, file, sources));
-    card.lines(
-        "requests",
-        trial.as_ref().and_then(Trial::query).map(|query| Line::Named(query, String::new())),
-    );
+    card.lines("for each", case.for_each.iter().flat_map(trial::range));
+    let mut asked = requests(&forms, file, sources);
+    if let Some(trial) = &trial {
+        asked.extend(trial.data());
+        asked.extend(trial.request());
+    }
+    card.lines("requests", asked);
+    for (label, said) in trial.iter().flat_map(Trial::outcomes) {
+        card.lines(label, said);
+    }
     if case.rule.is_some() {
         card.text("requests", Some("none: it looks at every exchange that the run makes anyway"));
     }
@@ -74,7 +80,8 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
     let takers = about::takers(file, case, sources).into_iter();
     card.lines("trips", takers.chain(trips(&own, &cited, sources)));
     card.lines("vendors", about::deviations(&own, sources));
-    let faults = sources.proofs.faults_of(bare(id));
+    // What other trials of the case have caught says nothing of this one.
+    let faults = sources.proofs.faults_of(if trial.is_some() { id } else { bare(id) });
     card.some("has caught", about::faults(faults), FAULTS);
     let place = file.place(&format!("cases[{index}].id"));
     card.text("stands in", Some(&format!("{}:{}", place.file, place.line)));
@@ -88,40 +95,6 @@ pub fn case(id: &str, sources: Sources<'_>) -> Option<Card> {
         }],
     );
     Some(card)
-}
-
-/// A row or a vector of a case.
-struct Trial<'c> {
-    id: &'c str,
-    title: Option<&'c str>,
-    level: Option<Level>,
-    requires: &'c [Requires],
-    reasoning: Option<&'c str>,
-    said: Option<&'c Value>,
-}
-
-impl<'c> Trial<'c> {
-    fn of(case: &'c Case, id: &str) -> Option<Trial<'c>> {
-        if let Some(row) = case.rows.iter().find(|row| row.id == id) {
-            let Row { id, level, requires, .. } = row;
-            return Some(Trial { id, title: None, level: *level, requires, reasoning: None, said: None });
-        }
-        let vector = case.vectors.as_ref()?.trials.iter().find(|vector| vector.id == id)?;
-        Some(Trial {
-            id: &vector.id,
-            title: Some(&vector.title),
-            level: vector.level,
-            requires: &vector.requires,
-            reasoning: vector.said.get("reasoning").and_then(Value::as_str),
-            said: Some(&vector.said),
-        })
-    }
-
-    /// The query of a vector about a filter.
-    fn query(&self) -> Option<String> {
-        let text = |name| self.said.and_then(|said| said.get(name)).and_then(Value::as_str);
-        Some(format!("GET {}?filter={}", text("endpoint")?, text("filter")?))
-    }
 }
 
 /// What a case cites, or one row of it, or one of its checkpoints.
@@ -236,7 +209,18 @@ fn request(step: &Step, case: &Case, sources: Sources<'_>) -> Option<Line> {
                 parameters.extend((!list.is_empty()).then(|| format!("{name}={}", list.join(","))));
             }
             let mark = if parameters.is_empty() { "" } else { "?" };
-            (format!("GET {}{mark}{}", query.endpoint, parameters.join("&")), String::new())
+            let get = format!("GET {}{mark}{}", query.endpoint, parameters.join("&"));
+            let search = format!("POST {}/.search", query.endpoint.trim_end_matches('/'));
+            let asked = if parameters.is_empty() {
+                String::new()
+            } else {
+                format!("with {} in its body", parameters.join(", "))
+            };
+            match query.by.as_slice() {
+                [By::Search] => (search, asked),
+                by if by.contains(&By::Search) => (get, format!("and the same by {search}")),
+                _ => (get, String::new()),
+            }
         }
         Action::Read(name) => (read(name), String::new()),
         Action::Unchanged(names) => {

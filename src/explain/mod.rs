@@ -10,6 +10,7 @@ mod case;
 mod fault;
 mod profile;
 mod requirement;
+mod trial;
 
 pub use card::{Card, Line};
 
@@ -144,7 +145,12 @@ mod tests {
         let mut ids: Vec<String> = Vec::new();
         for file in LIBRARY.suites() {
             ids.push(file.suite.suite.clone());
-            ids.extend(file.suite.cases.iter().map(|case| file.case_id(case)));
+            for case in &file.suite.cases {
+                let id = file.case_id(case);
+                ids.extend(case.trial_ids().map(|row| format!("{id}[{row}]")));
+                ids.extend(case.for_each.iter().map(|_| format!("{id}[User.badge]")));
+                ids.push(id);
+            }
         }
         ids.extend(Catalogue::embedded().requirements().map(|one| one.id.clone()));
         ids.extend(Catalogue::embedded().sources().map(|one| one.id.clone()));
@@ -188,6 +194,29 @@ mod tests {
             .unwrap();
         let id = format!("{}/{name}", file.suite.suite);
         assert_eq!(explain(&id, sources()).unwrap()[0].id, id);
+    }
+
+    #[test]
+    fn a_trial_says_what_it_sends_and_what_is_right() {
+        let shown = |id: &str| -> String {
+            explain(id, sources()).unwrap().iter().map(|card| card.render(LOOK)).collect()
+        };
+        let filter = shown("filter/vectors[FV-019]");
+        assert!(
+            filter.contains("finds u1, u5") && filter.contains("fixtures/populations/filters.yaml"),
+            "{filter}"
+        );
+        let patch = shown("patch/vectors[PV-072]");
+        assert!(
+            patch.contains("PATCH /Users/{id}") && patch.contains("refused with 400 invalidValue"),
+            "{patch}"
+        );
+        assert!(shown("filter/malformed[value-missing]").contains("${row.filter}  userName eq"));
+        let all = shown("characteristics/immutable");
+        assert!(all.contains("an attribute of User with mutability immutable"), "{all}");
+        let one = shown("characteristics/immutable[User.badge]");
+        assert!(one.contains("characteristics/immutable[User.badge]") && one.contains("/Schemas"), "{one}");
+        assert!(explain("characteristics/immutable[badge]", sources()).is_err());
     }
 
     #[test]

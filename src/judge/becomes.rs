@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::bench::{Bench, Judged};
-use super::{ExpectError, body, kind};
+use super::{ExpectError, body, kind, unasked};
 use crate::scim::compare::{self, CompareOptions, Extent};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::patch::{self, PatchOptions, PatchRequest};
@@ -40,7 +40,8 @@ pub fn judge(bench: &Bench<'_>, becomes: &Becomes) -> Result<Judged, ExpectError
     }
     let ignore = if get(&expected, "id").is_some() { Vec::new() } else { vec!["id".to_owned()] };
     let options = CompareOptions { extent: Extent::Whole, ignore_server_derived: true, ignore };
-    let differences = compare::differences(&expected, actual, &definition, &options);
+    let mut differences = compare::differences(&expected, actual, &definition, &options);
+    differences.retain(|it| it.actual.is_some() || !unasked::may_be_left_out(bench, &it.path));
     if let Some(wrong) = body::wrong(bench, "becomes", &differences) {
         judged.broken.push(bench.broken(wrong));
     }

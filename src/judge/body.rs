@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::bench::{Bench, Judged, Wrong};
-use super::{ExpectError, kind, words};
+use super::{ExpectError, kind, unasked, words};
 use crate::outcome;
 use crate::scim::compare::{self, CompareOptions, Extent};
 use crate::scim::resource::{elements, is_unassigned, member};
@@ -41,7 +41,9 @@ fn resource_differences(bench: &Bench<'_>, expected: &Value, actual: &Value) -> 
     }
     let definition = kind::definition(bench.context.schemas, bench.exchange, actual);
     let options = CompareOptions { extent: Extent::Subset, ignore_server_derived: false, ignore: Vec::new() };
-    compare::differences(expected, actual, &definition, &options)
+    let mut differences = compare::differences(expected, actual, &definition, &options);
+    differences.retain(|it| it.actual.is_some() || !unasked::may_be_left_out(bench, &it.path));
+    differences
 }
 
 /// The members of a list as they are, its resources as SCIM compares them.

@@ -9,7 +9,7 @@ use serde_json_path::JsonPath;
 use url::Url;
 
 use super::bench::{Bench, Judged, Wrong};
-use super::{ExpectError, words};
+use super::{ExpectError, unasked, words};
 use crate::outcome::Difference;
 use crate::scim::at;
 use crate::scim::datetime;
@@ -26,9 +26,13 @@ pub fn judge(bench: &Bench<'_>, index: usize, check: &Check) -> Result<Judged, E
     let name = format!("checks[{index}]");
     let own = bench.inner(check.level, &check.spec);
     let predicate = Predicate::of(&own, &name, check)?;
-    let Some(wrong) = Subject::of(&own, &name, check)?.judge(&own, &name, check, &predicate)? else {
+    let subject = Subject::of(&own, &name, check)?;
+    let Some(wrong) = subject.judge(&own, &name, check, &predicate)? else {
         return Ok(judged);
     };
+    if subject.absent().is_some_and(|path| unasked::may_be_left_out(&own, path)) {
+        return Ok(judged);
+    }
     // A check that is weaker than its block does not break the block.
     if own.level < bench.level {
         judged.remarks.push(own.broken(wrong));
@@ -80,6 +84,16 @@ impl<'a> Subject<'a> {
             Some(subject) if subjects.is_empty() => Ok(subject),
             _ => Err(bench
                 .error(name, "a check needs one subject: path, each, values, attribute, header or elapsed")),
+        }
+    }
+
+    /// The path in the body, where nothing is there.
+    fn absent(&self) -> Option<&str> {
+        match self {
+            Subject::One { path, nodes }
+            | Subject::Each { path, nodes }
+            | Subject::Values { path, nodes } => nodes.is_empty().then_some(path),
+            Subject::Header { .. } | Subject::Elapsed(_) => None,
         }
     }
 

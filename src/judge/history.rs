@@ -247,6 +247,8 @@ impl<'e> History<'e> {
             return population;
         }
         let span = Span::of(query);
+        // Whatever was written until the query had been answered: what is quiet since then is quiet.
+        let written = self.writes.iter().filter(|write| write.from <= span.to).map(|write| write.to).max();
         let segment = kind::first_segment(&query.request);
         let is_root = segment.is_empty() || segment == ".search";
         let mut origins = vec![SHARED];
@@ -259,8 +261,8 @@ impl<'e> History<'e> {
             }
             let seen = self.sightings.get(id).map(Vec::as_slice).unwrap_or_default();
             let latest = seen.iter().filter(|it| it.span.to <= span.from).max_by_key(|it| it.span.from);
-            if let Some(latest) = latest.filter(|it| self.is_quiet(Span { from: it.span.from, to: span.to }))
-            {
+            let is_quiet_since = |it: &&Sighting<'_>| written.is_none_or(|written| written < it.span.from);
+            if let Some(latest) = latest.filter(is_quiet_since) {
                 population.read_back(*id, latest.state.clone());
             }
         }

@@ -10,8 +10,7 @@ use crate::target::exchange::{Exchange, Request};
 
 /// The first segment of the path below the base URL: `Users` of `/Users/42?count=1`.
 pub fn first_segment(request: &Request) -> &str {
-    let path = request.endpoint.split(['?', '#']).next().unwrap_or_default();
-    path.trim_start_matches('/').split('/').next().unwrap_or_default()
+    request.endpoint.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// The name of the resource type that a discovery endpoint serves.
@@ -83,8 +82,8 @@ pub fn is_projected(request: &Request) -> bool {
 
 /// Whether the request is a query by POST.
 pub fn is_search(request: &Request) -> bool {
-    let path = request.path.split(['?', '#']).next().unwrap_or_default();
-    request.method == "POST" && path.trim_end_matches('/').ends_with("/.search")
+    let path = || request.path.split(['?', '#']).next().unwrap_or_default();
+    request.method == "POST" && path().trim_end_matches('/').ends_with("/.search")
 }
 
 /// Whether the request may change something.

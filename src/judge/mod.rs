@@ -26,11 +26,12 @@ mod status;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod unasked;
 mod words;
 
 use crate::outcome::{Finding, Place, Severity};
 use crate::suite::block::Block;
-use crate::suite::model::{Alternative, AlternativeVerdict, Check, Expect, Never};
+use crate::suite::model::{Alternative, AlternativeVerdict, Check, Expect, Never, StatusPattern, StatusSet};
 use crate::target::exchange::Exchange;
 
 pub use crate::outcome::Reading;
@@ -310,11 +311,12 @@ fn judge_any(bench: &Bench<'_>, expect: &Expect, judgement: &mut Judgement) -> R
         }
         None => {
             judgement.status_held = false;
-            let answers: Vec<String> = considered
-                .iter()
-                .filter(|alternative| verdict(alternative, bench.context.reading) != AlternativeVerdict::Fail)
-                .map(|alternative| answer_words(alternative))
-                .collect();
+            let answers = answers_words(
+                considered
+                    .iter()
+                    .filter(|it| verdict(it, bench.context.reading) != AlternativeVerdict::Fail)
+                    .copied(),
+            );
             let classes: Vec<String> =
                 considered.iter().map(|alternative| answer_class(alternative)).collect();
             let expected = words::or(&answers);
@@ -383,6 +385,27 @@ fn otherwise_severity(bench: &Bench<'_>, verdict: AlternativeVerdict) -> Option<
         AlternativeVerdict::Warn => Some(Severity::Warning.min(bench.level.severity())),
         AlternativeVerdict::Fail => Some(bench.level.severity()),
     }
+}
+
+/// What alternatives accept, in words, each status said once.
+fn answers_words<'a>(alternatives: impl Iterator<Item = &'a Alternative>) -> Vec<String> {
+    let mut answers: Vec<String> = Vec::new();
+    let mut said: Vec<StatusPattern> = Vec::new();
+    for alternative in alternatives {
+        let words = match (&alternative.status, &alternative.error) {
+            (Some(status), None) => {
+                let new = status.0.iter().copied().filter(|pattern| !said.contains(pattern));
+                let new = StatusSet(new.collect());
+                said.extend(&new.0);
+                words::statuses(&new)
+            }
+            _ => answer_words(alternative),
+        };
+        if !words.is_empty() && !answers.contains(&words) {
+            answers.push(words);
+        }
+    }
+    answers
 }
 
 /// What an alternative accepts, in words: `400 (Bad Request) with scimType noTarget`.

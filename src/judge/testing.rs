@@ -50,6 +50,7 @@ pub fn raw(method: &str, path: &str, status: u16, headers: &[(&str, &str)], body
             status,
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: Body::whole(Bytes::copy_from_slice(body)),
+            repeats_secret: false,
         }),
         started: Utc.with_ymd_and_hms(2026, 11, 22, 10, 0, 0).single().expect("a date"),
         elapsed: Duration::from_millis(20),
@@ -149,6 +150,7 @@ impl Claims for AllBut {
 /// What the tests judge with.
 pub struct World {
     pub scope: Scope,
+    pub schemas: SchemaSet,
     pub ours: Ours,
     pub sent: BTreeMap<String, Value>,
     pub reading: Reading,
@@ -161,6 +163,7 @@ impl Default for World {
     fn default() -> World {
         World {
             scope: Scope::new(),
+            schemas: SchemaSet::core().clone(),
             ours: Ours::new(),
             sent: BTreeMap::new(),
             reading: Reading::Lenient,
@@ -193,7 +196,7 @@ impl World {
         let place = |path: &str| Place { file: format!("expect.{path}"), line: 1, column: 1 };
         let context = Context {
             scope: &self.scope,
-            schemas: SchemaSet::core(),
+            schemas: &self.schemas,
             capabilities: &self.claims,
             reading: self.reading,
             ours: &self.ours,

@@ -5,10 +5,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::testing::{AllBut, World, error, exchange, list, raw, user, with, with_header};
+use super::testing::{AllBut, World, error, exchange, list, raw, user, with, with_header, with_request};
 use super::*;
 use crate::outcome::{Level, Severity};
 use crate::scim::names;
+use crate::scim::schema::Returned;
 use crate::suite::model::Capability;
 
 /// The checks that found something, each with its severity.
@@ -91,6 +92,39 @@ fn a_resource_or_list_means_success() {
         assert!(!judgement.status_held);
         assert!(message(&judgement).contains("answered 404 (Not Found), expected 2xx"), "{judgement:#?}");
     }
+}
+
+#[test]
+fn what_is_returned_on_request_is_not_missed_where_nobody_asked() {
+    let by_default = World::with_users(&["1"]);
+    let mut on_request = World::with_users(&["1"]);
+    let attributes = on_request.schemas.schemas.iter_mut().flat_map(|schema| &mut schema.attributes);
+    for attribute in attributes.filter(|attribute| attribute.name == "emails") {
+        attribute.returned = Returned::Request;
+    }
+    let shown =
+        |method: &str, path: &str| exchange(method, path, 200, with(user("1"), "/emails", Value::Null));
+    for expect in [
+        json!({"checks": [{"path": "$.emails", "type": "array"}]}),
+        json!({"checks": [{"values": "$.emails[*].value", "includes": "ann@example.com"}]}),
+        json!({"body": {"emails": [{"value": "ann@example.com"}]}}),
+        json!({"becomes": {"from": "1"}}),
+    ] {
+        let fails =
+            |world: &World, answer: &Exchange| !failed(&world.judge(expect.clone(), answer)).is_empty();
+        assert!(!fails(&on_request, &shown("GET", "/Users/1")), "{expect}");
+        assert!(fails(&on_request, &shown("GET", "/Users/1?attributes=userName,Emails")), "{expect}");
+        assert!(fails(&on_request, &with_request(shown("PUT", "/Users/1"), &user("1"))), "{expect}");
+        assert!(
+            !fails(&on_request, &with_request(shown("PATCH", "/Users/1"), &json!({"op": 1}))),
+            "{expect}"
+        );
+        assert!(fails(&by_default, &shown("GET", "/Users/1")), "{expect}");
+    }
+    // What is shown all the same is judged.
+    let other =
+        exchange("GET", "/Users/1", 200, with(user("1"), "/emails", json!([{"value": "b@example.com"}])));
+    assert_eq!(failed(&on_request.judge(json!({"becomes": {"from": "1"}}), &other)), ["becomes"]);
 }
 
 #[test]

@@ -11,11 +11,24 @@ use serde_json::Value;
 
 use super::world::{Truth, World, Worlds};
 use crate::scim::definition::ResourceDefinition;
-use crate::scim::filter::Filter;
+use crate::scim::filter::{CompareOperator, Filter};
 use crate::scim::path::AttributePath;
 
-/// The most resources of which a filter may leave open whether it finds them; with more, anything could be right.
+/// The most filters in one request.
+const MOST_AT_ONCE: usize = 8;
+/// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
+const LONGEST: usize = 3000;
+/// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
+/// defect may be wrong about an even number of them.
+const FEW: usize = 16;
+/// The most resources of which a filter may leave open whether it finds them for each to be either; of more, only the sets
+/// that a reading finds count.
 const MOST_OPEN: usize = 4;
+
+/// Whether filters are so many that they are worth to be asked together.
+pub fn is_crowd(filters: usize) -> bool {
+    filters > FEW
+}
 
 /// A filter that finds what an odd number of these find; it needs `and`, `or`, `not` and parentheses.
 pub fn parity(filters: &[&str]) -> String {
@@ -101,6 +114,14 @@ pub fn outcomes(
                 sets.push(set);
             }
         }
+    } else {
+        // Of many who are open, those stand together about whom one reading decides.
+        let known: Vec<_> = members.iter().map(|it| (it.name, it.state, it.definition)).collect();
+        for set in worlds.findings(&filter, &known).unwrap_or_default() {
+            if !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
     }
     Outcomes { sets, is_firm }
 }
@@ -128,6 +149,97 @@ pub fn has_brackets(filter: &Filter) -> bool {
     }
 }
 
+/// Whether `and` stands beside `or`, so that precedence decides.
+pub fn is_mixed(filter: &Filter) -> bool {
+    match filter {
+        Filter::Or(all) => all.iter().any(|it| matches!(it, Filter::And(_))),
+        Filter::And(all) => all.iter().any(|it| matches!(it, Filter::Or(_))),
+        _ => false,
+    }
+}
+
+/// Deals filters out, by their position, into as few shares as can be, each of which is asked together. Those of one kind,
+/// which stand together, are not in one share, since a defect is likely to meet all of them, and two errors at one resource
+/// would hide each other.
+pub fn shares(filters: &[&str]) -> Vec<Vec<usize>> {
+    let fewest = filters.len().div_ceil(MOST_AT_ONCE).max(1);
+    let ways = (fewest..=filters.len()).map(|hands| dealt(filters, hands));
+    ways.min_by_key(Vec::len).unwrap_or_default()
+}
+
+/// Deals filters out to so many, and halves what is too long.
+fn dealt(filters: &[&str], hands: usize) -> Vec<Vec<usize>> {
+    let mut shares: Vec<Vec<usize>> = vec![Vec::new(); hands];
+    for index in 0..filters.len() {
+        shares[index % hands].push(index);
+    }
+    let mut fitting = Vec::new();
+    while let Some(share) = shares.pop() {
+        let all: Vec<&str> = share.iter().filter_map(|index| filters.get(*index)).copied().collect();
+        if share.len() > 1 && parity(&all).len() > LONGEST {
+            let (left, right) = share.split_at(share.len() / 2);
+            shares.extend([right.to_vec(), left.to_vec()]);
+        } else {
+            fitting.push(share);
+        }
+    }
+    fitting
+}
+
+/// Deals filters out that somebody chose, a few at a time: no two of a share compare the same attribute, since one defect
+/// would be wrong about the same resource in both, and two errors at one resource hide each other. Only what narrows them
+/// all to the same resources (`userName sw "…" and …`) may stand in several.
+pub fn shares_apart(filters: &[&str]) -> Vec<Vec<usize>> {
+    let subjects: Vec<Option<Subjects>> = filters.iter().map(|filter| Subjects::of(filter)).collect();
+    let mut shares: Vec<Vec<usize>> = Vec::new();
+    for (index, subject) in subjects.iter().enumerate() {
+        let takes_it = |share: &Vec<usize>| {
+            let all: Vec<&str> = share.iter().chain([&index]).map(|at| filters[*at]).collect();
+            share.len() < MOST_AT_ONCE
+                && parity(&all).len() <= LONGEST
+                && share.iter().all(|other| match (&subjects[*other], subject) {
+                    (Some(other), Some(subject)) => other.is_apart_from(subject),
+                    _ => false,
+                })
+        };
+        match shares.iter().position(takes_it) {
+            Some(share) => shares[share].push(index),
+            None => shares.push(vec![index]),
+        }
+    }
+    shares
+}
+
+/// The attributes that a filter is about, and those that only narrow it, in small letters.
+struct Subjects {
+    about: BTreeSet<String>,
+    narrowed_by: BTreeSet<String>,
+}
+
+impl Subjects {
+    /// What a filter is about; `None` where it is none, and has to be asked alone.
+    fn of(filter: &str) -> Option<Subjects> {
+        let filter = Filter::parse(filter).ok()?;
+        let names = |filter: &Filter| paths(filter).into_iter().map(|path| path.name.to_ascii_lowercase());
+        let is_beginning =
+            |filter: &Filter| matches!(filter, Filter::Compare { operator: CompareOperator::StartsWith, .. });
+        let (narrowed_by, about) = match &filter {
+            Filter::And(operands) if operands.first().is_some_and(is_beginning) => {
+                let (first, rest) = operands.split_at(1);
+                (first.iter().flat_map(names).collect(), rest.iter().flat_map(names).collect())
+            }
+            whole => (BTreeSet::new(), names(whole).collect()),
+        };
+        Some(Subjects { about, narrowed_by })
+    }
+
+    fn is_apart_from(&self, other: &Subjects) -> bool {
+        self.about.is_disjoint(&other.about)
+            && self.about.is_disjoint(&other.narrowed_by)
+            && self.narrowed_by.is_disjoint(&other.about)
+    }
+}
+
 /// What several texts begin with, in whatever case.
 pub fn common_beginning<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut texts = texts.into_iter();
@@ -150,6 +262,40 @@ mod tests {
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    #[test]
+    fn each_filter_is_in_one_share_that_is_not_too_long() {
+        assert!(shares(&[]).is_empty());
+        let long = format!("title eq \"{}\"", "x".repeat(LONGEST));
+        let mut filters = vec!["userName sw \"a\""; 2 * MOST_AT_ONCE + 1];
+        filters.insert(3, &long);
+        for count in 1..=filters.len() {
+            let dealt = shares(&filters[..count]);
+            let mut all: Vec<usize> = dealt.iter().flatten().copied().collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..count), "{dealt:?}");
+            for share in &dealt {
+                let together: Vec<&str> = share.iter().map(|index| filters[*index]).collect();
+                assert!((1..=MOST_AT_ONCE).contains(&share.len()), "{share:?}");
+                assert!(share.len() == 1 || parity(&together).len() <= LONGEST, "{share:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn filters_about_one_attribute_are_asked_apart() {
+        let filters = [
+            "userName co \"a\"",
+            "title pr",
+            "USERNAME ew \"A\"",
+            "userName sw \"x.\" and nickName pr",
+            "userName sw \"x.\" and emails[type eq \"work\"]",
+            "emails.value pr",
+            "userName eq",
+        ];
+        assert_eq!(shares_apart(&filters), [vec![0, 1, 5], vec![2], vec![3, 4], vec![6]]);
+        assert!(shares_apart(&[]).is_empty());
     }
 
     #[test]
@@ -195,6 +341,14 @@ mod tests {
         let open = outcomes("title ne \"Clerk\"", &members, &[set(&["ann", "bob"])], true);
         assert_eq!(open.sets, [set(&["ann", "bob"]), set(&["ann"])]);
         assert!(!open.is_firm);
+        // With so many that each could not be either, those are found together about whom one reading decides.
+        let many: Vec<_> = ["a", "b", "c", "d", "e"]
+            .map(|name| Member { name, state: &bob, definition: &user })
+            .into_iter()
+            .chain([Member { name: "ann", state: &ann, definition: &user }])
+            .collect();
+        let reading = outcomes("title ne \"Clerk\"", &many, &[set(&["ann", "bob"])], true);
+        assert_eq!(reading.sets, [set(&["a", "ann", "b", "c", "d", "e"]), set(&["ann"])]);
         // What is written down stands on what was sent; here the service provider shows something else.
         let other = outcomes("title pr", &members, &[set(&["ann", "bob"])], true);
         assert_eq!(other.sets, [set(&["ann"])]);

@@ -185,6 +185,9 @@ pub const MOST_WORLDS: usize = 1024;
 /// The most knobs that are learned about together; an answer that ties more of them together teaches nothing.
 pub const MOST_TIED: usize = 12;
 
+/// The most sets that one world may find, for what resources do not show.
+const MOST_UNSHOWN: usize = 16;
+
 /// The worlds that are still possible.
 ///
 /// Kept as groups of knobs, no knob in two of them, each with the settings that are possible for it; a knob in no
@@ -329,6 +332,41 @@ impl Worlds {
             true
         });
         touched
+    }
+
+    /// The sets of resources, each by its name, that the filter finds in the possible worlds: what one reading decides about
+    /// several resources, it decides about all of them. Where a resource does not show what decides, it may be in each set
+    /// or not.
+    ///
+    /// `None` where there are too many worlds, or too many such resources.
+    pub fn findings(
+        &self,
+        filter: &Filter,
+        known: &[(&str, &Value, &ResourceDefinition)],
+    ) -> Option<BTreeSet<BTreeSet<String>>> {
+        let touched = known.iter().fold(Knobs::NONE, |all, (_, resource, definition)| {
+            all.union(self.touched(filter, resource, definition))
+        });
+        if touched.len() > MOST_TIED || known.len() << touched.len() > MOST_WORLDS {
+            return None;
+        }
+        let mut all = BTreeSet::new();
+        for world in settings(touched).filter(|world| self.allows(touched, *world)) {
+            let mut found = vec![BTreeSet::new()];
+            for (name, resource, definition) in known {
+                let with = |set: &BTreeSet<String>| set.iter().cloned().chain([(*name).to_owned()]).collect();
+                match truth::evaluate(filter, resource, definition, world) {
+                    Some(true) => found = found.iter().map(with).collect(),
+                    Some(false) => {}
+                    None => found.extend(found.iter().map(with).collect::<Vec<_>>()),
+                }
+                if found.len() > MOST_UNSHOWN {
+                    return None;
+                }
+            }
+            all.extend(found);
+        }
+        Some(all)
     }
 
     /// Learns from an answer: of the resources known, each with its id, those with one of these ids were found.

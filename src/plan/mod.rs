@@ -3,8 +3,9 @@
 //! Pure: what runs is decided here, before the first case sends a request, so that `list`, the trials and the
 //! reports agree on it. This module refuses to know how a case is executed or judged.
 
-mod each;
+pub(crate) mod each;
 pub mod estimate;
+pub mod joined;
 mod parts;
 mod pool;
 mod quick;
@@ -18,7 +19,7 @@ use crate::outcome::{Level, SkipReason};
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
 use crate::scim::schema::SchemaSet;
-use crate::suite::load::SuiteFile;
+use crate::suite::load::{Library, SuiteFile};
 use crate::suite::model::{Action, Auth, By, Case, Permission, Requires, Row, Step, VectorKind};
 
 pub use each::Each;
@@ -182,6 +183,20 @@ impl<'a> Plan<'a> {
     /// The populations that a job which runs needs.
     pub fn populations(&self) -> BTreeSet<&'a str> {
         self.running().filter_map(|job| job.case.population.as_deref()).collect()
+    }
+
+    /// How many resources there are in the populations, and that cases share.
+    pub fn shared_resources(&self, library: &Library) -> usize {
+        let populations = self.populations().into_iter().filter_map(|name| library.population(name));
+        let members = populations.map(|population| population.members.len()).sum::<usize>();
+        let mut givens: BTreeMap<&str, usize> = BTreeMap::new();
+        for job in self.running() {
+            for (name, key) in &job.pooled {
+                let times = job.case.given.get(name).and_then(|given| given.times).unwrap_or(1);
+                givens.insert(key, times as usize);
+            }
+        }
+        members + givens.into_values().sum::<usize>()
     }
 
     /// The jobs that run.

@@ -62,6 +62,7 @@ pub(crate) fn exchange(
                 ("Server".to_owned(), "example/1.2".to_owned()),
             ],
             body: Body::whole(Bytes::copy_from_slice(came)),
+            repeats_secret: false,
         }),
         started: started(),
         elapsed: Duration::from_millis(12),

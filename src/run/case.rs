@@ -143,7 +143,13 @@ pub(super) struct CaseRun<'r> {
 
 impl<'r> CaseRun<'r> {
     /// A case before anything is sent. `trial` is what its fresh values depend on.
-    fn new(shared: &'r Shared<'r>, pool: &Pool, seeds: &Seeds, job: &'r Job<'r>, trial: &str) -> CaseRun<'r> {
+    pub(super) fn new(
+        shared: &'r Shared<'r>,
+        pool: &Pool,
+        seeds: &Seeds,
+        job: &'r Job<'r>,
+        trial: &str,
+    ) -> CaseRun<'r> {
         CaseRun {
             shared,
             job,

@@ -29,15 +29,8 @@ use crate::suite::template::Escape;
 use crate::suite::vectors::{FilterVector, Refused};
 use crate::target::exchange::ExchangeId;
 
-/// The most filters in one request.
-const MOST_AT_ONCE: usize = 8;
-/// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
-const LONGEST: usize = 3000;
-/// So few filters are asked one by one: there is little to save, and those that somebody chooses are much alike, so that one
-/// defect may be wrong about an even number of them.
-const FEW: usize = 16;
 /// After so many refusals of several filters at once, the rest is asked one by one.
-const MOST_REFUSALS: usize = 3;
+pub(super) const MOST_REFUSALS: usize = 3;
 
 /// A filter that is going to be asked.
 struct Asked {
@@ -138,13 +131,14 @@ impl CaseRun<'_> {
             .collect();
         let outcomes = batch::outcomes(&filter, &members, &written, read.expected.ids.is_some());
         let refusals: Vec<&Refused> = read.outcomes().filter_map(|found| found.error.as_ref()).collect();
-        if outcomes.sets.is_empty() && refusals.is_empty() {
+        // Where so much is open that nothing can be said of what is found, a refusal is not the only answer left.
+        if outcomes.sets.is_empty() && (refusals.is_empty() || !written.is_empty()) {
             let what = "members that show enough to judge the filter by".to_owned();
             return Err(Verdict::Skipped { reason: SkipReason::NothingEligible { what } });
         }
         let has_brackets = parsed.as_ref().is_some_and(batch::has_brackets);
         // Of these parentheses are all that matters: among others they would stand in more of them.
-        let is_structure = filter.starts_with('(') || parsed.as_ref().is_none_or(is_mixed);
+        let is_structure = filter.starts_with('(') || parsed.as_ref().is_none_or(batch::is_mixed);
         let can_join =
             outcomes.is_firm && read.expected.ids.is_some() && !is_structure && read.endpoint != "/";
         let theme = match filter.to_ascii_lowercase() {
@@ -180,16 +174,28 @@ impl CaseRun<'_> {
             .collect()
     }
 
-    /// Asks for the users of the population, and takes note of what is shown of them. Whom the list lacks is judged by
-    /// the answer to its create, and named.
+    /// Asks for the users of the population, and takes note of what is shown of them; also for the groups, where the answers
+    /// to their creates showed nothing. Whom a list lacks is judged by the answer to its create, and named.
     ///
     /// # Errors
     /// The verdict where no answer came.
     async fn show_members(&mut self) -> Result<BTreeSet<String>, Verdict> {
-        let Some(term) = self.narrowing("/Users") else { return Ok(BTreeSet::new()) };
-        let (_, rows) = self.list("/Users", &term).await?;
+        let mut unlisted = self.show_members_at("/Users").await?;
+        if self.shown("/Groups").iter().any(|it| get(&it.state, "id").is_none()) {
+            unlisted.extend(self.show_members_at("/Groups").await?);
+        }
+        Ok(unlisted)
+    }
+
+    /// Asks for the members at one endpoint, and gives the names of those whom the list lacks.
+    ///
+    /// # Errors
+    /// The verdict where no answer came.
+    async fn show_members_at(&mut self, endpoint: &str) -> Result<BTreeSet<String>, Verdict> {
+        let Some(term) = self.narrowing(endpoint) else { return Ok(BTreeSet::new()) };
+        let (_, rows) = self.list(endpoint, &term).await?;
         let Some(rows) = rows else { return Ok(BTreeSet::new()) };
-        let mut unlisted: BTreeSet<String> = self.shown("/Users").into_iter().map(|it| it.name).collect();
+        let mut unlisted: BTreeSet<String> = self.shown(endpoint).into_iter().map(|it| it.name).collect();
         let known: Vec<(String, String)> = self
             .names
             .ours
@@ -252,11 +258,12 @@ impl CaseRun<'_> {
     /// Asks filters several at a time, and gives those that have to be asked alone.
     async fn several(&mut self, endpoint: &str, all: Vec<Asked>) -> Vec<Asked> {
         let Some(narrowing) = self.narrowing(endpoint) else { return all };
-        if self.job.parts.len() <= FEW {
+        if !batch::is_crowd(self.job.parts.len()) {
             return all;
         }
         let mut suspects: Vec<usize> = Vec::new();
-        let mut open = shares(&all);
+        let filters: Vec<&str> = all.iter().map(|asked| asked.filter.as_str()).collect();
+        let mut open = batch::shares(&filters);
         let mut refusals = 0;
         while let Some(batch) = open.pop() {
             if batch.len() == 1 || refusals >= MOST_REFUSALS {
@@ -359,7 +366,7 @@ impl CaseRun<'_> {
     ///
     /// # Errors
     /// The verdict where no answer came.
-    async fn list(
+    pub(super) async fn list(
         &mut self,
         endpoint: &str,
         filter: &str,
@@ -405,28 +412,6 @@ fn is_partial(exchange: &crate::target::exchange::Exchange) -> bool {
     list.is_some_and(|list| list.total_results.is_some_and(|total| total > list.resources.len() as u64))
 }
 
-/// Deals filters out so that those of one kind, which stand together, are not asked together: a defect is likely to
-/// meet all of them, and two errors at one resource would hide each other.
-fn shares(all: &[Asked]) -> Vec<Vec<usize>> {
-    let hands = all.len().div_ceil(MOST_AT_ONCE).max(1);
-    let mut shares: Vec<Vec<usize>> = vec![Vec::new(); hands];
-    for index in 0..all.len() {
-        shares[index % hands].push(index);
-    }
-    let mut fitting = Vec::new();
-    while let Some(share) = shares.pop() {
-        let filters: Vec<&str> =
-            share.iter().filter_map(|index| all.get(*index)).map(|asked| asked.filter.as_str()).collect();
-        if share.len() > 1 && batch::parity(&filters).len() > LONGEST {
-            let (left, right) = share.split_at(share.len() / 2);
-            shares.extend([right.to_vec(), left.to_vec()]);
-        } else {
-            fitting.push(share);
-        }
-    }
-    fitting
-}
-
 /// The attributes that a filter stands on, as far as the core schemas define them.
 fn attributes(filter: &Filter, endpoint: &str) -> Vec<Requires> {
     const COMMON: [&str; 4] = ["id", "schemas", "meta", "externalId"];
@@ -437,15 +422,6 @@ fn attributes(filter: &Filter, endpoint: &str) -> Vec<Requires> {
         .filter(|path| definition.resolve(path).is_some())
         .map(|path| Requires::Attribute(format!("{}.{path}", definition.name)))
         .collect()
-}
-
-/// Whether `and` stands beside `or`, so that precedence decides.
-fn is_mixed(filter: &Filter) -> bool {
-    match filter {
-        Filter::Or(all) => all.iter().any(|it| matches!(it, Filter::And(_))),
-        Filter::And(all) => all.iter().any(|it| matches!(it, Filter::Or(_))),
-        _ => false,
-    }
 }
 
 fn finds(members: &BTreeSet<String>) -> Expect {

@@ -3,21 +3,30 @@
 //! What fails here is never the case's verdict: the case could not start. This module turns fixtures into
 //! requests and answers into handles; it judges nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::names::{CaseNames, Created};
 use super::request::{change, left_out};
+use super::seed::{is_as_sent, reads_the_same};
 use super::{Shared, busy};
 use crate::judge::Handle;
 use crate::outcome::{ErrorCause, SkipReason, Verdict};
 use crate::plan::Job;
+use crate::suite::load::Population;
 use crate::suite::model::Given;
 use crate::target::Created as Ownership;
 use crate::target::RequestPlan;
+use crate::target::batch::WORTH;
 use crate::target::failure::shorten;
+
+/// Who makes what cases share.
+pub const ORIGIN: &str = "population";
+
+/// What is left of a budget has to allow so many requests, for it to be worth it to make many together.
+pub(super) const LEAST_BUDGET: u64 = 20;
 
 /// Why a given is not there.
 #[derive(Debug, Clone)]
@@ -107,7 +116,7 @@ async fn create_declared(
 ) -> Result<Vec<Created>, GivenTrouble> {
     let resource =
         resource(shared, given, names).map_err(|trouble| GivenTrouble { refused: true, ..trouble })?;
-    Ok(vec![post(shared, given, &shared.declared(resource), "population").await?])
+    Ok(vec![post(shared, given, &shared.declared(resource), ORIGIN).await?])
 }
 
 async fn post(
@@ -173,8 +182,11 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Creates everything that the running jobs share.
+    /// Creates everything that the running jobs share: together where the service provider has Bulk, else one by one.
     pub async fn create(shared: &Shared<'_>) -> Pool {
+        if let Some(pool) = Pool::plant(shared).await {
+            return pool;
+        }
         let mut pool = Pool::default();
         for name in shared.plan.populations() {
             let made = pool.population(shared, name).await;
@@ -187,7 +199,7 @@ impl Pool {
             for (name, given) in &job.case.given {
                 let Some(key) = job.pooled.get(name) else { continue };
                 if !pool.givens.contains_key(key) {
-                    let made = create(shared, given, &names, "population").await;
+                    let made = create(shared, given, &names, ORIGIN).await;
                     pool.givens.insert(key.clone(), made);
                 }
                 if let Some(Ok(made)) = pool.givens.get(key) {
@@ -197,6 +209,106 @@ impl Pool {
         }
         pool.made = (!pool.givens.is_empty() || !pool.populations.is_empty()).then(Instant::now);
         pool
+    }
+
+    /// Creates by Bulk what the running jobs share, all of it or nothing: cases that only read cannot be made again on
+    /// other resources, so each has to be there as it was sent, and at each endpoint a read has to show what the list
+    /// shows. Else what was made is deleted.
+    async fn plant(shared: &Shared<'_>) -> Option<Pool> {
+        let resources = shared.plan.shared_resources(shared.library);
+        if shared.target.bulk().is_none() || resources < 2 * WORTH || !shared.target.can_spare(LEAST_BUDGET) {
+            return None;
+        }
+        let mut pool = Pool::default();
+        let is_whole = pool.grow(shared).await;
+        if is_whole {
+            pool.made = Some(Instant::now());
+            return Some(pool);
+        }
+        shared.target.clean_up_after(ORIGIN, true).await;
+        None
+    }
+
+    /// Makes wave after wave, each of what stands on those before, until everything is there. Gives whether it is.
+    async fn grow(&mut self, shared: &Shared<'_>) -> bool {
+        let mut looked_at: BTreeSet<String> = BTreeSet::new();
+        let mut houses: Vec<House<'_>> = Vec::new();
+        for name in shared.plan.populations() {
+            let Some(population) = shared.library.population(name) else { return false };
+            houses.push(House::of_population(shared, name, population));
+            self.populations.insert(name.to_owned(), Ok(BTreeMap::new()));
+        }
+        houses.extend(shared.plan.running().filter_map(|job| House::of_job(shared, job)));
+        // What one job makes may be of one instant, and cases sort by time: the last of a population comes later.
+        let mut is_first_wave = true;
+        loop {
+            let mut wave: Vec<(usize, Place, Value)> = Vec::new();
+            for (index, house) in houses.iter_mut().enumerate() {
+                house.open.retain(|open| match &open.place {
+                    Place::Given(key) => match self.givens.get(key) {
+                        Some(Ok(made)) => {
+                            house.names.resources(open.name, made);
+                            false
+                        }
+                        _ => true,
+                    },
+                    Place::Member(..) => true,
+                });
+                for open in &house.open {
+                    if wave.iter().any(|(_, place, _)| *place == open.place) {
+                        continue;
+                    }
+                    for _ in 0..open.given.times.unwrap_or(1) {
+                        let Ok(resource) = resource(shared, open.given, &house.names) else { break };
+                        let resource = if open.is_declared { shared.declared(resource) } else { resource };
+                        wave.push((index, open.place.clone(), resource));
+                    }
+                }
+            }
+            if std::mem::take(&mut is_first_wave) {
+                hold_back(&mut wave);
+            }
+            if wave.is_empty() {
+                return houses.iter().all(|house| house.open.is_empty());
+            }
+            let resources: Vec<(String, Value)> =
+                wave.iter().map(|(_, _, resource)| (shared.kind_of(resource).1, resource.clone())).collect();
+            let Ok(grown) = shared.target.plant(&resources, ORIGIN).await else { return false };
+            let mut made: BTreeMap<Place, (usize, Vec<Created>)> = BTreeMap::new();
+            for ((index, place, resource), ((endpoint, _), grown)) in
+                wave.into_iter().zip(resources.iter().zip(grown))
+            {
+                let Some(grown) = grown.filter(|grown| is_as_sent(shared, &resource, grown)) else {
+                    return false;
+                };
+                let is_first = looked_at.insert(endpoint.clone());
+                if is_first && !(grown.is_row && reads_the_same(shared, endpoint, &grown, ORIGIN).await) {
+                    return false;
+                }
+                let handle = Handle {
+                    resource_type: shared.kind_at(endpoint),
+                    id: Some(grown.id),
+                    state: Some(grown.state),
+                };
+                let created = Created { handle, endpoint: endpoint.clone() };
+                made.entry(place).or_insert((index, Vec::new())).1.push(created);
+            }
+            for (place, (index, created)) in made {
+                let house = &mut houses[index];
+                if let Some(open) = house.open.iter().find(|open| open.place == place) {
+                    house.names.resources(open.name, &created);
+                }
+                house.open.retain(|open| open.place != place);
+                match place {
+                    Place::Member(population, member) => {
+                        if let Some(Ok(members)) = self.populations.get_mut(&population) {
+                            members.insert(member, created);
+                        }
+                    }
+                    Place::Given(key) => drop(self.givens.insert(key, Ok(created))),
+                }
+            }
+        }
     }
 
     /// Names what a job shares with others.
@@ -249,7 +361,7 @@ impl Pool {
                     made => made,
                 }
             } else {
-                create(shared, given, &names, "population").await
+                create(shared, given, &names, ORIGIN).await
             };
             let created = created.map_err(of_member)?;
             names.resources(member, &created);
@@ -272,6 +384,82 @@ impl Pool {
         name: &str,
     ) -> Option<&Result<BTreeMap<String, Vec<Created>>, GivenTrouble>> {
         self.populations.get(name)
+    }
+}
+
+/// Where something that is shared belongs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// In a population, under a name.
+    Member(String, String),
+    /// Among the givens, under its key.
+    Given(String),
+}
+
+/// What is to be made and stands under the same names: a population, or what one job shares with others.
+struct House<'g> {
+    names: CaseNames,
+    open: Vec<Open<'g>>,
+}
+
+/// One that is not made yet.
+struct Open<'g> {
+    place: Place,
+    name: &'g str,
+    given: &'g Given,
+    /// Whether it goes without what the service provider does not declare.
+    is_declared: bool,
+}
+
+impl<'g> House<'g> {
+    fn of_population(shared: &Shared<'_>, name: &str, population: &'g Population) -> House<'g> {
+        let mut names = CaseNames::new(shared.generator.for_trial(name));
+        names.value("setting", Value::Object(shared.settings.clone()));
+        let open = population
+            .members
+            .iter()
+            .filter(|(_, given)| given.inline.as_ref().is_none_or(|resource| shared.keeps(resource)))
+            .map(|(member, given)| Open {
+                place: Place::Member(name.to_owned(), member.clone()),
+                name: member,
+                given,
+                is_declared: population.partial,
+            })
+            .collect();
+        House { names, open }
+    }
+
+    fn of_job(shared: &Shared<'_>, job: &'g Job<'_>) -> Option<House<'g>> {
+        let open: Vec<Open<'g>> = job
+            .case
+            .given
+            .iter()
+            .filter_map(|(name, given)| {
+                let place = Place::Given(job.pooled.get(name)?.clone());
+                Some(Open { place, name, given, is_declared: false })
+            })
+            .collect();
+        if open.is_empty() {
+            return None;
+        }
+        let mut names = shared.names(job, &job.id());
+        // The case itself will take the first words of its own generator.
+        names.generator = shared.generator.for_trial(&format!("shared by {}", job.id()));
+        Some(House { names, open })
+    }
+}
+
+/// Leaves out the last member of each population.
+fn hold_back(wave: &mut Vec<(usize, Place, Value)>) {
+    let mut last: BTreeMap<usize, Place> = BTreeMap::new();
+    for (house, place, _) in wave.iter() {
+        if matches!(place, Place::Member(..)) {
+            last.insert(*house, place.clone());
+        }
+    }
+    let comes_now = |(house, place, _): &(usize, Place, Value)| last.get(house) != Some(place);
+    if wave.iter().any(comes_now) {
+        wave.retain(comes_now);
     }
 }
 

@@ -11,6 +11,7 @@ pub mod deviation;
 mod filter_vectors;
 pub mod given;
 mod hook;
+mod joined;
 pub mod names;
 mod pages;
 mod paginate;
@@ -36,7 +37,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
 
 use crate::hook::Hooks;
-use crate::judge::rules::{Definitions, Pairs};
+use crate::judge::rules::{Definitions, Pairs, Validated};
 use crate::judge::{Context, Handle, History, Judgement};
 use crate::outcome::{ErrorCause, Outcome, Reading, SkipReason, Verdict};
 use crate::plan::{Disposition, Job, Part, Phase, Plan, Together};
@@ -56,6 +57,7 @@ use crate::target::{BulkUse, Capabilities, CleanUp, Refusal, RequestPlan, Sent, 
 use board::Board;
 use case::Ran;
 use given::Pool;
+use joined::Answered;
 use names::{CaseNames, Created};
 use patience::Patience;
 use read_back::asks_for_more;
@@ -107,6 +109,8 @@ pub struct Shared<'a> {
     together: OnceLock<Mutex<BTreeMap<String, usize>>>,
     /// Plain reads of cases that only read, by their path and headers, and what was answered.
     plain_reads: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Option<Sent>>>>>,
+    /// Steps that were answered together with others, by their job's id and their path.
+    answered: Mutex<BTreeMap<(String, String), Answered>>,
     /// The profile, where it says more than which cases there are: deviations, the size of pages.
     pub profile: Option<&'a Profile>,
     /// What `${setting.NAME}` stands for.
@@ -198,6 +202,7 @@ impl<'a> Shared<'a> {
             trouble: Mutex::default(),
             together: OnceLock::new(),
             plain_reads: Mutex::default(),
+            answered: Mutex::default(),
             profile: None,
             settings: Map::new(),
             came: Mutex::default(),
@@ -266,6 +271,18 @@ impl<'a> Shared<'a> {
             *known = Some(Sent { also: Vec::new(), ..sent.clone() });
         }
         Ok(sent)
+    }
+
+    /// Takes note that a step needs no request of its own any more.
+    fn answer(&self, job: &Job<'_>, step: usize, answered: Answered) {
+        let path = format!("{}.steps[{step}]", job.path);
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert((job.id(), path), answered);
+    }
+
+    /// What has answered a step, if it was asked together with others and everything was right.
+    fn answered(&self, job: &str, path: &str) -> Option<Answered> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.get(&(job.to_owned(), path.to_owned())).copied()
     }
 
     /// Whether the request budget allows a request that no case needs.
@@ -425,6 +442,7 @@ fn fresh_values(case: &Case, generator: &Generator) -> BTreeMap<String, String> 
 pub fn together(capabilities: &Capabilities, settles: bool) -> Together {
     Together {
         bulk: BulkUse::of(capabilities).map(|bulk| bulk.batch()),
+        filters: !settles,
         reads: !settles,
         worth: WORTH,
         by_themselves: together::BY_THEMSELVES,
@@ -449,6 +467,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         shared.together.get_or_init(Mutex::default);
     }
     let pool = Pool::create(shared).await;
+    joined::ask(shared, &pool).await;
     for phase in [Phase::ReadOnly, Phase::Write, Phase::Exclusive, Phase::Renewing, Phase::Bursting] {
         let at_once = if phase >= Phase::Exclusive { 1 } else { jobs_at_once.max(1) };
         let jobs = shared.plan.running().filter(|job| job.phase == phase);
@@ -495,6 +514,7 @@ pub async fn run(shared: &Shared<'_>, board: &Board, jobs_at_once: usize) -> Cle
         history: History::of(exchanges.iter().map(AsRef::as_ref))
             .settling(shared.patience.as_ref().map(Patience::within).unwrap_or_default()),
         pairs: Pairs::of(exchanges.iter().map(AsRef::as_ref)),
+        validated: Validated::of(exchanges.iter().map(AsRef::as_ref)),
         mutes: shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     };
     for job in shared.plan.running().filter(|job| job.phase == Phase::Rules) {

@@ -51,6 +51,8 @@ struct Trial {
 struct Neighbours {
     ids: BTreeMap<&'static str, String>,
     taken: Option<String>,
+    /// What vectors that have to be tried by themselves were tried on before, by part: endpoint and id.
+    tried: BTreeMap<usize, (String, String)>,
 }
 
 /// What a vector has come to before it is tried by itself.
@@ -316,6 +318,10 @@ impl CaseRun<'_> {
         }
         let mut seen = Vec::new();
         for (index, (trial, made)) in trials.iter().zip(&made).enumerate() {
+            if let Some((id, _)) = made {
+                let endpoint = trial.definition.endpoint.trim_end_matches('/').to_owned();
+                neighbours.tried.insert(trial.part, (endpoint, id.clone()));
+            }
             let came = made.as_ref().and_then(|(id, before)| {
                 let (result, exchange) = jobs.get(&index)?;
                 Some((before, rows.get(id)?, result.status?, result.response.as_ref(), *exchange))
@@ -514,7 +520,7 @@ impl CaseRun<'_> {
         trials: &[Trial],
         index: usize,
         mut current: Current,
-        neighbours: &Neighbours,
+        neighbours: &mut Neighbours,
         seen: &mut [Option<Seen>],
     ) -> Result<Option<Current>, Stopped> {
         let trial = &trials[index];
@@ -560,6 +566,7 @@ impl CaseRun<'_> {
         if is_well {
             return Ok(Some(Current { state: after, ..current }));
         }
+        neighbours.tried.insert(trial.part, (current.endpoint.clone(), current.id.clone()));
         // Whatever is there now, it is none that the next one should start from.
         self.verify(trials, &current, seen).await?;
         Ok(None)
@@ -610,7 +617,14 @@ impl CaseRun<'_> {
         let Some(current) = self.begin(trial, neighbours).await? else { return Ok(()) };
         let body = self.body(trial, neighbours);
         let initial = self.initial(trial, neighbours);
-        let (exchange, status) = self.patch(trial, (&current.endpoint, &current.id), &body).await?;
+        let (mut exchange, mut status) = self.patch(trial, (&current.endpoint, &current.id), &body).await?;
+        // Where the resource that the vector was tried on before got the value that it sends, that is what is in its way.
+        if status == 409
+            && let Some((endpoint, id)) = neighbours.tried.remove(&trial.part)
+        {
+            self.shared.target.discard(&endpoint, &id).await;
+            (exchange, status) = self.patch(trial, (&current.endpoint, &current.id), &body).await?;
+        }
         let answer = exchange.json().cloned();
         let until = self.shared.patience.as_ref().map(|patience| Instant::now() + patience.within());
         let findings = loop {

@@ -240,6 +240,7 @@ impl CaseRun<'_> {
             reading: self.shared.reading,
             mutes: &self.shared.mutes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             pairs: &Pairs::of(exchanges.iter().map(AsRef::as_ref)),
+            validated: None,
         };
         RULES
             .iter()

@@ -37,6 +37,8 @@ pub(super) struct ReadBack {
     due: Option<Due>,
     /// Resources as a read showed them, with no write since that could have changed them.
     images: BTreeMap<Whereabouts, Value>,
+    /// Resources that a read did not find, with no write since.
+    gone: BTreeSet<Whereabouts>,
     /// The kind of the last write: its method, where it went, and whether it was taken.
     kind: Option<String>,
 }
@@ -85,7 +87,7 @@ impl CaseRun<'_> {
         }) else {
             return;
         };
-        if !self.reads.images.contains_key(&at) {
+        if !self.reads.images.contains_key(&at) && !self.reads.gone.contains(&at) {
             let reason = format!("read before {}", words(plan));
             self.read_unasked(Due { at, reason, part: self.current }).await;
         }
@@ -113,6 +115,7 @@ impl CaseRun<'_> {
             return self.note_read(exchange);
         }
         self.wrote = Some(Instant::now());
+        self.reads.gone.clear();
         let status = exchange.status();
         self.reads.kind = Some(format!("{} {}", words(plan), status.unwrap_or_default() / 100));
         let succeeded = status.is_some_and(|status| (200..300).contains(&status));
@@ -147,10 +150,11 @@ impl CaseRun<'_> {
         if exchange.request.method != "GET" || exchange.request.path.contains('?') {
             return;
         }
-        if let Some(at) = resource_at(&exchange.request.path)
-            && let Some(state) = resource_of(exchange, &at.1)
-        {
+        let Some(at) = resource_at(&exchange.request.path) else { return };
+        if let Some(state) = resource_of(exchange, &at.1) {
             self.reads.images.insert(at, state);
+        } else if exchange.status() == Some(404) && exchange.request.auth == Auth::Good {
+            self.reads.gone.insert(at);
         }
     }
 

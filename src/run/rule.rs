@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::deviation::RuleDocuments;
 use super::{Shared, outcome};
 use crate::judge::History;
-use crate::judge::rules::{self, Definitions, Pairs, RuleContext};
+use crate::judge::rules::{self, Definitions, Pairs, RuleContext, Validated};
 use crate::outcome::{ErrorCause, Finding, Outcome, SkipReason, Verdict};
 use crate::plan::Job;
 use crate::target::exchange::{Exchange, ExchangeId};
@@ -24,6 +24,8 @@ pub struct Record<'e> {
     pub history: History<'e>,
     /// The exchanges by resource.
     pub pairs: Pairs<'e>,
+    /// What the validator says of the resources that they show.
+    pub validated: Validated<'e>,
     /// Exchanges that a rule does not judge, by the rule's name.
     pub mutes: BTreeMap<String, BTreeSet<ExchangeId>>,
 }
@@ -47,6 +49,7 @@ pub fn judge(shared: &Shared<'_>, job: &Job<'_>, record: &Record<'_>) -> Outcome
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
         mutes: &record.mutes,
+        validated: Some(&record.validated),
     };
     let documents = RuleDocuments::new(shared, job.id());
     let say = |exchange: &Exchange, finding: Option<&Finding>| documents.say(exchange, finding);

@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::Shared;
-use super::given::{self, Pool};
+use super::given::{self, LEAST_BUDGET, Pool};
 use super::names::{CaseNames, Created};
 use crate::judge::Handle;
 use crate::oracle::written::{Write, departures};
@@ -22,9 +22,6 @@ use crate::target::{Grown, RequestPlan, resource_path};
 
 /// Who asks for what cases start from.
 pub const ORIGIN: &str = "givens";
-
-/// What is left of a budget has to allow so many requests, for it to be worth it.
-const LEAST_BUDGET: u64 = 20;
 
 /// A resource that a case finds there.
 #[derive(Debug, Clone)]
@@ -162,7 +159,7 @@ impl Seeds {
         let grown = shared.target.plant(&resources, ORIGIN).await.unwrap_or_default();
         let mut seeds = Vec::new();
         for (wanted, grown) in wanted.iter().zip(grown.into_iter().chain(std::iter::repeat(None))) {
-            let Some(grown) = grown.filter(|grown| is_as_sent(shared, wanted, grown)) else {
+            let Some(grown) = grown.filter(|grown| is_as_sent(shared, &wanted.resource, grown)) else {
                 trusted.entry(form(wanted)).or_insert(false);
                 seeds.push(None);
                 continue;
@@ -170,7 +167,8 @@ impl Seeds {
             let is_trusted = match trusted.get(&form(wanted)) {
                 Some(is_trusted) => *is_trusted,
                 None => {
-                    let is_same = grown.is_row && reads_the_same(shared, wanted, &grown).await;
+                    let is_same =
+                        grown.is_row && reads_the_same(shared, &wanted.endpoint, &grown, wanted.job).await;
                     trusted.insert(form(wanted), is_same);
                     is_same
                 }
@@ -234,16 +232,16 @@ fn form(wanted: &Wanted<'_>) -> Form {
 }
 
 /// Whether every reading of the RFCs lets what is there come of what was sent.
-fn is_as_sent(shared: &Shared<'_>, wanted: &Wanted<'_>, grown: &Grown) -> bool {
-    let (kind, _) = shared.kind_of(&wanted.resource);
+pub(super) fn is_as_sent(shared: &Shared<'_>, resource: &Value, grown: &Grown) -> bool {
+    let (kind, _) = shared.kind_of(resource);
     let Some(definition) = shared.probe.schemas.definition(&kind) else { return false };
-    departures(&Write::Create { sent: &wanted.resource }, &grown.state, &definition)
+    departures(&Write::Create { sent: resource }, &grown.state, &definition)
         .is_some_and(|departures| departures.is_empty())
 }
 
 /// Whether a resource, read by itself, is what its row is.
-async fn reads_the_same(shared: &Shared<'_>, wanted: &Wanted<'_>, grown: &Grown) -> bool {
-    let mut plan = RequestPlan::get(resource_path(&wanted.endpoint, &grown.id), wanted.job);
+pub(super) async fn reads_the_same(shared: &Shared<'_>, endpoint: &str, grown: &Grown, origin: &str) -> bool {
+    let mut plan = RequestPlan::get(resource_path(endpoint, &grown.id), origin);
     plan.reason = Some("read, to see whether lists show the same".to_owned());
     match shared.send(plan).await {
         Ok(sent) => {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::case::{CaseRun, Flow, precondition};
 use super::deviation::ByDocument;
+use super::joined::Answered;
 use super::names::CaseNames;
 use super::patience::ReadKind;
 use super::request::{self, Prepared, RequestError, Sources};
@@ -45,6 +46,10 @@ impl CaseRun<'_> {
                 self.exchange(step, prepared, &asked, &place).await
             }
             Action::Query(query) => {
+                if let Some(answered) = self.shared.answered(&self.origin, path) {
+                    self.note_answered(answered);
+                    return Flow::On;
+                }
                 for way in ways(&query.by) {
                     let encode = step.encode.unwrap_or(Encode::Strict);
                     let prepared = request::query(
@@ -87,6 +92,15 @@ impl CaseRun<'_> {
             Action::Wait(wait) => self.wait(wait).await,
             Action::Parallel(parallel) => self.parallel(step, parallel, &asked, &place).await,
         }
+    }
+
+    /// Takes note of an answer to several filters at once, which was right.
+    fn note_answered(&mut self, answered: Answered) {
+        let part = self.part();
+        if !part.exchanges.contains(&answered.exchange) {
+            part.exchanges.push(answered.exchange);
+        }
+        part.notes.push(format!("asked together with {} others in one request", answered.others));
     }
 
     /// Reads the resource of a name where it lives, judges the answer, and takes note of what it showed.

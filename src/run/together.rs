@@ -2,8 +2,8 @@
 //!
 //! A row stands for a read only where nothing at all is wrong with it: the case's expectation holds of it, and no rule
 //! that holds a read against the write before it, or against a schema, has anything to say. Else the case makes its own
-//! read, and that alone is judged; so what fails always shows its own exchange. Of each kind of write the first ones are
-//! read by themselves in any case, so that a service provider whose lists know more than its reads does not go unseen.
+//! read, and that alone is judged; so what fails always shows its own exchange. Of each kind of write the first is
+//! read by itself in any case, so that a service provider whose lists know more than its reads does not go unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -25,7 +25,7 @@ use crate::target::exchange::{Body, Exchange, ExchangeId, Request, Response};
 use crate::target::{resource_at, resource_path};
 
 /// So many reads after writes of one kind are made by themselves before rows stand for others.
-pub(super) const BY_THEMSELVES: usize = 2;
+pub(super) const BY_THEMSELVES: usize = 1;
 
 /// About how many lists that takes.
 pub(super) const LISTS: usize = 4;
@@ -61,6 +61,10 @@ impl<'r> CaseRun<'r> {
         }
         let mut wanted: Vec<Wanted> = Vec::new();
         for (index, step) in self.job.case.steps.iter().enumerate().skip(next) {
+            // What the answers so far have decided may be skipped; what a read will decide is not known yet.
+            if !self.is_decided(step)? {
+                continue;
+            }
             for (at, expect, prepared, place) in self.plain_reads(index, step)? {
                 if wanted.iter().any(|other| other.at == at) || !self.shared.target.owns(&at.0, &at.1) {
                     return None;
@@ -72,6 +76,15 @@ impl<'r> CaseRun<'r> {
             wanted.push(Wanted { at: at.clone(), judged: None });
         }
         (!wanted.is_empty()).then_some(wanted)
+    }
+
+    /// Whether a step is made, by the alternatives that were taken; nothing where that is still open.
+    fn is_decided(&self, step: &Step) -> Option<bool> {
+        let mut is_made = true;
+        for (id, names) in &step.when {
+            is_made &= names.contains(self.names.matched.get(id)?);
+        }
+        Some(is_made)
     }
 
     /// The whole reads of resources that a step consists of; nothing where it is anything else, or where its expectation
@@ -86,7 +99,6 @@ impl<'r> CaseRun<'r> {
             && step.headers.is_empty()
             && step.capture.is_empty()
             && step.eventually.is_none()
-            && step.when.is_empty()
             && step.requires.is_empty()
             && step.creates.is_empty();
         if !is_plain {
@@ -211,6 +223,7 @@ pub(super) async fn judge_rows(
         capabilities: &shared.probe.capabilities,
         reading: shared.reading,
         mutes: &mutes,
+        validated: None,
     };
     let view = View::of(&context);
     let mut held: BTreeMap<usize, BTreeSet<ExchangeId>> = BTreeMap::new();
@@ -259,6 +272,7 @@ fn as_read(list: &Exchange, wanted: &Wanted, row: &Value, origin: &str, number: 
             status: 200,
             headers: headers.into_iter().collect(),
             body: Body::whole(Bytes::from(row.to_string())),
+            repeats_secret: false,
         }),
         started: list.started,
         elapsed: list.elapsed,

@@ -8,7 +8,8 @@ pub const MAX_DEPTH: usize = 32;
 /// The member called `name`: the exact spelling if there is one, else the first that differs in case only
 /// (RFC 7643 §2.1).
 pub fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object.get(name).or_else(|| member_name(object, name).and_then(|key| object.get(key)))
+    let in_another_case = || object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    object.get(name).or_else(|| in_another_case().map(|(_, value)| value))
 }
 
 /// How the object spells the member called `name`.
@@ -81,28 +82,18 @@ pub fn schemas(resource: &Value) -> Vec<&str> {
 
 /// Whether a value nests deeper than `limit` arrays and objects. Safe for any depth.
 pub fn is_deeper_than(value: &Value, limit: usize) -> bool {
-    let mut level = vec![value];
-    let mut depth = 0;
-    loop {
-        let next: Vec<&Value> = level
-            .iter()
-            .flat_map(|value| -> Box<dyn Iterator<Item = &Value>> {
-                match value {
-                    Value::Array(elements) => Box::new(elements.iter()),
-                    Value::Object(members) => Box::new(members.values()),
-                    _ => Box::new(std::iter::empty()),
-                }
-            })
-            .collect();
-        if next.is_empty() {
-            return false;
-        }
-        depth += 1;
+    let mut open = vec![(value, 0)];
+    while let Some((value, depth)) = open.pop() {
         if depth > limit {
             return true;
         }
-        level = next;
+        match value {
+            Value::Array(elements) => open.extend(elements.iter().map(|value| (value, depth + 1))),
+            Value::Object(members) => open.extend(members.values().map(|value| (value, depth + 1))),
+            _ => {}
+        }
     }
+    false
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ use super::text;
 
 /// The most violations that are reported.
 const MAX_VIOLATIONS: usize = 200;
+/// As many members as those of a resource, or fewer.
+const FEW_MEMBERS: usize = 24;
 
 /// Why a resource is validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -234,16 +236,23 @@ impl Validator {
             }
         }
         if !is_unassigned(value) {
-            for attribute in &schema.attributes {
+            for attribute in schema.attributes.iter().filter(|it| it.required) {
                 self.required(members, attribute, &place(&attribute.name));
             }
         }
     }
 
     fn duplicates(&mut self, members: &Map<String, Value>, place: &str) {
+        // What few members are called is compared sooner than hashed.
         let mut seen = HashSet::new();
-        for name in members.keys() {
-            if !seen.insert(name.to_ascii_lowercase()) {
+        let is_short = members.len() <= FEW_MEMBERS;
+        for (index, name) in members.keys().enumerate() {
+            let is_repeated = if is_short {
+                members.keys().take(index).any(|earlier| earlier.eq_ignore_ascii_case(name))
+            } else {
+                !seen.insert(name.to_ascii_lowercase())
+            };
+            if is_repeated {
                 self.report(
                     &join(place, name),
                     ViolationKind::Duplicate,
@@ -369,7 +378,7 @@ impl Validator {
         }
         // A required sub-attribute binds only where its parent has a value (RFC 7643 §7).
         if members.values().any(|value| !is_unassigned(value)) {
-            for sub in &attribute.sub_attributes {
+            for sub in attribute.sub_attributes.iter().filter(|it| it.required) {
                 self.required(members, sub, &join(path, &sub.name));
             }
         }

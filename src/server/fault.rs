@@ -266,6 +266,8 @@ pub(crate) struct Memory {
     pub previous: HashMap<String, Value>,
     /// Of each resource, members that answers show although the store does not have them.
     pub shown: HashMap<String, Map<String, Value>>,
+    /// Of each address, the entity tag that an answer gave last.
+    pub tags: HashMap<String, String>,
 }
 
 /// A filter after parsing, or why it is none.

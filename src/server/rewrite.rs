@@ -31,6 +31,11 @@ pub(super) fn each_resource(
     }
 }
 
+/// Whether an answer says that /Me is not supported.
+pub(super) fn declines_me(seen: &Seen<'_>, answer: &Answer) -> bool {
+    *seen.endpoint == Endpoint::Me && answer.status == StatusCode::NOT_IMPLEMENTED
+}
+
 /// The JSON object of an answer.
 pub(super) fn object(answer: &mut Answer) -> Option<&mut Map<String, Value>> {
     answer.body_mut().and_then(Value::as_object_mut)

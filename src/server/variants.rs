@@ -1,6 +1,7 @@
 //! The catalogue of variants: each a legal answer that some service provider gives where this server gives another,
 //! with what makes it legal. The functions that do it stand beside their entries, by what they are about.
 
+mod bulk;
 mod discovery;
 mod errors;
 mod filters;
@@ -26,12 +27,13 @@ static CATALOGUE: LazyLock<Vec<VariantEntry>> = LazyLock::new(|| {
         filters::VARIANTS,
         writes::VARIANTS,
         patches::VARIANTS,
+        bulk::VARIANTS,
     ]
     .concat()
 });
 
 /// All variants that the server can be, ordered by what they are about: errors, HTTP, discovery, representation, lists,
-/// filters, writes, PATCH.
+/// filters, writes, PATCH, bulk jobs.
 pub fn catalogue() -> &'static [VariantEntry] {
     &CATALOGUE
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::load::{Library, SuiteFile};
 use crate::outcome::{Level, Place};
+use crate::plan::each;
 use crate::profile::Profile;
 use crate::requirement::Catalogue;
 
@@ -28,9 +29,13 @@ pub struct Entry {
     /// Its tags, with those of its suite.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// The ids of its rows; each becomes a trial of its own.
+    /// The ids of its rows; each becomes a trial of its own. Of those, the ones that are selected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<String>,
+    /// Which attributes of the service provider's /Schemas it is tried with, each a trial of its own:
+    /// `an attribute of User with mutability immutable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<String>,
     /// The wire forms that it is run in, each a trial of its own: `suite/case@put`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub forms: Vec<String>,
@@ -39,11 +44,44 @@ pub struct Entry {
     /// Whether `rows` are vectors of a file.
     #[serde(skip)]
     pub vectors: bool,
+    /// How many trials it has, and those that are selected where that is not all of them.
+    #[serde(skip)]
+    pub narrowed: Option<(usize, Vec<Trial>)>,
     /// The suite file that it stands in.
     pub file: String,
     /// Where in it, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+}
+
+/// One trial of a case, where only some are selected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// Its id: `suite/case[row]`.
+    pub id: String,
+    /// How strongly it binds.
+    pub level: Level,
+    /// It in plain words.
+    pub title: String,
+}
+
+impl Entry {
+    /// Leaves out the trials that are not among those selected.
+    pub fn narrow(&mut self, selected: &[Trial]) {
+        let of = |row: &String| format!("{}[{row}]", self.id);
+        let chosen: Vec<Trial> = self
+            .rows
+            .iter()
+            .filter_map(|row| selected.iter().find(|trial| trial.id == of(row)).cloned())
+            .collect();
+        if chosen.is_empty() || chosen.len() == self.rows.len() {
+            return;
+        }
+        let all = self.rows.len();
+        self.rows =
+            self.rows.iter().filter(|row| chosen.iter().any(|trial| trial.id == of(row))).cloned().collect();
+        self.narrowed = Some((all, chosen));
+    }
 }
 
 /// The cases of a profile, in the order of the files; with their places only where these are wanted, since they take
@@ -71,6 +109,7 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue, plac
                 source: case.source.clone(),
                 tags: both(&file.suite.tags, &case.tags),
                 rows: case.trial_ids().map(str::to_owned).collect(),
+                for_each: case.for_each.as_ref().map(|for_each| each::wanted(&for_each.attribute)),
                 forms: file
                     .forms_of(index)
                     .into_iter()
@@ -80,6 +119,7 @@ pub fn entries(library: &Library, profile: &Profile, catalogue: &Catalogue, plac
                     .collect(),
                 rule: case.rule.is_some(),
                 vectors: case.vectors.is_some(),
+                narrowed: None,
                 file: file.file.clone(),
                 place: places.then(|| file.place(&format!("cases[{index}].id"))),
             });
@@ -119,10 +159,12 @@ pub fn text(entries: &[Entry]) -> String {
             let gap = if text.is_empty() { "" } else { "\n" };
             let _ = writeln!(text, "{gap}{file}");
         }
-        let rows = match entry.rows.len() {
-            0 => String::new(),
-            n if entry.vectors => format!(" ({n} vectors)"),
-            n => format!(" ({n} rows)"),
+        let kind = if entry.vectors { "vectors" } else { "rows" };
+        let rows = match (entry.rows.len(), &entry.narrowed) {
+            (n, Some((all, _))) => format!(" ({n} of {all} {kind})"),
+            (0, None) if entry.for_each.is_some() => " (for each attribute)".to_owned(),
+            (0, None) => String::new(),
+            (n, None) => format!(" ({n} {kind})"),
         };
         let forms = match entry.forms.as_slice() {
             [] => String::new(),
@@ -135,6 +177,15 @@ pub fn text(entries: &[Entry]) -> String {
             entry.level.to_string(),
             entry.title
         );
+        for trial in entry.narrowed.iter().flat_map(|(_, trials)| trials) {
+            let Trial { id, level, title } = trial;
+            let _ = writeln!(
+                text,
+                "    {id:<0$}  {level:<6}  {title}",
+                width.saturating_sub(2),
+                level = level.to_string()
+            );
+        }
     }
     let (must, should, may) =
         entries.iter().fold((0, 0, 0), |(must, should, may), entry| match entry.level {

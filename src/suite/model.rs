@@ -1189,6 +1189,8 @@ pub enum Requires {
     Capability(Capability),
     /// An attribute that /Schemas defines: `{attribute: User.title}`.
     Attribute(String),
+    /// An attribute that /Schemas defines, and that a client may change: `{writable: User.userName}`.
+    Writable(String),
     /// A schema that a resource type has: `{schema: URN}`.
     Schema(String),
     /// Something the operator configures: `{principal: second}`.
@@ -1277,6 +1279,7 @@ impl fmt::Display for Requires {
         match self {
             Requires::Capability(capability) => f.write_str(capability.name()),
             Requires::Attribute(path) => write!(f, "attribute {path}"),
+            Requires::Writable(path) => write!(f, "attribute {path} with mutability readWrite"),
             Requires::Schema(urn) => write!(f, "schema {urn}"),
             Requires::Principal(name) => write!(f, "credentials '{name}'"),
             Requires::Hook(name) => write!(f, "the hook '{name}'"),
@@ -1671,21 +1674,20 @@ impl<'de> Deserialize<'de> for Requires {
         impl<'de> Visitor<'de> for RequiresVisitor {
             type Value = Requires;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a capability such as patch, or {attribute: User.title}, {schema: URN}, {principal: second}, {hook: NAME}, {not: …}")
+                f.write_str("a capability such as patch, or {attribute: User.title}, {writable: User.userName}, {schema: URN}, {principal: second}, {hook: NAME}, {not: …}")
             }
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Requires, E> {
                 Capability::deserialize(de::value::StrDeserializer::new(name)).map(Requires::Capability)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Requires, A::Error> {
-                const KEYS: &[&str] = &["attribute", "schema", "principal", "hook", "not"];
+                const KEYS: &[&str] = &["attribute", "writable", "schema", "principal", "hook", "not"];
+                const ONE: &str = "one of attribute, writable, schema, principal, hook, not";
                 let Some(key) = map.next_key::<String>()? else {
-                    return Err(de::Error::invalid_length(
-                        0,
-                        &"one of attribute, schema, principal, hook, not",
-                    ));
+                    return Err(de::Error::invalid_length(0, &ONE));
                 };
                 let requires = match key.as_str() {
                     "attribute" => Requires::Attribute(map.next_value()?),
+                    "writable" => Requires::Writable(map.next_value()?),
                     "schema" => Requires::Schema(map.next_value()?),
                     "principal" => Requires::Principal(map.next_value()?),
                     "hook" => Requires::Hook(map.next_value()?),
@@ -1694,9 +1696,7 @@ impl<'de> Deserialize<'de> for Requires {
                 };
                 match map.next_key::<String>()? {
                     None => Ok(requires),
-                    Some(_) => {
-                        Err(de::Error::invalid_length(2, &"one of attribute, schema, principal, hook, not"))
-                    }
+                    Some(_) => Err(de::Error::invalid_length(2, &ONE)),
                 }
             }
         }
@@ -1713,7 +1713,7 @@ impl JsonSchema for Requires {
         let text = |key: &str| json_schema!({"type": "object", "additionalProperties": false, "required": [key], "properties": {key: {"type": "string"}}});
         json_schema!({
             "description": "What the service provider has to claim.",
-            "oneOf": [capability, text("attribute"), text("schema"), text("principal"), text("hook"),
+            "oneOf": [capability, text("attribute"), text("writable"), text("schema"), text("principal"), text("hook"),
                 {"type": "object", "additionalProperties": false, "required": ["not"], "properties": {"not": {"$ref": "#/$defs/Requires"}}}]
         })
     }

@@ -233,10 +233,13 @@ impl Target {
         // Else it is not known which of them is whose.
         let is_whole = intents.len() == resources.len();
         if !succeeded || !is_whole {
-            self.fail_bulk();
             let is_refused =
                 exchange.status().is_some_and(|status| (400..500).contains(&status) || status == 501);
             let not_sent = exchange.answer.as_ref().is_err_and(never_left);
+            // What the budget has no room for says nothing of Bulk, which the clean-up counts on.
+            if !not_sent {
+                self.fail_bulk();
+            }
             for intent in intents.iter().filter(|intent| is_refused || not_sent || intent.value.is_none()) {
                 self.close_intent(intent);
             }

@@ -13,7 +13,7 @@ use crate::judge::Claims;
 use crate::profile::PageSize;
 use crate::scim::names;
 use crate::scim::path::AttributePath;
-use crate::scim::schema::{ResourceType, SchemaSet};
+use crate::scim::schema::{Mutability, ResourceType, SchemaSet};
 use crate::suite::model::{CAPABILITIES, Capability, Requires};
 
 /// One claim.
@@ -176,6 +176,7 @@ impl Capabilities {
                 None => Err(format!("nothing is known about {}", capability.name())),
             },
             Requires::Attribute(path) => self.attribute(path),
+            Requires::Writable(path) => self.writable(path),
             Requires::Schema(urn) => self.schema(urn),
             Requires::Principal(name) if name == "second" && self.second => {
                 Ok("a second tenant's credentials are configured".to_owned())
@@ -189,6 +190,22 @@ impl Capabilities {
                 Ok(evidence) => Err(evidence),
                 Err(evidence) => Ok(evidence),
             },
+        }
+    }
+
+    /// As an attribute, whose mutability allows a change.
+    fn writable(&self, text: &str) -> Result<String, String> {
+        let evidence = self.attribute(text)?;
+        let declared = text.split_once('.').and_then(|(kind, path)| {
+            let path = AttributePath::parse(path).ok()?;
+            Some(self.schemas.definition(kind)?.attribute(&path)?.mutability)
+        });
+        match declared {
+            Some(Mutability::ReadOnly | Mutability::Immutable) => {
+                let mutability = declared.map(|it| it.to_string()).unwrap_or_default();
+                Err(format!("/Schemas declares {text} with mutability {mutability}"))
+            }
+            _ => Ok(evidence),
         }
     }
 
@@ -522,6 +539,10 @@ mod tests {
         assert_eq!(attribute("User.emails.value"), Ok(()));
         assert_eq!(attribute("User.emails.type"), Err("/Schemas defines no User.emails.type".to_owned()));
         assert_eq!(attribute("User.title"), Err("/Schemas defines no User.title".to_owned()));
+        let writable = |path: &str| capabilities.check(&Requires::Writable(path.to_owned()));
+        assert_eq!(writable("User.emails.value"), Ok(()));
+        assert_eq!(writable("User.title"), Err("/Schemas defines no User.title".to_owned()));
+        assert_eq!(writable("User.id"), Err("/Schemas declares User.id with mutability readOnly".to_owned()));
         assert_eq!(attribute("Device.x"), Err("/ResourceTypes lists no Device".to_owned()));
         assert!(attribute("title").is_err());
         let schema = |urn: &str| capabilities.check(&Requires::Schema(urn.to_owned()));

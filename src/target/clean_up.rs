@@ -145,6 +145,17 @@ impl Target {
         self.delete_many(due, &AtomicU32::new(0)).await
     }
 
+    /// Removes one resource that this run created, since it is in the way of what comes. What does not go is left for
+    /// [`Target::clean_up`].
+    pub async fn discard(&self, endpoint: &str, id: &str) -> CleanUp {
+        let found: Vec<OwnedResource> = {
+            let state = self.state();
+            let is_it = |it: &&OwnedResource| it.endpoint == endpoint && it.id == id;
+            state.register.alive().filter(is_it).cloned().collect()
+        };
+        self.delete_all(found, &AtomicU32::new(0)).await
+    }
+
     /// Deletes by Bulk where that is worth it, and one by one whatever that does not show as gone.
     async fn delete_many(&self, resources: Vec<OwnedResource>, silence: &AtomicU32) -> CleanUp {
         let (deleted, rest) = self.delete_by_bulk(in_order(resources)).await;
@@ -294,12 +305,9 @@ impl Target {
     /// Endpoints where this run created something, or tried to.
     pub(super) fn touched(&self) -> Vec<String> {
         let state = self.state();
-        let mut endpoints: Vec<String> =
-            state.register.all().map(|resource| resource.endpoint.clone()).collect();
-        endpoints.extend(state.tried.iter().cloned());
-        endpoints.sort();
-        endpoints.dedup();
-        endpoints
+        let created = state.register.all().map(|resource| resource.endpoint.as_str());
+        let endpoints: BTreeSet<&str> = created.chain(state.tried.iter().map(String::as_str)).collect();
+        endpoints.into_iter().map(str::to_owned).collect()
     }
 
     /// Reads what was deleted twice: some service providers only mark a resource as deleted, and go on showing it.

@@ -65,6 +65,8 @@ pub struct Target {
     pub(super) page_size_parameter: String,
     pub(super) interrupted: CancellationToken,
     pub(super) state: Mutex<State>,
+    /// Held while a first create is read back, so that those at the same time need not be.
+    pub(super) first_look: tokio::sync::Mutex<()>,
     pub(super) clients: Clients,
     pub(super) second_clients: Option<Clients>,
     pub(super) tokens: Option<TokenSource>,

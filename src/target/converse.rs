@@ -197,9 +197,10 @@ impl Target {
     /// Whether the budget allows one more request, keeping back what the clean-up will need: one for each
     /// resource that is ours, for each create under way, and for the last look at each endpoint written to.
     fn within_budget(&self, purpose: Purpose, spend: bool) -> Result<(), String> {
-        let touched = self.touched().len();
+        let limit = self.requests.filter(|_| purpose == Purpose::Run);
+        let touched = limit.map_or(0, |_| self.touched().len());
         let mut state = self.state();
-        if let (Some(most), Purpose::Run) = (self.requests, purpose) {
+        if let Some(most) = limit {
             let kept = state.clean_up_requests() + touched;
             if state.made + 1 + kept as u64 > most {
                 return Err(format!(
@@ -215,10 +216,11 @@ impl Target {
 
     /// Whether the budget would allow one more request, and after it as many as are still `needed`.
     pub fn can_spare(&self, needed: u64) -> bool {
+        let Some(most) = self.requests else { return true };
         let touched = self.touched().len();
         let state = self.state();
         let kept = state.clean_up_requests() + touched;
-        self.requests.is_none_or(|most| state.made.saturating_add(1 + kept as u64 + needed) <= most)
+        state.made.saturating_add(1 + kept as u64 + needed) <= most
     }
 
     async fn perform(&self, wire: &Wire, token: Option<Token>) -> Result<Response, TransportFailure> {
@@ -248,6 +250,7 @@ impl Target {
             // Before the body is read, so that nobody gets this connection.
             self.doubt_connections();
         }
+        let mut repeats_secret = response.headers().values().any(|value| self.masks.are_in(value.as_bytes()));
         let headers = response
             .headers()
             .iter()
@@ -261,8 +264,9 @@ impl Target {
             .collect();
         let raw = body::receive(&mut response, self.limits.body, deadline).await;
         let mut raw = body::decode(raw, &codings, self.limits.body).await;
+        repeats_secret |= self.masks.are_in(&raw.bytes);
         raw.bytes = self.masked(raw.bytes);
-        Ok(Response { status, headers, body: body::finish(raw) })
+        Ok(Response { status, headers, body: body::finish(raw), repeats_secret })
     }
 
     /// Frameworks whose error handler fails close the connection behind an answer that says it stays open: a request

@@ -102,6 +102,9 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Body,
+    /// Whether it repeated a secret of ours, before that was masked. Short secrets do not count, since what is short may
+    /// stand there for another reason.
+    pub repeats_secret: bool,
 }
 
 impl Response {

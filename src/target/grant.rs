@@ -376,7 +376,8 @@ mod tests {
     }
 
     fn answered(status: u16, body: &str) -> Response {
-        Response { status, headers: Vec::new(), body: Body::whole(body.to_owned().into()) }
+        let body = Body::whole(body.to_owned().into());
+        Response { status, headers: Vec::new(), body, repeats_secret: false }
     }
 
     fn read_it(status: u16, body: &str) -> Result<Issued, TokenFault> {

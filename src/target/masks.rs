@@ -18,6 +18,9 @@ use super::credentials::{Credentials, MASK};
 /// would falsify evidence, and such a value protects nothing.
 const SHORTEST: usize = 4;
 
+/// Secrets of this length stand in an answer for no other reason than that the service provider repeats them.
+const TELLING: usize = 12;
+
 /// What `encodeURIComponent` leaves alone beside letters and digits.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -139,6 +142,17 @@ impl Masks {
         }
     }
 
+    /// Whether a secret stands in these bytes as it is, one that is long enough to tell.
+    pub fn are_in(&self, bytes: &[u8]) -> bool {
+        // Most answers hold none, which the finder knows at once.
+        if matches!(self.bytes(bytes), Cow::Borrowed(_)) {
+            return false;
+        }
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut telling = known.whole.iter().filter(|secret| secret.len() >= TELLING);
+        telling.any(|secret| bytes.windows(secret.len()).any(|window| window == secret.as_bytes()))
+    }
+
     /// A header's value without secrets, short ones included.
     pub fn header(&self, value: &str) -> String {
         let is_secret = {
@@ -207,6 +221,16 @@ mod tests {
             assert_eq!(masks.text(&format!("before {form} after")), "before *** after", "{form}");
         }
         assert_eq!(masks.text("nothing secret"), "nothing secret");
+    }
+
+    #[test]
+    fn what_repeats_a_secret_is_told_from_what_happens_to_hold_a_short_one() {
+        let masks = Masks::new(&[Credentials::bearer(TOKEN).unwrap()]);
+        masks.add(["password".to_owned()]);
+        assert!(masks.are_in(format!("invalid token {TOKEN}").as_bytes()));
+        assert!(!masks.are_in(b"changePassword, password"));
+        assert!(!masks.are_in(b"***"));
+        assert!(!Masks::default().are_in(TOKEN.as_bytes()));
     }
 
     #[test]

@@ -223,13 +223,15 @@ impl Target {
             )
         };
         let mut read_back = None;
+        let is_honest = || self.state().honest.contains(endpoint);
+        let first_look = if marked && !is_honest() { Some(self.first_look.lock().await) } else { None };
         let proof = if known {
             Proof::Ours
         } else if seen {
             Proof::Foreign("a resource of this id was there before the request")
         } else if status == 200 && body.is_some_and(is_old) {
             Proof::Foreign("its meta.created lies long before the request, and the answer is 200")
-        } else if marked && self.state().honest.contains(endpoint) {
+        } else if marked && is_honest() {
             Proof::Ours
         } else if marked {
             // An answer may merely repeat the request. The first one at each endpoint has to be true to what a read
@@ -260,6 +262,7 @@ impl Target {
                 None => Proof::Missing("the answer does not carry the run's mark, and it cannot be read"),
             }
         };
+        drop(first_look);
         let created = match proof {
             Proof::Ours => {
                 let resource_type = resource_type_of(body).unwrap_or_else(|| self.resource_type(endpoint));

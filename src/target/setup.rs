@@ -132,6 +132,7 @@ impl Target {
             mark,
             page_size_parameter: options.page_size_parameter,
             interrupted: CancellationToken::new(),
+            first_look: tokio::sync::Mutex::new(()),
             state: Mutex::new(State {
                 tried: intents.values().map(|intent: &Intent| intent.endpoint.clone()).collect(),
                 register,

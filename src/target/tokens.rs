@@ -211,7 +211,7 @@ impl TokenSource {
         let status = response.status().as_u16();
         let raw = body::receive(&mut response, ANSWER, deadline).await;
         let raw = body::decode(raw, &codings, ANSWER).await;
-        Ok(Response { status, headers, body: body::finish(raw) })
+        Ok(Response { status, headers, body: body::finish(raw), repeats_secret: false })
     }
 
     fn headers(&self, user_agent: &str) -> HeaderMap {

@@ -251,7 +251,12 @@ impl Bench<'_> {
         demand("with a number for a status", set("status", json!(self.code())));
         if !error.scim_type.is_empty() || !error.usual_scim_type.is_empty() {
             demand("without scimType", without("scimType"));
-            demand("with another scimType", set("scimType", json!("sensitive")));
+            // One that is none of those that the expectation knows.
+            let known = |keyword: &&str| {
+                error.scim_type.iter().chain(&error.usual_scim_type).any(|known| known == keyword)
+            };
+            let other = ["sensitive", "tooMany", "noTarget"].into_iter().find(|keyword| !known(keyword));
+            demand("with another scimType", other.and_then(|other| set("scimType", json!(other))));
         }
     }
 
@@ -537,7 +542,8 @@ impl Bench<'_> {
             // Nothing may be there: put something there.
             return match singular(written) {
                 Some(names) => {
-                    let value = check.excludes.clone().unwrap_or_else(|| json!("altered"));
+                    let forbidden = check.excludes.as_ref().or(check.differs.as_ref());
+                    let value = forbidden.cloned().unwrap_or_else(|| json!("altered"));
                     let value = self.context.scope.resolve(&value).unwrap_or(value);
                     let value = if check.excludes.is_some() { json!([value]) } else { value };
                     demand("there", alter::json(self.exchange, |body| put(body, &names, &value)));
@@ -585,6 +591,12 @@ impl Bench<'_> {
             return demand("not there", self.without_in(&format!("{kind}]"), name));
         }
         let Some((parent, last)) = written.rsplit_once(['.', '[']) else { return };
+        // `[?!@.meta].id` where each has one.
+        if let Some((list, name)) = parent.strip_suffix(']').and_then(|path| path.rsplit_once("[?!@.")) {
+            let Some(names) = singular(&list.replace("[*]", "")) else { return };
+            let path: Vec<String> = names.into_iter().chain([name.to_owned()]).collect();
+            return demand("not there", alter::without(self.exchange, &path));
+        }
         // `[?@.type == 'dateTime'].uniqueness` where nothing is of that kind.
         if let Some((list, kind)) = parent.strip_suffix("']").and_then(|it| it.rsplit_once("[?@."))
             && let Some((key, kind)) = kind.split_once(" == '")
@@ -594,7 +606,7 @@ impl Bench<'_> {
             return demand("of that kind", self.with_element(list, &element));
         }
         let parent = parent.trim_end_matches('.');
-        let value = match &check.excludes {
+        let value = match check.excludes.as_ref().or(check.differs.as_ref()) {
             Some(value) => self.context.scope.resolve(value).unwrap_or_default(),
             None => json!("altered"),
         };

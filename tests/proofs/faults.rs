@@ -1,6 +1,7 @@
 //! Faults planted one at a time, and which cases see them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use scimspec::outcome::{ErrorCause, Level, Outcome, Reading, Severity, Verdict};
 use scimspec::requirement::Catalogue;
@@ -8,7 +9,7 @@ use scimspec::server::{Fault, FaultEntry, faults};
 use scimspec::target::exchange::ExchangeId;
 use serde::Serialize;
 
-use super::common::{Ran, Trial, everything, side_by_side};
+use super::common::{Ran, Trial, everything, library, side_by_side};
 
 /// What the cases that saw a fault made of it, by case.
 pub type Seen = BTreeMap<String, Sight>;
@@ -47,7 +48,11 @@ impl Sight {
     /// The requirements that are broken, cited, and found as severe as they bind: what has been seen here is that the
     /// case tests them.
     pub fn proves(&self) -> impl Iterator<Item = &str> {
-        let binds = |id: &str| Catalogue::embedded().strongest([id]).map(Level::severity);
+        let binds = |id: &str| {
+            // What a vendor states is no requirement.
+            Catalogue::embedded().get(id)?;
+            Catalogue::embedded().strongest([id]).map(Level::severity)
+        };
         self.cited
             .iter()
             .filter(move |(id, severity)| binds(id).is_some_and(|least| **severity >= least))
@@ -105,6 +110,11 @@ const NEEDS: &[(&str, &str)] = &[
 
 fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
     let mut cited = BTreeMap::new();
+    // What a vendor states is cited by a case as a whole, and by a checkpoint.
+    if let Some(severest) = outcome.findings.iter().map(|finding| finding.severity).max() {
+        let stated = sources_of(&outcome.id).filter(|id| entry.requirements.contains(id));
+        cited.extend(stated.map(|id| (id.to_owned(), severest)));
+    }
     for finding in &outcome.findings {
         for id in finding.requirements.iter().filter(|id| entry.requirements.contains(&id.as_str())) {
             let severest = cited.entry(id.clone()).or_insert(finding.severity);
@@ -138,6 +148,26 @@ fn sight(entry: &FaultEntry, outcome: &Outcome, ran: &Ran) -> Sight {
     let needed = NEEDS.iter().filter(|(rule, _)| *rule == outcome.id);
     origins.extend(needed.map(|(_, case)| (*case).to_owned()));
     Sight { verdict: outcome.verdict.word().to_owned(), level: outcome.level, cited, origins, others }
+}
+
+/// The statements of vendors that a case is about, or a checkpoint.
+fn sources_of(id: &str) -> impl Iterator<Item = &'static str> {
+    static SOURCES: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
+        let mut sources = BTreeMap::new();
+        for file in library().suites() {
+            for case in &file.suite.cases {
+                sources.insert(file.case_id(case), case.source.clone());
+                for step in &case.steps {
+                    if let Some(checkpoint) = &step.checkpoint {
+                        let id = format!("{}/{checkpoint}", file.suite.suite);
+                        sources.insert(id, [case.source.as_slice(), &step.source].concat());
+                    }
+                }
+            }
+        }
+        sources
+    });
+    SOURCES.get(super::matrix::case_of(id)).into_iter().flatten().map(String::as_str)
 }
 
 /// Does something for each chosen fault of the catalogue, several at a time, and gives what came of each by its name.

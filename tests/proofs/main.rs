@@ -48,15 +48,6 @@ use scimspec::run::Observed;
 use scimspec::server;
 use scimspec::target::exchange::ExchangeId;
 
-/// Alterations that rightly leave the judgement green, each with the reason.
-const SURVIVORS: &[&str] = &[
-    // What refuses for want of a permission may have any keyword: another alternative takes it.
-    "create/password-never-returned cases[23].steps[3].expect: any[0] error with another scimType",
-    // The reference server has no empty object, and no meta in its schemas, so nothing there can be altered.
-    "disputed/filter-on-one-resource cases[9].steps[0].expect: also[0] checks[0] there",
-    "schemas/list cases[0].steps[0].expect: also[17] checks[0] no way to break it",
-];
-
 /// A green run with everything in it altered.
 pub struct Altered {
     /// How many alterations turned red, by case.
@@ -110,6 +101,7 @@ fn alter_all(reading: Reading) -> Altered {
         reading,
         mutes: &mutes,
         pairs: &pairs,
+        validated: None,
     };
     let rules =
         RULES.iter().map(|rule| (rule.name, rules::try_rule(rule.name, &ran.exchanges, &context))).collect();
@@ -228,8 +220,7 @@ fn recorded(path: &Path) -> BTreeMap<String, Killers> {
 #[test]
 fn every_judgement_turns_red() {
     for altered in [&*LENIENT, &*STRICT] {
-        let survivors: Vec<&str> = altered.survivors.iter().map(String::as_str).collect();
-        assert_eq!(survivors, SURVIVORS, "alterations that nothing saw");
+        assert!(altered.survivors.is_empty(), "alterations that nothing saw: {:#?}", altered.survivors);
         let never_red: Vec<&str> = altered
             .ran
             .outcomes
@@ -304,7 +295,7 @@ fn every_fault_is_caught() {
             .chain(recorded.strict.iter().filter_map(|case| strict.seen.get(case)));
         let is_about_it = recorded_sights.into_iter().any(faults::Sight::is_about_it);
         let binds = !entry.requirements.is_empty() && excuses::excuse(entry.name).is_none();
-        if binds && !is_about_it && excuses::elsewhere(entry.name).is_none() {
+        if binds && !is_about_it {
             let requirements = entry.requirements.join(" or ");
             wrong.push(format!("{}: no case that catches it cites {requirements}", entry.name));
         }
@@ -358,7 +349,7 @@ fn quick_cases_find_most_in_a_hundred_requests() {
         quick::QUICK,
         matrix::MATRIX
     );
-    let (seen, all) = (quick::caught(&matrix, &cases).len(), matrix.faults.len());
+    let (seen, all) = (quick::caught(&matrix).len(), matrix.faults.len());
     assert!(all > 0, "{} is empty", matrix::MATRIX);
     assert!(
         seen * 100 >= all * quick::PERCENT,

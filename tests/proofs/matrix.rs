@@ -33,7 +33,7 @@ pub struct Matrix {
     /// Of each case, what it depended on.
     #[serde(default)]
     pub cases: BTreeMap<String, String>,
-    /// What rules see in a run of the cases of `--quick`.
+    /// What a run of the cases of `--quick` sees.
     #[serde(default)]
     pub quick: Quick,
     /// The faults.
@@ -41,17 +41,17 @@ pub struct Matrix {
     pub faults: BTreeMap<String, Row>,
 }
 
-/// What rules see in a run of the cases of `--quick`. That depends on what those exchange, so that the rows of faults,
-/// which are of whole runs, do not tell.
+/// What a run of the cases of `--quick` sees, of which the rows of faults, which are of whole runs, do not tell: rules judge
+/// what the cases exchange, and what is asked together differs.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quick {
     /// Digest of the cases.
     #[serde(default)]
     pub cases: String,
-    /// The faults that none of the cases sees, and a rule does.
+    /// The faults that it sees.
     #[serde(default)]
-    pub by_rules: BTreeSet<String>,
+    pub seen: BTreeSet<String>,
 }
 
 /// Who saw a fault.

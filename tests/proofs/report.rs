@@ -8,7 +8,7 @@ use scimspec::outcome::{Level, Verdict};
 use scimspec::server;
 
 use super::proven::Proven;
-use super::{Altered, Caught, SURVIVORS, excuses};
+use super::{Altered, Caught, excuses};
 
 /// What `tests/killers.toml` begins with.
 pub const KILLERS_HEADER: &str = "\
@@ -129,12 +129,6 @@ pub fn page(altered: &[&Altered; 2], caught: &Caught) -> String {
     ];
     for (what, lenient, strict) in rows {
         let _ = writeln!(page, "| {what} | {lenient} | {strict} |");
-    }
-    if !SURVIVORS.is_empty() {
-        let _ = writeln!(page, "\nSurvivors that are right to survive:\n");
-        for survivor in SURVIVORS {
-            let _ = writeln!(page, "- {survivor}");
-        }
     }
     let _ = write!(
         page,

@@ -106,6 +106,16 @@ fn alterations(rule: &str) -> &'static [Named] {
                 Some(alter::header(it, "set-cookie", Some("id=7; Expires=Wed, 01 Jan 2098 00:00:00 GMT")))
             }),
         ],
+        "credentials-not-repeated" => {
+            &[("the token", |it| Some(alter::answer(it, |response| response.repeats_secret = true)))]
+        }
+        "resources-are-private" => &[
+            ("a public cache", |it| Some(alter::header(it, "cache-control", Some("public, max-age=600")))),
+            ("every page", |it| {
+                let open = alter::header(it, "access-control-allow-origin", Some("*"));
+                Some(alter::header(&open, "access-control-allow-credentials", Some("true")))
+            }),
+        ],
         "accepted-is-asynchronous" => &[
             ("nothing but 202", |it| (it.status() == Some(204)).then(|| alter::status(it, 202))),
             ("a body", |it| (it.status() == Some(201)).then(|| alter::status(it, 202))),

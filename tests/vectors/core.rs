@@ -75,7 +75,7 @@ fn filter_vectors() {
     let mut failures = Vec::new();
     let members = population();
     let vectors = list(&document, "vectors");
-    assert_eq!(vectors.len(), 145);
+    assert_eq!(vectors.len(), 146);
     for vector in vectors {
         let id = text(vector, "id");
         let endpoint = text(vector, "endpoint");

@@ -79,7 +79,7 @@ async fn filter_vectors() {
     let keys: BTreeMap<&str, &str> = bench.ids.iter().map(|(key, id)| (id.as_str(), key.as_str())).collect();
     let (mut failures, mut not_preferred) = (Vec::new(), Vec::new());
     let vectors = list(&document, "vectors");
-    assert_eq!(vectors.len(), 145);
+    assert_eq!(vectors.len(), 146);
     for vector in vectors {
         let id = text(vector, "id");
         let filter = bench.substituted(text(vector, "filter"));

@@ -100,6 +100,8 @@ fn filter_rows_match(exchange: &Exchange, view: &View<'_>) -> RuleVerdict {
                 format!("{row}, though {why}"),
             )
             .class("rows that match", format!("row against {kind}"))
+            .breaks(&["RFC7644-3.4.2.2-02"])
+            .breaks_too(requirements(kind))
         },
     );
     verdict("filter-rows-match", exchange, faults)
@@ -196,7 +198,7 @@ fn as_sent(exchange: &Exchange) -> String {
     words::clip(&parameter(exchange, "filter").unwrap_or_default(), SHOWN)
 }
 
-/// What the service provider breaks whose answer lacks a match by that kind of node.
+/// What the service provider breaks whose answer goes wrong by that kind of node.
 fn requirements(kind: &str) -> &'static [&'static str] {
     match kind {
         "eq" => &["RFC7644-3.4.2.2-06"],

@@ -8,8 +8,9 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Fault, Rule, RuleVerdict, View, is_known_endpoint, success, verdict};
-use crate::judge::{error, words};
+use crate::judge::{error, kind, words};
 use crate::scim::names;
+use crate::suite::model::Auth;
 use crate::target::exchange::{BYTE_ORDER_MARK, BodyProblem, Exchange, Response};
 
 pub const NO_SERVER_ERROR: Rule = Rule { name: "no-server-error", subject: "answer", judge: no_server_error };
@@ -36,6 +37,16 @@ pub const ACCEPTED_IS_ASYNCHRONOUS: Rule =
     Rule { name: "accepted-is-asynchronous", subject: "202", judge: accepted_is_asynchronous };
 pub const NO_STACK_TRACE: Rule =
     Rule { name: "no-stack-trace", subject: "error with a body", judge: no_stack_trace };
+pub const CREDENTIALS_NOT_REPEATED: Rule = Rule {
+    name: "credentials-not-repeated",
+    subject: "answer to a request with credentials",
+    judge: credentials_not_repeated,
+};
+pub const RESOURCES_ARE_PRIVATE: Rule = Rule {
+    name: "resources-are-private",
+    subject: "answer that shows resources",
+    judge: resources_are_private,
+};
 
 /// What frameworks of common languages print when an error escapes.
 const TRACES: &[&str] = &[
@@ -422,6 +433,71 @@ fn cookies_end_with_the_session(exchange: &Exchange, _: &View<'_>) -> RuleVerdic
     )
     .class("session cookie", "lasting cookie");
     verdict("cookies-end-with-the-session", exchange, vec![fault])
+}
+
+/// Nothing of the credentials comes back: answers are logged where requests are not.
+fn credentials_not_repeated(exchange: &Exchange, _: &View<'_>) -> RuleVerdict {
+    let Some(response) = exchange.response().filter(|_| exchange.request.auth != Auth::None) else {
+        return RuleVerdict::NotEligible;
+    };
+    if !response.repeats_secret {
+        return RuleVerdict::Held;
+    }
+    let status = words::status(response.status);
+    let fault = Fault::new(
+        format!("answered {status} with the client's own token or password in it"),
+        "an answer without credentials",
+        "credentials, masked here",
+    )
+    .class("no credentials", "credentials");
+    verdict("credentials-not-repeated", exchange, vec![fault])
+}
+
+/// What was shown to somebody with credentials is shown to nobody else, by a shared cache or by a page of another site.
+fn resources_are_private(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
+    let shows = |_: &&Response| {
+        exchange.request.auth != Auth::None
+            && kind::discovery_type(&exchange.request).is_none()
+            && is_known_endpoint(exchange, context)
+    };
+    let Some(response) = success(exchange).filter(shows).filter(|response| !response.body.is_empty()) else {
+        return RuleVerdict::NotEligible;
+    };
+    let directives: Vec<String> = response
+        .headers_named("cache-control")
+        .flat_map(|value| value.split(','))
+        .map(|directive| directive.trim().to_ascii_lowercase())
+        .collect();
+    let says = |wanted: &str| directives.iter().any(|directive| directive == wanted);
+    let is_kept = !says("no-store") && !says("no-cache") && !says("private") && !says("max-age=0");
+    let is_shared =
+        says("public") || directives.iter().any(|it| it.starts_with("s-maxage=") && it != "s-maxage=0");
+    let is = |name: &str, wanted: &str| {
+        response.header(name).is_some_and(|value| value.trim().eq_ignore_ascii_case(wanted))
+    };
+    let mut faults = Vec::new();
+    if is_shared && is_kept {
+        let shown = words::clip(&directives.join(", "), 80);
+        faults.push(
+            Fault::new(
+                format!("lets shared caches keep the resource: Cache-Control is {shown}"),
+                "Cache-Control: no-store, or private",
+                format!("Cache-Control: {shown}"),
+            )
+            .class("private", "public"),
+        );
+    }
+    if is("access-control-allow-origin", "*") && is("access-control-allow-credentials", "true") {
+        faults.push(
+            Fault::new(
+                "lets the pages of all sites read the resource with the credentials of whoever looks at them",
+                "one origin in Access-Control-Allow-Origin, or none",
+                "Access-Control-Allow-Origin: * with Access-Control-Allow-Credentials: true",
+            )
+            .class("known origins", "every origin"),
+        );
+    }
+    verdict("resources-are-private", exchange, faults)
 }
 
 /// A 202 says where to ask later and by which name (RFC 9967 section 2.5.1.1).

@@ -30,6 +30,7 @@ mod resource;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod validated;
 mod version;
 mod written;
 
@@ -51,6 +52,7 @@ use super::context::Claims;
 use super::history::History;
 
 pub use pairs::Pairs;
+pub use validated::Validated;
 
 /// What [`judge_all`] has to know beside the exchanges.
 pub struct RuleContext<'a> {
@@ -72,6 +74,8 @@ pub struct RuleContext<'a> {
     pub mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
     /// The exchanges of the run by resource, for rules that hold one against another.
     pub pairs: &'a Pairs<'a>,
+    /// What the validator says of the resources in these exchanges, where several rules ask for it.
+    pub validated: Option<&'a Validated<'a>>,
 }
 
 /// What a rule sees beside the exchange.
@@ -82,6 +86,7 @@ pub struct View<'a> {
     history: &'a History<'a>,
     pairs: &'a Pairs<'a>,
     mutes: &'a BTreeMap<String, BTreeSet<ExchangeId>>,
+    validated: Option<&'a Validated<'a>>,
 }
 
 impl View<'_> {
@@ -94,6 +99,7 @@ impl View<'_> {
             history: context.history,
             pairs: context.pairs,
             mutes: context.mutes,
+            validated: context.validated,
         }
     }
 
@@ -246,6 +252,8 @@ pub static RULES: &[Rule] = &[
     http::ETAG_ON_304,
     http::COOKIES_END_WITH_THE_SESSION,
     http::ACCEPTED_IS_ASYNCHRONOUS,
+    http::CREDENTIALS_NOT_REPEATED,
+    http::RESOURCES_ARE_PRIVATE,
     error::ERROR_SHAPE,
     error::ERROR_STATUS_MATCHES,
     error::SCIM_TYPE_REGISTERED,
@@ -490,8 +498,8 @@ fn finding(rule: &str, exchange: &Exchange, fault: Fault) -> Finding {
 
 /// One resource in an answer.
 struct Found<'a> {
-    /// Where: empty for the body itself, `Resources[3]` for a row.
-    at: String,
+    /// Which row of a list it is; nothing for the body itself.
+    row: Option<usize>,
     /// The same without the index.
     class: &'static str,
     resource: &'a Value,
@@ -503,7 +511,10 @@ struct Found<'a> {
 impl Found<'_> {
     /// The path of a member, for messages: `Resources[3].meta`.
     fn path(&self, member: &str) -> String {
-        if self.at.is_empty() { member.to_owned() } else { format!("{}.{member}", self.at) }
+        match self.row {
+            None => member.to_owned(),
+            Some(index) => format!("Resources[{index}].{member}"),
+        }
     }
 
     /// The path of a member without indexes, for signatures: `Resources.meta`.
@@ -531,8 +542,8 @@ fn found<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Vec<Found<'a>> {
     let by_endpoint =
         context.definitions.by_endpoint(exchange).filter(|_| exchange.request.method != "DELETE");
     let is_discovery = kind::discovery_type(&exchange.request).is_some();
-    let make = |at: String, class: &'static str, resource: &'a Value| Found {
-        at,
+    let make = |row: Option<usize>, class: &'static str, resource: &'a Value| Found {
+        row,
         class,
         resource,
         definition: by_endpoint.or_else(|| context.definitions.by_itself(resource)),
@@ -544,14 +555,14 @@ fn found<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Vec<Found<'a>> {
             .iter()
             .enumerate()
             .filter(|(_, row)| row.is_object())
-            .map(|(index, row)| make(format!("Resources[{index}]"), "Resources", row))
+            .map(|(index, row)| make(Some(index), "Resources", row))
             .collect();
     }
     let is_message = schemas(body).iter().any(|urn| {
         urn.get(..names::MESSAGE_PREFIX.len())
             .is_some_and(|prefix| prefix.eq_ignore_ascii_case(names::MESSAGE_PREFIX))
     });
-    let resource = make(String::new(), "", body);
+    let resource = make(None, "", body);
     if is_message || resource.definition.is_none() { Vec::new() } else { vec![resource] }
 }
 

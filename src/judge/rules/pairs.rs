@@ -22,6 +22,10 @@ const CLOCKS: TimeDelta = TimeDelta::milliseconds(5);
 #[derive(Debug, Default)]
 pub struct Pairs<'a> {
     all: Vec<&'a Exchange>,
+    /// The resource that each of them is about.
+    about: Vec<Option<Resource>>,
+    /// Those that may have changed something: writes that were not refused.
+    writes: Vec<usize>,
     by_resource: BTreeMap<Resource, Vec<usize>>,
     /// What a list showed of resources that were made together, where lists are known to show what reads show.
     rows: BTreeMap<Resource, (usize, &'a Value)>,
@@ -44,9 +48,15 @@ impl<'a> Pairs<'a> {
     /// The pairs among exchanges, which come in the order in which they were made.
     pub fn of(exchanges: impl IntoIterator<Item = &'a Exchange>) -> Pairs<'a> {
         let mut pairs = Pairs { all: exchanges.into_iter().collect(), ..Pairs::default() };
-        for (index, exchange) in pairs.all.iter().enumerate() {
-            if let Some(resource) = resource_of(exchange) {
-                pairs.by_resource.entry(resource).or_default().push(index);
+        let may_change = |exchange: &Exchange| {
+            let is_refused = exchange.status().is_some_and(|status| (400..500).contains(&status));
+            kind::is_write(&exchange.request) && !is_refused
+        };
+        pairs.writes = (0..pairs.all.len()).filter(|index| may_change(pairs.all[*index])).collect();
+        pairs.about = pairs.all.iter().map(|exchange| resource_of(exchange)).collect();
+        for (index, resource) in pairs.about.iter().enumerate() {
+            if let Some(resource) = resource {
+                pairs.by_resource.entry(resource.clone()).or_default().push(index);
             }
         }
         pairs.rows = pairs.surveyed();
@@ -169,27 +179,32 @@ impl<'a> Pairs<'a> {
     /// Whether the log holds everything between two exchanges, and the case that made them did nothing to another
     /// resource in the meantime that could show in this one: groups show in users, and members in groups.
     fn is_undisturbed(&self, first: usize, second: usize) -> bool {
-        let from = self.all[first];
-        match resource_of(from) {
-            Some(resource) => self.is_undisturbed_by(first, second, &from.origin, &resource),
+        match &self.about[first] {
+            Some(resource) => self.is_undisturbed_by(first, second, &self.all[first].origin, resource),
             None => false,
         }
+    }
+
+    /// What may have changed something between two exchanges.
+    fn writes_between(&self, first: usize, second: usize) -> impl Iterator<Item = usize> {
+        let from = self.writes.partition_point(|index| *index <= first);
+        self.writes[from..].iter().copied().take_while(move |index| *index < second)
     }
 
     fn is_undisturbed_by(&self, first: usize, second: usize, origin: &str, resource: &Resource) -> bool {
         let (from, to) = (self.all[first], self.all[second]);
         let is_whole = to.id.0.checked_sub(from.id.0) == Some((second - first) as u64);
         is_whole
-            && !self.all[first + 1..second].iter().any(|other| {
+            && !self.writes_between(first, second).any(|index| {
+                let (other, about) = (self.all[index], &self.about[index]);
+                if about.as_ref() == Some(resource) {
+                    return false;
+                }
                 let is_about = || names(other, &resource.1);
-                let is_create = other.request.method == "POST" && resource_of(other).is_some() && !is_about();
+                let is_create = || other.request.method == "POST" && about.is_some() && !is_about();
                 // What the case starts from was made for it by others, and only that.
-                let may_show = (other.origin == origin && !is_create)
-                    || (other.origin == from.origin && other.origin != origin && is_about());
-                may_show
-                    && kind::is_write(&other.request)
-                    && resource_of(other).as_ref() != Some(resource)
-                    && !other.status().is_some_and(|status| (400..500).contains(&status))
+                (other.origin == origin && !is_create())
+                    || (other.origin == from.origin && other.origin != origin && is_about())
             })
     }
 }

@@ -80,7 +80,7 @@ fn each<'a>(
 
 /// The one resource that is the answer; none where the answer is a list.
 fn single<'a>(exchange: &'a Exchange, context: &'a View<'_>) -> Option<Found<'a>> {
-    found(exchange, context).into_iter().next().filter(|found| found.at.is_empty())
+    found(exchange, context).into_iter().next().filter(|found| found.row.is_none())
 }
 
 fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
@@ -98,9 +98,14 @@ fn schemas_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                 shown,
             )
             .class(format!("{class} URIs"), words::class_of(schemas))
-            .breaks(&["RFC7643-3-02"]);
+            .breaks(if schemas.is_none() {
+                &["RFC7643-2.1-01", "RFC7643-3-02"]
+            } else {
+                &["RFC7643-3-02"]
+            });
             // The RFC's own examples of projections, and of /Schemas, leave it out.
             let is_open = is_projected || found.is_discovery;
+            let fault = if is_open { fault } else { fault.breaks_too(&["RFC7644-3.1-02"]) };
             return vec![if is_open && schemas.is_none() { fault.warning() } else { fault }];
         }
         if let Some(urn) = urns.iter().filter_map(Value::as_str).find(|urn| Url::parse(urn).is_err()) {
@@ -155,6 +160,10 @@ fn id_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
             Some(Value::String(id)) if !id.is_empty() => Vec::new(),
             other => {
                 let shown = other.map_or("absent".to_owned(), words::show_typed);
+                let requirements: &[&str] = match other {
+                    None => &["RFC7643-3.1-05", "RFC7643-3.1-12"],
+                    Some(_) => &["RFC7643-3.1-05"],
+                };
                 vec![
                     Fault::new(
                         format!("{path} is {shown}, expected a non-empty string"),
@@ -169,7 +178,7 @@ fn id_present(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                             words::class_of(other)
                         },
                     )
-                    .breaks(&["RFC7643-3.1-05"]),
+                    .breaks(requirements),
                 ]
             }
         }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use url::Url;
 
+use super::validated::Violations;
 use super::{Fault, Found, Rule, RuleVerdict, View, found, parameter, verdict};
 use crate::judge::check::is_uri_reference;
 use crate::judge::{kind, words};
@@ -171,14 +172,15 @@ fn leads_somewhere(path: &str, class: &str, text: &str, context: &View<'_>) -> O
     let scheme = text.split("://").next().unwrap_or_default();
     let is_upper = |it: &str| it.bytes().any(|byte| byte.is_ascii_uppercase());
     (has_dots || is_upper(scheme) || is_upper(host)).then(|| {
-        Fault::new(
+        let fault = Fault::new(
             format!("{path} is {}, which is not written in its canonical form", words::quote(text)),
             words::quote(url.as_str()),
             words::quote(text),
         )
-        .class(format!("{class} canonical"), "other form")
-        .breaks(&["RFC7643-2.4-08"])
-        .warning_unless_strict(context)
+        .class(format!("{class} canonical"), if has_dots { "path with dots" } else { "other form" })
+        .breaks(&["RFC7643-2.4-08"]);
+        // Section 2.4 says it of $ref. What lies in front of a service provider decides how its host is written.
+        if has_dots && class.ends_with("$ref") { fault } else { fault.warning_unless_strict(context) }
     })
 }
 
@@ -217,17 +219,21 @@ fn by_validator(
     is_about: impl Fn(&Found<'_>) -> bool,
     grade: impl Fn(Fault, &Violation, &ResourceDefinition) -> Fault,
 ) -> RuleVerdict {
-    let purpose = if kind::is_projected(&exchange.request) {
-        ValidationPurpose::ProjectedAnswer
-    } else {
-        ValidationPurpose::Answer
+    let all: Vec<Found<'_>> = found(exchange, context).into_iter().take(MOST_ROWS).collect();
+    if all.is_empty() {
+        return RuleVerdict::NotEligible;
+    }
+    let find = || violations(exchange, &all);
+    let known = match context.validated {
+        Some(validated) => validated.violations(exchange, find),
+        None => find().into(),
     };
     let mut is_eligible = false;
     let mut faults: Vec<Fault> = Vec::new();
-    for found in found(exchange, context).into_iter().take(MOST_ROWS) {
-        let Some(definition) = found.definition.filter(|_| is_about(&found)) else { continue };
+    for (found, violations) in all.iter().zip(known.iter()) {
+        let Some(definition) = found.definition.filter(|_| is_about(found)) else { continue };
         is_eligible = true;
-        for violation in validate(found.resource, definition, purpose) {
+        for violation in violations {
             if !kinds.contains(&violation.kind) {
                 continue;
             }
@@ -252,10 +258,23 @@ fn by_validator(
             )
             .class(class, "violated");
             fault.differences.push(difference);
-            faults.push(grade(fault, &violation, definition));
+            faults.push(grade(fault, violation, definition));
         }
     }
     if is_eligible { verdict(rule, exchange, faults) } else { RuleVerdict::NotEligible }
+}
+
+/// What the validator says of each of these resources.
+fn violations(exchange: &Exchange, all: &[Found<'_>]) -> Violations {
+    let purpose = if kind::is_projected(&exchange.request) {
+        ValidationPurpose::ProjectedAnswer
+    } else {
+        ValidationPurpose::Answer
+    };
+    let of = |found: &Found<'_>| {
+        found.definition.map(|definition| validate(found.resource, definition, purpose)).unwrap_or_default()
+    };
+    all.iter().map(of).collect()
 }
 
 fn without_indexes(path: &str) -> String {
@@ -305,6 +324,10 @@ fn by_type(fault: Fault, violation: &Violation, definition: &ResourceDefinition)
         },
         _ => fault,
     };
+    // Pairs, arrays and objects stand for single values, several, and parts.
+    let is_of_another_form = violation.kind == ViolationKind::Multiplicity
+        || attribute.is_some_and(|attribute| attribute.kind == AttributeType::Complex);
+    let fault = if is_of_another_form { fault.breaks_too(&["RFC7644-3.8-10"]) } else { fault };
     fault.breaks_too(&["RFC7643-2.3-02"])
 }
 

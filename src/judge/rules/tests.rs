@@ -9,6 +9,7 @@ use super::*;
 use crate::judge::testing::{AllBut, error, exchange, list, raw, user, with, with_header, with_request};
 use crate::requirement::Catalogue;
 use crate::suite::load::Library;
+use crate::suite::model::Auth;
 use crate::target::exchange::{Body, BodyProblem};
 
 /// What a rule should say.
@@ -60,6 +61,7 @@ fn say_with(
         reading,
         mutes: &mutes,
         pairs,
+        validated: None,
     };
     let view = View::of(&context);
     let rule = by_name(name).unwrap_or_else(|| panic!("no rule {name}"));
@@ -260,6 +262,41 @@ fn http_rules() {
             ("none", get_user(), Say::Silent),
         ],
     );
+    let mut repeated = exchange("GET", "/Users/1", 401, error(401, None));
+    if let Ok(response) = &mut repeated.answer {
+        response.repeats_secret = true;
+    }
+    let mut of_nobody = get_user();
+    of_nobody.request.auth = Auth::None;
+    check(
+        "credentials-not-repeated",
+        vec![
+            ("a user", get_user(), Say::Held),
+            ("the token", repeated, Say::Fails),
+            ("no credentials", of_nobody.clone(), Say::Silent),
+        ],
+    );
+    let cached = |text: &str| with_header(get_user(), "Cache-Control", text);
+    let cross = |origin: &str, credentials: &str| {
+        let open = with_header(get_user(), "Access-Control-Allow-Origin", origin);
+        with_header(open, "Access-Control-Allow-Credentials", credentials)
+    };
+    check(
+        "resources-are-private",
+        vec![
+            ("nothing said", get_user(), Say::Held),
+            ("no-store", cached("no-store"), Say::Held),
+            ("private", cached("private, max-age=60"), Say::Held),
+            ("public", cached("public, max-age=600"), Say::Fails),
+            ("for shared caches", cached("S-MaxAge=600"), Say::Fails),
+            ("to be asked for again", cached("public, no-cache"), Say::Held),
+            ("every page", cross("*", "true"), Say::Fails),
+            ("every page, without credentials", cross("*", "false"), Say::Held),
+            ("one page", cross("https://console.example.com", "true"), Say::Held),
+            ("no credentials", of_nobody, Say::Silent),
+            ("an error", exchange("GET", "/Users/1", 404, error(404, None)), Say::Silent),
+        ],
+    );
     let accepted = |headers: &[(&str, &str)]| raw("DELETE", "/Users/1", 202, headers, b"");
     let whole = [("Set-Txn", "7f3a"), ("Location", "/Users/1"), ("Preference-Applied", "respond-async")];
     check(
@@ -342,6 +379,7 @@ fn error_rules() {
             ("registered", at(400, error(400, Some("invalidFilter"))), Say::Held),
             ("of RFC 9865", at(400, error(400, Some("invalidCursor"))), Say::Held),
             ("made up", at(400, error(400, Some("badFilter"))), Say::Warns),
+            ("a number", at(400, with(error(400, None), "/scimType", json!(7))), Say::Fails),
             ("none", at(400, error(400, None)), Say::Silent),
         ],
     );
@@ -922,13 +960,14 @@ fn equal_findings_are_one_with_several_exchanges() {
         reading: Reading::Lenient,
         mutes: &mutes,
         pairs: &Pairs::default(),
+        validated: None,
     };
     let outcome = judge_all(rule, &broken, &context);
     assert_eq!(outcome.eligible, 5);
     for found in &outcome.findings {
         assert_eq!(found.finding.level, Level::Should);
         assert_eq!(found.finding.severity, Severity::Warning, "no more than the level of the case");
-        assert_eq!(found.finding.requirements, ["RFC7643-3.1-05"], "what it breaks itself");
+        assert_eq!(found.finding.requirements, ["RFC7643-3.1-05", "RFC7643-3.1-12"], "what it breaks itself");
     }
     let shown: Vec<(&str, Vec<u64>)> = outcome
         .findings

@@ -504,7 +504,7 @@ const FAMILIES: &[Family] = &[
         characteristic: Characteristic::Type,
         client_sees: "/Schemas does not have {}, though resources do.",
         hurts: "schema-driven clients, which never write it",
-        requirements: &["RFC7643-2.2-02", "RFC7643-7-09"],
+        requirements: &["RFC7643-2.2-02", "RFC7644-3.4-02"],
         applies: |it| it.is_writable(),
         scope: Scope::Only(&["User.userName"]),
         rewrites: &[At(|attribute, seen, answer| {

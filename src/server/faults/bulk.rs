@@ -306,6 +306,36 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "bulk-errors-without-detail",
+        &[],
+        "The error of an operation that failed has no detail.",
+        "administrators, who learn nothing of the cause",
+        &["RFC7644-3.7.3-04"],
+        &[At(|seen, answer| {
+            each_result(seen, answer, |result| {
+                if let Some(response) = result.get_mut("response").and_then(Value::as_object_mut) {
+                    response.shift_remove("detail");
+                }
+            });
+        })],
+    ),
+    fault(
+        "bulk-error-details-as-objects",
+        &[],
+        "The detail of the error of an operation is an object of a program's own.",
+        "administrators, who are shown nothing that they could read",
+        &["RFC7644-3.7.3-04"],
+        &[At(|seen, answer| {
+            each_result(seen, answer, |result| {
+                if let Some(response) = result.get_mut("response").and_then(Value::as_object_mut)
+                    && response.contains_key("detail")
+                {
+                    response.insert("detail".to_owned(), json!({ "code": 4711 }));
+                }
+            });
+        })],
+    ),
+    fault(
         "bulk-fails-as-a-whole",
         &[],
         "A job of which an operation failed is answered with 400, though the others were done.",

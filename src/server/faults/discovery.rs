@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-024"],
         "supported is the text \"true\" in /ServiceProviderConfig.",
         "typed clients",
-        &["RFC7643-2.3.2-01", "RFC7643-5-05"],
+        &["RFC7643-2.3.2-01", "RFC7643-5-05", "RFC7643-5-15"],
         &[At(|seen, answer| {
             for feature in service_config(seen, answer).into_iter().flat_map(Map::values_mut) {
                 if let Some(supported) = feature.get_mut("supported") {
@@ -215,6 +215,16 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7643-7-03", "RFC7643-2.1-01"],
         &[At(|seen, answer| {
             each_schema(seen, answer, |schema| without(Some(schema), &["schemas"]));
+        })],
+    ),
+    fault(
+        "schemas-without-id",
+        &[],
+        "The schemas in /Schemas have no id.",
+        "schema-driven clients, which do not find the schema of a resource",
+        &["RFC7643-7-03", "RFC7643-7-06"],
+        &[At(|seen, answer| {
+            each_schema(seen, answer, |schema| without(Some(schema), &["id"]));
         })],
     ),
     fault(

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{FaultEntry, Rewrite, Seen};
 use super::super::message::{Answer, Content};
+use super::super::rewrite::declines_me;
 use super::{body_of, fault, object, refuse, set_raw, set_status};
 use crate::scim::list::ListResponse;
 use Rewrite::Answer as At;
@@ -168,6 +169,34 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "unknown-schema-answers-200",
+        &[],
+        "A schema or resource type that is not there is answered with 200 and an empty list.",
+        "clients that look whether an extension is there",
+        &["RFC7644-3.4.1-04"],
+        &[At(|seen, answer| {
+            let is_one = matches!(seen.endpoint, Endpoint::Schema(_) | Endpoint::ResourceType(_));
+            if is_one && answer.status == StatusCode::NOT_FOUND {
+                *answer = Answer::json(StatusCode::OK, ListResponse::complete(Vec::new()).to_json());
+            }
+        })],
+    ),
+    fault(
+        "create-without-schemas-answers-500",
+        &[],
+        "A user whose body has no schemas is answered with 500.",
+        "identity providers, which retry what can never succeed",
+        &["RFC7643-2.1-01"],
+        &[At(|seen, answer| {
+            let lacks = || body_of(seen.request).is_some_and(|body| body.get("schemas").is_none());
+            let is_create =
+                seen.request.method == Method::POST && *seen.endpoint == Endpoint::Resources(Kind::User);
+            if is_create && lacks() {
+                refuse(answer, StatusCode::INTERNAL_SERVER_ERROR, None, "KeyError: schemas");
+            }
+        })],
+    ),
+    fault(
         "wrong-method-answers-200",
         &[],
         "A method that an endpoint does not take is answered with 200 and does nothing.",
@@ -198,7 +227,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that probe for /Me",
         &["RFC7644-3.11-02"],
         &[At(|seen, answer| {
-            if *seen.endpoint == Endpoint::Me && answer.status == StatusCode::NOT_IMPLEMENTED {
+            if declines_me(seen, answer) {
                 set_status(answer, StatusCode::INTERNAL_SERVER_ERROR);
             }
         })],
@@ -334,6 +363,18 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "error-scim-type-as-number",
+        &[],
+        "The scimType of an error is a number.",
+        "typed clients, which fail on the error instead of telling it",
+        &["RFC7644-3.12-05"],
+        &[At(|_, answer| {
+            if let Some(body) = error(answer) {
+                body.insert("scimType".to_owned(), 4711.into());
+            }
+        })],
+    ),
+    fault(
         "error-scim-type-null-text",
         &["DEF-220"],
         "An error without keyword has the text \"null\" as scimType.",
@@ -371,6 +412,18 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                 && body.get("scimType").and_then(Value::as_str) == Some("invalidFilter")
             {
                 body.insert("scimType".to_owned(), "invalidSyntax".into());
+            }
+        })],
+    ),
+    fault(
+        "sensitive-filter-answers-404",
+        &[],
+        "A filter on password in a URL is answered with 404 and the keyword sensitive, as the RFC printed it at first.",
+        "clients, which take the endpoint for missing",
+        &["RFC7644-3.12-27", "RFC7644-7.5.2-02"],
+        &[At(|_, answer| {
+            if answer.body().is_some_and(|body| body["scimType"] == "sensitive") {
+                set_status(answer, StatusCode::NOT_FOUND);
             }
         })],
     ),

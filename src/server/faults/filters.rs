@@ -114,7 +114,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-007"],
         "A filter on an attribute that no schema defines is answered with 500.",
         "identity providers with a wrong mapping, which retry for ever",
-        &["RFC7644-3.12-18", "RFC7644-3.4.2.1-06"],
+        &["RFC7644-3.12-18", "RFC7644-3.12-01"],
         &[Parsed(|filter| {
             if has_unknown_attribute(filter) {
                 filter.parsed = Err(crash());
@@ -416,6 +416,19 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "filter-not-of-not-once",
+        &[],
+        "A not within a not counts once.",
+        "clients whose filters are put together by a program",
+        &["RFC7644-3.4.2.2-22"],
+        &[Parsed(|filter| {
+            rewrite(filter, |it| match it {
+                Filter::Not(operand) if matches!(*operand, Filter::Not(_)) => *operand,
+                other => other,
+            });
+        })],
+    ),
+    fault(
         "filter-not-skips-absent",
         &["DEF-160"],
         "not (a eq \"x\") leaves out the resources that have no a.",
@@ -695,7 +708,7 @@ fn crash() -> ScimError {
 }
 
 /// Rewrites a filter from its leaves up. Its depth is bounded by the parser.
-fn rewrite(filter: &mut ParsedFilter<'_>, change: impl Fn(Filter) -> Filter) {
+pub(super) fn rewrite(filter: &mut ParsedFilter<'_>, change: impl Fn(Filter) -> Filter) {
     if let Ok(Some(tree)) = &mut filter.parsed {
         *tree = map(tree.clone(), &change);
     }

@@ -17,6 +17,9 @@ use super::{each_resource, fault, refuse, set_status};
 use crate::scim::list::ListResponse;
 use Rewrite::{Answer as At, Request as Before};
 
+/// Where a condition waits until the write is done.
+const LATE_CONDITION: HeaderName = HeaderName::from_static("x-late-condition");
+
 pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "auth-not-checked",
@@ -212,8 +215,8 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "json-refused",
         &["DEF-012"],
         "A body of application/json is refused with 415.",
-        "older clients",
-        &["RFC7644-3.8-07"],
+        "Okta and older clients, which label their bodies so",
+        &["OKTA-SPEC-06"],
         &[Before(|request| {
             if media_type(request).starts_with("application/json") {
                 request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/unknown"));
@@ -240,6 +243,50 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["RFC7644-3.1-01", "RFC9110-15.5.16-01"],
         &[Before(|request| {
             request.headers.remove(CONTENT_TYPE);
+        })],
+    ),
+    fault(
+        "text-body-answers-500",
+        &[],
+        "A body of text/plain is answered with 500 instead of 415.",
+        "administrators, who look for the error in the server",
+        &["RFC9110-15.5.16-01"],
+        &[
+            Before(|request| {
+                if media_type(request).starts_with("text/") {
+                    request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/unknown"));
+                }
+            }),
+            At(|_, answer| {
+                if answer.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+                    refuse(answer, StatusCode::INTERNAL_SERVER_ERROR, None, "no parser for text/plain");
+                }
+            }),
+        ],
+    ),
+    fault(
+        "accept-compared-as-text",
+        &["DEF-014"],
+        "application/scim+json is answered with 406 where Accept names other media types before it.",
+        "clients that send the header of their HTTP library",
+        &["RFC7644-3.8-06"],
+        &[At(|seen, answer| {
+            let accept = seen.request.header(&ACCEPT).unwrap_or_default();
+            if accept.contains(SCIM_JSON) && accept.trim() != SCIM_JSON {
+                refuse(answer, StatusCode::NOT_ACCEPTABLE, None, "application/scim+json only");
+            }
+        })],
+    ),
+    fault(
+        "accept-json-refused",
+        &["DEF-014"],
+        "Accept: application/json is answered with 406.",
+        "clients that know SCIM for plain JSON",
+        &["RFC7644-3.8-07"],
+        &[At(|seen, answer| {
+            if seen.request.header(&ACCEPT).is_some_and(|accept| accept.trim() == "application/json") {
+                refuse(answer, StatusCode::NOT_ACCEPTABLE, None, "application/scim+json only");
+            }
         })],
     ),
     fault(
@@ -316,6 +363,36 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[At(|_, answer| {
             if answer.status == StatusCode::CREATED {
                 answer.headers.remove(LOCATION);
+            }
+        })],
+    ),
+    fault(
+        "create-location-no-uri",
+        &[],
+        "The Location of the 201 has the server's IPv6 address without brackets, so that it is no URI.",
+        "clients that follow it",
+        &["RFC9110-10.2.2-01"],
+        &[At(|_, answer| {
+            if answer.status == StatusCode::CREATED
+                && let Some(location) = answer.headers.get(LOCATION).and_then(|it| it.to_str().ok())
+            {
+                let path = location.splitn(4, '/').nth(3).unwrap_or_default();
+                let location = format!("http://::1:8080/{path}");
+                answer.set_header(LOCATION, &location);
+            }
+        })],
+    ),
+    fault(
+        "read-location-differs",
+        &[],
+        "The Location of a GET is that of the collection, and not meta.location.",
+        "clients that keep it for the address of the resource",
+        &["RFC7644-3.4.1-03"],
+        &[At(|seen, answer| {
+            if let (&Method::GET, Endpoint::Resource(kind, _)) = (&seen.request.method, seen.endpoint)
+                && answer.status == StatusCode::OK
+            {
+                answer.set_header(LOCATION, &format!("{}/{}", seen.base, kind.segment()));
             }
         })],
     ),
@@ -430,12 +507,40 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-215"],
         "A write with the current tag in If-Match, or with *, is answered with 412.",
         "clients that guard against lost updates",
-        &["RFC9110-13.1.1-05", "RFC9110-13.1.1-01", "RFC7644-3.14-01"],
+        &["RFC9110-13.1.1-05", "RFC7644-3.14-01"],
         &[Before(|request| {
             if request.headers.contains_key(IF_MATCH) {
                 request.headers.insert(IF_MATCH, HeaderValue::from_static("\"never\""));
             }
         })],
+    ),
+    fault(
+        "if-match-looked-at-afterwards",
+        &["DEF-214"],
+        "A write with a stale If-Match is carried out, and answered with 412.",
+        "everybody: one update overwrites another, and its client believes that nothing happened",
+        &["RFC9110-13.1.1-01", "RFC9110-13.1.1-03"],
+        &[
+            Before(|request| {
+                if matches!(request.method, Method::PUT | Method::PATCH)
+                    && let Some(condition) = request.headers.remove(IF_MATCH)
+                {
+                    request.headers.insert(LATE_CONDITION, condition);
+                }
+            }),
+            At(|seen, answer| {
+                let address = seen.request.path_below().to_owned();
+                let condition = seen.request.header(&LATE_CONDITION).filter(|condition| *condition != "*");
+                let is_stale = condition.zip(seen.memory.tags.get(&address)).is_some_and(|(a, b)| a != b);
+                let tag = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok());
+                if let Some(tag) = tag {
+                    seen.memory.tags.insert(address, tag.to_owned());
+                }
+                if is_stale && answer.status.is_success() {
+                    refuse(answer, StatusCode::PRECONDITION_FAILED, None, "the version is another one");
+                }
+            }),
+        ],
     ),
     fault(
         "if-none-match-ignored",

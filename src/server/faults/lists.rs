@@ -619,7 +619,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-186"],
         "A name in attributes that no schema defines is answered with 500.",
         "clients of several servers",
-        &["RFC7644-3.4.2.5-01"],
+        &["RFC7644-3.12-01"],
         &[At(|seen, answer| {
             let names = seen.request.parameter("attributes").unwrap_or_default();
             if names.split(',').any(|name| name.starts_with("unknown") || name.starts_with("no")) {
@@ -628,11 +628,26 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "projection-not-implemented",
+        &[],
+        "A GET with attributes or excludedAttributes is answered with 501.",
+        "clients of large groups, which cannot leave the members out",
+        &["RFC7644-3.4.2.5-01"],
+        &[At(|seen, answer| {
+            let is_asked = ["attributes", "excludedAttributes"]
+                .iter()
+                .any(|name| seen.request.parameter(name).is_some());
+            if is_asked && seen.request.method == Method::GET && answer.status.is_success() {
+                refuse(answer, StatusCode::NOT_IMPLEMENTED, None, "projections are not supported");
+            }
+        })],
+    ),
+    fault(
         "projection-ignored-on-write",
         &["DEF-117"],
         "The answers to POST, PUT and PATCH ignore attributes and excludedAttributes.",
         "clients of large groups",
-        &["RFC7644-3.4.2.5-01", "RFC7644-3.9-05"],
+        &["RFC7644-3.9-05"],
         &[Before(|request| {
             if request.method != Method::GET && !request.path.ends_with("/.search") {
                 drop_parameter(request, "attributes");

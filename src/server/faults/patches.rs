@@ -701,6 +701,42 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "patch-existing-member-added-twice",
+        &[],
+        "Adding a member that is there lists it twice.",
+        "clients that count members, or take one away and believe it gone",
+        &["RFC7643-2.4-11"],
+        &[
+            Ops(|operations| {
+                let before = operations.before.get("members").map(elements).unwrap_or_default().to_vec();
+                for operation in operations.list.iter() {
+                    let is_members = operation.path.as_ref().is_some_and(|it| it.attribute.name == "members");
+                    let again =
+                        operation.value.as_ref().filter(|_| operation.op == PatchOp::Add && is_members);
+                    for member in again.map(elements).unwrap_or_default() {
+                        let is_it =
+                            |it: &&Value| it.get("value").is_some() && it.get("value") == member.get("value");
+                        if before.iter().any(|it| is_it(&it)) {
+                            let shown = operations.memory.shown.entry(operations.id.to_owned()).or_default();
+                            shown.insert("members again".to_owned(), member.clone());
+                        }
+                    }
+                }
+            }),
+            At(|seen, answer| {
+                let shown = std::mem::take(&mut seen.memory.shown);
+                super::each_resource(seen, answer, |resource| {
+                    let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+                    let again = shown.get(id).and_then(|it| it.get("members again"));
+                    if let (Some(again), Some(Value::Array(members))) = (again, resource.get_mut("members")) {
+                        members.push(again.clone());
+                    }
+                });
+                seen.memory.shown = shown;
+            }),
+        ],
+    ),
+    fault(
         "patch-existing-member-refused",
         &["DEF-096"],
         "Adding a member that is there is answered with 409.",

@@ -13,7 +13,7 @@ use super::super::endpoint::Endpoint;
 use super::super::fault::{FaultEntry, Rewrite, Seen};
 use super::super::message::{Answer, Content, Request};
 use super::super::negotiate::allow;
-use super::super::rewrite::{each_meta, list, service_config};
+use super::super::rewrite::{declines_me, each_meta, list, service_config};
 use super::{body_of, fault, object, refuse};
 use Rewrite::{Answer as At, Filter as Parsed, Overlap, Request as Before};
 
@@ -280,7 +280,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that want to know who they are",
         &["RFC7644-3.11-05"],
         &[At(|seen, answer| {
-            if seen.request.path_below() == "Me" && answer.status == StatusCode::NOT_IMPLEMENTED {
+            if declines_me(seen, answer) {
                 let user = json!({
                     "schemas": [crate::scim::names::USER],
                     "id": "7f3a5c",
@@ -293,6 +293,24 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     },
                 });
                 *answer = Answer::json(StatusCode::OK, user);
+            }
+        })],
+    ),
+    fault(
+        "me-lists-everybody",
+        &[],
+        "/Me stands for /Users: it lists everybody.",
+        "portals, which show somebody else's account to whoever has signed in",
+        &["RFC7644-3.2-10"],
+        &[At(|seen, answer| {
+            if declines_me(seen, answer) {
+                let list = json!({
+                    "schemas": [crate::scim::names::LIST_RESPONSE],
+                    "totalResults": 1,
+                    "Resources": [{ "schemas": [crate::scim::names::USER], "userName": "client@example.com" }],
+                });
+                *answer = Answer::json(StatusCode::OK, list);
+                answer.set_header(LOCATION, &format!("{}/Users/7f3a5c", seen.base));
             }
         })],
     ),

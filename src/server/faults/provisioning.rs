@@ -18,7 +18,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-054"],
         "A PUT of a user who is in a group is refused with 400, because it has groups.",
         "Okta, which sends back what it read",
-        &["RFC7644-3.5.1-11"],
+        &["RFC7644-3.5.1-11", "OKTA-OIN-25"],
         &[Written(|change| {
             let groups = change.sent.get("groups").is_some_and(|groups| !is_unassigned(groups));
             if change.method == Method::PUT && change.kind == Kind::User && groups {
@@ -43,7 +43,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-071"],
         "A PATCH of a group whose value repeats the id is refused with 400.",
         "Okta, whose every push begins so",
-        &["RFC7644-3.5.2.3-02"],
+        &["RFC7644-3.5.2.3-02", "OKTA-OIN-57"],
         &[Written(|change| {
             let has_id = |value: &Value| value.get("id").is_some();
             let repeats =
@@ -173,7 +173,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "A PUT of a group with the name that it has is answered with 409.",
         "Okta, which sends the name with each change of members",
-        &["RFC7644-3.5.1-01"],
+        &["RFC7644-3.5.1-01", "OKTA-OIN-57"],
         &[Written(|change| {
             let name = |group: &Value| group.get("displayName").cloned();
             let same = change.before.is_some_and(|before| name(before) == name(change.sent));
@@ -187,7 +187,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-297"],
         "The name of a group that was renamed or deleted cannot be used again.",
         "Okta, whose push of the next group of that name fails",
-        &["RFC7644-3.6-05"],
+        &["RFC7644-3.6-05", "OKTA-OIN-43"],
         &[Written(|change| {
             if change.kind != Kind::Group {
                 return;
@@ -224,7 +224,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[],
         "A count of a hundred or more is refused with 400.",
         "Okta, which asks for a hundred at a time",
-        &["RFC7644-3.4.2.4-04"],
+        &["OKTA-OIN-35"],
         &[At(|seen, answer| {
             let is_large = |(name, value): &(String, String)| {
                 name == "count" && value.parse::<u32>().is_ok_and(|count| count >= 100)

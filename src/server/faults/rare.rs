@@ -1,7 +1,7 @@
 //! Defects that no collected server had, each here because a requirement forbids it and a case tells of it: bodies that
 //! mislead a reader, and discovery that denies what the server has.
 
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::super::endpoint::Endpoint;
 use super::super::fault::{FaultEntry, Rewrite, Seen};
 use super::super::message::{Answer, Content};
+use super::super::rewrite::each_meta;
 use super::{each_resource, fault, object, refuse};
+use crate::scim::filter::{Filter, FilterValue};
 use Rewrite::{Answer as At, Filter as Parsed};
 
 pub(super) const FAULTS: &[FaultEntry] = &[
@@ -54,6 +56,52 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             {
                 let trace = "Traceback (most recent call last):\n  File \"app.py\", line 7, in get";
                 body.insert("detail".to_owned(), trace.into());
+            }
+        })],
+    ),
+    fault(
+        "error-repeats-token",
+        &["DEF-225"],
+        "The detail of an error names the header Authorization with its value.",
+        "the operator, whose token is in the logs of every client",
+        &["RFC7644-7.7-01"],
+        &[At(|seen, answer| {
+            let authorization = seen.request.header(&AUTHORIZATION).unwrap_or_default().to_owned();
+            if answer.status.is_client_error()
+                && let Some(body) = object(answer)
+            {
+                let detail = format!("refused; the request had Authorization: {authorization}");
+                body.insert("detail".to_owned(), detail.into());
+            }
+        })],
+    ),
+    fault(
+        "resources-in-public-caches",
+        &[],
+        "Users and groups are sent with Cache-Control: public.",
+        "everybody, whose data a cache in between hands to whoever asks",
+        &["RFC7644-7.7-01"],
+        &[At(|seen, answer| {
+            if matches!(seen.endpoint, Endpoint::Resource(..) | Endpoint::Resources(_)) {
+                answer.set_header(CACHE_CONTROL, "public, max-age=300");
+            }
+        })],
+    ),
+    fault(
+        "locations-from-forwarded-host",
+        &["DEF-256"],
+        "meta.location has the host of X-Forwarded-Host, whoever sends it.",
+        "clients behind a cache, whose requests go to another's server with their token",
+        &["RFC7644-7.7-01"],
+        &[At(|seen, answer| {
+            let host = seen.request.headers.get("x-forwarded-host").and_then(|host| host.to_str().ok());
+            if let Some(host) = host {
+                let (base, forwarded) = (seen.base, format!("https://{host}/scim/v2"));
+                each_meta(seen, answer, |meta| {
+                    if let Some(Value::String(location)) = meta.get_mut("location") {
+                        *location = location.replace(base, &forwarded);
+                    }
+                });
             }
         })],
     ),
@@ -103,6 +151,22 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "identity providers, which take the first row for their match",
         &["RFC7644-3.4.2.2-02", "RFC7644-3.4.2.2-01"],
         &[Parsed(|filter| filter.parsed = Ok(None)), At(|seen, answer| deny(seen, answer, "filter"))],
+    ),
+    fault(
+        "filter-denied-and-half-done",
+        &[],
+        "/ServiceProviderConfig says that there are no filters, and in a filter a boolean is compared as text: nobody has it.",
+        "clients that never read the configuration",
+        &["RFC7644-3.4.2.2-02"],
+        &[
+            Parsed(|filter| {
+                super::filters::rewrite(filter, |it| match it {
+                    Filter::Compare { value: FilterValue::Boolean(_), .. } => super::filters::nothing(),
+                    other => other,
+                });
+            }),
+            At(|seen, answer| deny(seen, answer, "filter")),
+        ],
     ),
 ];
 

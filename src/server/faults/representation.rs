@@ -1,7 +1,7 @@
 //! Resources that are shown wrongly (RFC 7643 §2, §3).
 
 use axum::http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::endpoint::Kind;
 use super::super::fault::{FaultEntry, Rewrite, Seen};
@@ -123,6 +123,18 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "clients that follow meta.location or compare lastModified",
         &["RFC7643-3.1-01", "RFC7643-3.1-19", "RFC7644-3.3-09"],
         &[At(|seen, answer| remove(seen, answer, "meta"))],
+    ),
+    fault(
+        "create-shows-no-meta",
+        &[],
+        "The answer to a create has no meta; reads have it.",
+        "clients that keep the location and version of what they made",
+        &["RFC7643-3.1-02", "RFC7644-3.3.1-01"],
+        &[At(|seen, answer| {
+            if answer.status == StatusCode::CREATED {
+                remove(seen, answer, "meta");
+            }
+        })],
     ),
     fault(
         "meta-location-missing",
@@ -333,7 +345,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-188"],
         "Resources have a member that no schema declares.",
         "strict clients",
-        &["RFC7643-2.2-02", "RFC7644-3.4-02"],
+        &["RFC7644-3.4-02"],
         &[At(|seen, answer| {
             each_resource(seen, answer, |resource| {
                 resource.insert("internalReference".to_owned(), 4711.into());
@@ -431,6 +443,21 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &[At(|seen, answer| remove(seen, answer, "groups"))],
     ),
     fault(
+        "groups-of-user-only-everybody",
+        &[],
+        "A user shows the group of everybody, and none of those that list it.",
+        "clients that read memberships from the user",
+        &["RFC7643-4.1.2-19"],
+        &[At(|seen, answer| {
+            let base = seen.base;
+            each_user(seen, answer, |user| {
+                let reference = format!("{base}/Groups/everybody");
+                let everybody = json!({ "value": "everybody", "$ref": reference, "display": "Everybody", "type": "direct" });
+                user.insert("groups".to_owned(), json!([everybody]));
+            });
+        })],
+    ),
+    fault(
         "groups-of-user-by-name",
         &["DEF-203"],
         "The value of a user's groups is the name of the group and not its id.",
@@ -450,9 +477,9 @@ pub(super) const FAULTS: &[FaultEntry] = &[
     fault(
         "member-references-missing",
         &["DEF-201"],
-        "Members have neither $ref nor type.",
+        "Members have neither $ref nor type, and groups are found by the type of their members all the same.",
         "clients that walk members",
-        &["RFC7643-4.2-06", "RFC7643-8.4-01"],
+        &["RFC7644-3.4.2.2-02"],
         &[At(|seen, answer| {
             each_member(seen, answer, |member| {
                 member.shift_remove("$ref");
@@ -470,6 +497,24 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             let base = seen.base.to_owned();
             each_member(seen, answer, |member| {
                 member.insert("$ref".to_owned(), format!("{base}/Members/1").into());
+            });
+        })],
+    ),
+    fault(
+        "member-references-lead-back",
+        &[],
+        "The $ref of a member is the address of the group that has it.",
+        "clients that walk members: they go round in a circle",
+        &["RFC7643-2.3.7-04", "RFC7643-4.2-06"],
+        &[At(|seen, answer| {
+            let base = seen.base;
+            each_resource(seen, answer, |resource| {
+                let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+                let reference = Value::from(format!("{base}/Groups/{id}"));
+                let members = resource.get_mut("members").and_then(Value::as_array_mut);
+                for member in members.into_iter().flatten().filter_map(Value::as_object_mut) {
+                    member.insert("$ref".to_owned(), reference.clone());
+                }
             });
         })],
     ),

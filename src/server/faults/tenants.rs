@@ -63,6 +63,18 @@ pub(super) const FAULTS: &[FaultEntry] = &[
             }
         })],
     ),
+    fault(
+        "tenants-share-external-ids",
+        &["DEF-258"],
+        "A filter on externalId finds the resources of another tenant.",
+        "every tenant, whose directory takes over whoever has the same externalId elsewhere",
+        &["RFC7643-3.1-15"],
+        &[Before(|request| {
+            if request.parameter("filter").is_some_and(|filter| filter.contains("externalId")) {
+                request.tenant = FIRST;
+            }
+        })],
+    ),
 ];
 
 /// Whether a path names one resource: an endpoint and an id.

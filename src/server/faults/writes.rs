@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::super::endpoint::{Endpoint, Kind};
-use super::super::fault::{Change, FaultEntry, Rewrite};
+use super::super::fault::{Change, FaultEntry, Rewrite, Seen};
 use super::super::message::{Answer, Content};
 use super::{SHOW, body_of, each_resource, fault, object, refuse};
 use crate::scim::error::ScimError;
@@ -57,13 +57,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
                     change.memory.deleted.push(json!({ "id": id, "lost": true }));
                 }
             }),
-            At(|seen, answer| {
-                let Endpoint::Resource(_, id) = seen.endpoint else { return };
-                let lost = |row: &Value| row["id"] == id.as_str() && row["lost"] == true;
-                if seen.memory.deleted.iter().any(lost) {
-                    refuse(answer, StatusCode::NOT_FOUND, None, "no such resource");
-                }
-            }),
+            At(refuse_lost),
         ],
     ),
     fault(
@@ -123,7 +117,7 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         &["DEF-037"],
         "A create takes the id that the client sends, even one in use.",
         "everybody: one account overwrites another",
-        &["RFC7643-3.1-09", "RFC7643-3.1-02", "RFC7644-3.3-02"],
+        &["RFC7643-3.1-09", "RFC7644-3.3-02"],
         &[Written(|change| {
             if let (None, Some(id)) = (change.before, change.sent.get("id").and_then(Value::as_str)) {
                 change.id = id.to_owned();
@@ -185,6 +179,54 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         "administrators, who cannot tell it from others",
         &["RFC7643-4.2-02"],
         &[Written(|change| accept_without(change, Kind::Group, "displayName"))],
+    ),
+    fault(
+        "unknown-attribute-answers-500",
+        &[],
+        "A create with an attribute that no schema knows is answered with 500.",
+        "clients that send one attribute more than the server knows, and repeat a 5xx for ever",
+        &["RFC7643-2-01"],
+        &[Written(|change| {
+            let definition = change.definition;
+            let is_known = |name: &String| {
+                name.eq_ignore_ascii_case("schemas")
+                    || definition.top_attribute(name).is_some()
+                    || definition.extension(name).is_some()
+            };
+            let is_unknown = change.sent.as_object().is_some_and(|sent| !sent.keys().all(is_known));
+            if *change.method == Method::POST && is_unknown {
+                break_down(change, "Unrecognized field");
+            }
+        })],
+    ),
+    fault(
+        "unknown-member-answers-500",
+        &[],
+        "A group with a member that does not exist is answered with 500.",
+        "identity providers whose user is gone by the time its group comes",
+        &["RFC7643-2.3.7-05"],
+        &[Written(|change| {
+            let members = change.sent.get("members").and_then(Value::as_array).into_iter().flatten();
+            let mut ids = members.filter_map(|member| member.get("value")?.as_str());
+            if change.kind == Kind::Group && ids.any(|id| change.store.get(id).is_none()) {
+                break_down(change, "foreign key violation");
+            }
+        })],
+    ),
+    fault(
+        "unsuggested-type-answers-500",
+        &[],
+        "A telephone number of a type that the schema does not suggest is answered with 500.",
+        "directories with types of their own",
+        &["RFC7643-2.3.1-03", "RFC7643-4.1.2-08"],
+        &[Written(|change| {
+            const SUGGESTED: [&str; 6] = ["work", "home", "mobile", "fax", "pager", "other"];
+            let numbers = change.after.as_ref().and_then(|after| after.get("phoneNumbers")?.as_array());
+            let mut types = numbers.into_iter().flatten().filter_map(|number| number.get("type")?.as_str());
+            if types.any(|kind| !SUGGESTED.contains(&kind)) {
+                break_down(change, "no enum constant");
+            }
+        })],
     ),
     fault(
         "wrong-types-accepted",
@@ -346,11 +388,30 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         ],
     ),
     fault(
+        "put-loses-the-resource",
+        &[],
+        "A PUT is answered with 200, and the resource cannot be read afterwards.",
+        "everybody: the account is gone",
+        &["RFC7643-7-21", "RFC7644-3.5.1-01"],
+        &[
+            Written(|change| {
+                if *change.method == Method::PUT && change.after.is_some() {
+                    change.memory.deleted.push(json!({ "id": change.id.clone(), "lost": true }));
+                }
+            }),
+            At(|seen, answer| {
+                if seen.request.method == Method::GET {
+                    refuse_lost(seen, answer);
+                }
+            }),
+        ],
+    ),
+    fault(
         "put-read-only-refused",
         &["DEF-054"],
         "A PUT of what a GET returned is refused with 400, because it has id and meta.",
         "Okta, which sends the whole resource back",
-        &["RFC7644-3.5.1-11", "RFC7643-3.1-18", "RFC7644-3.1-06"],
+        &["RFC7644-3.5.1-11", "RFC7643-2-01", "RFC7644-3.1-06"],
         &[Written(|change| refuse_read_only(change, &Method::PUT))],
     ),
     fault(
@@ -568,35 +629,37 @@ pub(super) const FAULTS: &[FaultEntry] = &[
         })],
     ),
     fault(
+        "delete-of-group-leaves-it",
+        &[],
+        "A deleted group is still among the groups of its users.",
+        "applications that grant rights by groups",
+        &["RFC7643-4.1.2-19"],
+        &[Written(bury), At(|seen, answer| haunt(seen, answer, ["members", "groups"], "direct"))],
+    ),
+    fault(
         "delete-of-member-leaves-it",
         &["DEF-123"],
         "A deleted user is still shown as a member of its groups.",
         "clients that walk members",
         &["RFC7644-3.6-09"],
-        &[
-            Written(bury),
-            At(|seen, answer| {
-                let deleted = std::mem::take(&mut seen.memory.deleted);
-                each_resource(seen, answer, |resource| {
-                    let id = resource.get("id").cloned().unwrap_or_default();
-                    let ghosts = deleted.iter().filter(|row| {
-                        let groups = row.get("groups").and_then(Value::as_array);
-                        groups.into_iter().flatten().any(|group| group["value"] == id)
-                    });
-                    let ghosts: Vec<Value> =
-                        ghosts.map(|row| json!({ "value": row["id"], "type": "User" })).collect();
-                    if !ghosts.is_empty() {
-                        let members = resource.entry("members").or_insert_with(|| json!([]));
-                        if let Some(members) = members.as_array_mut() {
-                            members.extend(ghosts);
-                        }
-                    }
-                });
-                seen.memory.deleted = deleted;
-            }),
-        ],
+        &[Written(bury), At(|seen, answer| haunt(seen, answer, ["groups", "members"], "User"))],
     ),
 ];
+
+/// Says of a resource that the memory has as lost that it is not there.
+fn refuse_lost(seen: &mut Seen<'_>, answer: &mut Answer) {
+    let Endpoint::Resource(_, id) = seen.endpoint else { return };
+    let lost = |row: &Value| row["id"] == id.as_str() && row["lost"] == true;
+    if seen.memory.deleted.iter().any(lost) {
+        refuse(answer, StatusCode::NOT_FOUND, None, "no such resource");
+    }
+}
+
+/// Fails as a server does where nobody has caught an exception.
+fn break_down(change: &mut Change<'_>, detail: &str) {
+    change.after = None;
+    change.refusal = Some(ScimError::new(500, detail));
+}
 
 /// Changes what is stored of a create.
 fn created(change: &mut Change<'_>, edit: impl FnOnce(&mut Map<String, Value>)) {
@@ -638,6 +701,27 @@ fn bury(change: &mut Change<'_>) {
         }
         change.memory.deleted.push(before);
     }
+}
+
+/// Shows what is deleted where it was shown before: `[there, here]` is the attribute by which the one referred to the other,
+/// and the one by which this still refers to it.
+fn haunt(seen: &mut Seen<'_>, answer: &mut Answer, [there, here]: [&str; 2], kind: &str) {
+    let deleted = std::mem::take(&mut seen.memory.deleted);
+    each_resource(seen, answer, |resource| {
+        let id = resource.get("id").cloned().unwrap_or_default();
+        let ghosts = deleted.iter().filter(|row| {
+            let references = row.get(there).and_then(Value::as_array);
+            references.into_iter().flatten().any(|reference| reference["value"] == id)
+        });
+        let ghosts: Vec<Value> = ghosts.map(|row| json!({ "value": row["id"], "type": kind })).collect();
+        if !ghosts.is_empty() {
+            let shown = resource.entry(here).or_insert_with(|| json!([]));
+            if let Some(shown) = shown.as_array_mut() {
+                shown.extend(ghosts);
+            }
+        }
+    });
+    seen.memory.deleted = deleted;
 }
 
 /// Remembers how a resource looked before a write with this method.

@@ -4,9 +4,10 @@ use axum::http::header::ALLOW;
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::super::endpoint::Endpoint;
+use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{Rewrite, Seen};
 use super::super::message::{Answer, Request};
+use super::super::represent::Representer;
 use super::super::rewrite::{
     count_rows, each_resource_type, each_schema, list, object, refuse, service_config, without,
 };
@@ -14,7 +15,9 @@ use super::super::variant::VariantEntry;
 use super::{choice, rewriting};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
-use crate::scim::schema::{Attribute, AttributeType, Schema, SchemaExtension, SchemaSet};
+use crate::scim::schema::{
+    Attribute, AttributeType, Mutability, Returned, Schema, SchemaExtension, SchemaSet,
+};
 use Rewrite::{Answer as At, Request as Before};
 
 /// The schema of a resource type that no client here knows.
@@ -406,6 +409,13 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         ],
     ),
     rewriting(
+        "filter-unsupported-yet-works",
+        &["AMB-04", "AMB-61"],
+        "filter.supported is false, yet filters work.",
+        "RFC 7643 section 5: no sentence forbids to do more than is claimed",
+        &[At(|seen, answer| claim_no(seen, answer, "filter"))],
+    ),
+    rewriting(
         "change-password-unsupported",
         &["AMB-33"],
         "changePassword.supported is false.",
@@ -540,6 +550,63 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
                 .demands
                 .required
                 .extend(["name.familyName", "name.givenName", "emails", "emails.value"].map(str::to_owned));
+        },
+    ),
+    VariantEntry {
+        settle: Some(|behaviour| {
+            behaviour.schemas.push(|set| {
+                declare(set, names::GROUP, "members", |attribute| attribute.returned = Returned::Request);
+            });
+        }),
+        ..rewriting(
+            "members-on-request",
+            &["AMB-29", "AMB-37"],
+            "A group shows its members only where attributes names them, and where a write named them, as /Schemas says.",
+            "RFC 7643 section 8.7.1: the characteristics may change; section 7: returned, request",
+            &[At(|seen, answer| {
+                let is_write = matches!(seen.request.method, Method::POST | Method::PUT | Method::PATCH);
+                let is_projected = ["attributes", "excludedAttributes"]
+                    .iter()
+                    .any(|parameter| seen.request.parameter(parameter).is_some());
+                let names_them = String::from_utf8_lossy(&seen.request.body).contains("members");
+                if !(is_write && answer.status.is_success() && names_them) || is_projected {
+                    return;
+                }
+                if let Some(body) = object(answer)
+                    && let Some(record) =
+                        body.get("id").and_then(Value::as_str).and_then(|id| seen.store.get(id))
+                    && record.kind == Kind::Group
+                {
+                    let mut group = Representer { store: seen.store, base: seen.base }.resource(record);
+                    if let Some(members) = group.get_mut("members") {
+                        body.insert("members".to_owned(), members.take());
+                    }
+                }
+            })],
+        )
+    },
+    choice(
+        "groups-of-users-on-request",
+        &["AMB-29", "AMB-34", "AMB-37"],
+        "A user shows its groups only where attributes names them, as /Schemas says.",
+        "RFC 7643 section 8.7.1: the characteristics may change; section 7: returned, request",
+        |behaviour| {
+            behaviour.schemas.push(|set| {
+                declare(set, names::USER, "groups", |attribute| attribute.returned = Returned::Request);
+            });
+        },
+    ),
+    choice(
+        "user-name-immutable",
+        &["AMB-29", "AMB-94"],
+        "A userName stays as it is, as /Schemas says: another one is answered with 400 mutability.",
+        "RFC 7643 section 8.7.1: the characteristics may change; section 7: mutability, immutable",
+        |behaviour| {
+            behaviour.schemas.push(|set| {
+                declare(set, names::USER, "userName", |attribute| {
+                    attribute.mutability = Mutability::Immutable
+                });
+            });
         },
     ),
     choice(
@@ -720,6 +787,13 @@ fn keep(set: &mut SchemaSet, names: &[&str]) {
 fn drop_attributes(set: &mut SchemaSet, urn: &str, names: &[&str]) {
     for schema in set.schemas.iter_mut().filter(|schema| schema.id == urn) {
         schema.attributes.retain(|attribute| !names.contains(&attribute.name.as_str()));
+    }
+}
+
+/// Declares an attribute otherwise.
+pub(super) fn declare(set: &mut SchemaSet, urn: &str, name: &str, change: fn(&mut Attribute)) {
+    for schema in set.schemas.iter_mut().filter(|schema| schema.id == urn) {
+        schema.attributes.iter_mut().filter(|attribute| attribute.name == name).for_each(change);
     }
 }
 

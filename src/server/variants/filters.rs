@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{ParsedFilter, Rewrite};
-use super::super::rewrite::{any_part, each_attribute, operator, refuse};
+use super::super::rewrite::{any_part, operator, refuse};
 use super::super::variant::VariantEntry;
-use super::rewriting;
+use super::discovery::declare;
+use super::{choice, rewriting};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::error::ScimError;
-use crate::scim::filter::evaluate::{FilterTypeErrorKind, problems};
+use crate::scim::filter::evaluate::{FilterTypeError, FilterTypeErrorKind, problems};
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
+use crate::scim::names;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::{AttributeType, SchemaSet};
 use Rewrite::Filter as Parsed;
@@ -259,23 +261,16 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
             }
         })],
     ),
-    rewriting(
+    choice(
         "title-is-case-exact",
         &["AMB-29"],
         "/Schemas declares title case-exact, and filters compare it with regard to case.",
         "RFC 7643 section 8.7.1 prints the schemas as an example whose values may change; behaviour and declaration agree",
-        &[
-            Rewrite::Rows(|rows| {
-                if let Some(text) = rows.filter.and_then(|filter| equals(filter, "title")) {
-                    rows.rows.retain(|row| row.get("title").is_none_or(|title| title == text));
-                }
-            }),
-            Rewrite::Answer(|seen, answer| {
-                each_attribute(seen, answer, "title", |attribute| {
-                    attribute.insert("caseExact".to_owned(), true.into());
-                });
-            }),
-        ],
+        |behaviour| {
+            behaviour
+                .schemas
+                .push(|set| declare(set, names::USER, "title", |attribute| attribute.case_exact = true));
+        },
     ),
     rewriting(
         "filter-literals-converted",
@@ -284,7 +279,8 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "RFC 7644 section 3.4.2.2: eq is of identical values, and how a literal becomes a value is not said; a warning",
         &[Parsed(|filter| {
             let definition = filter.definition;
-            reread(filter, FilterTypeErrorKind::Literal, &|it| match it {
+            let is_literal = |problem: &FilterTypeError| problem.kind == FilterTypeErrorKind::Literal;
+            reread(filter, &is_literal, &|it| match it {
                 Filter::Compare { path, value: FilterValue::String(text), .. }
                     if definition.attribute(path).is_some_and(|it| it.kind == AttributeType::Boolean) =>
                 {
@@ -300,7 +296,9 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-63"],
         "A comparison with a literal of another type finds nothing.",
         "RFC 7644 section 3.4.2.2: eq is of identical values, and a text is identical with no boolean",
-        &[Parsed(|filter| finds_nothing_by(filter, FilterTypeErrorKind::Literal))],
+        &[Parsed(|filter| {
+            finds_nothing_by(filter, |_, problem| problem.kind == FilterTypeErrorKind::Literal)
+        })],
     ),
     rewriting(
         "filter-on-whole-attribute-declined",
@@ -324,16 +322,19 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         "A comparison of name without a sub-attribute finds nothing.",
         "RFC 7644 section 3.4.2.1: what has no value to compare does not match; a warning, because the client is not told",
         &[Parsed(|filter| {
-            // Order on a boolean SHALL be refused all the same.
-            let definition = filter.definition;
-            let is_whole = |path: &AttributePath| {
-                definition.attribute(path).is_some_and(|it| it.kind == AttributeType::Complex)
-            };
-            reread(filter, FilterTypeErrorKind::Operator, &|it| match it {
-                Filter::Compare { path, .. } if is_whole(path) => Some(nothing(path)),
-                _ => None,
+            // What its type forbids of a boolean is still refused (RFC 7644 Table 3).
+            finds_nothing_by(filter, |definition, problem| {
+                let attribute = definition.attribute(&problem.path);
+                attribute.is_some_and(|attribute| attribute.kind == AttributeType::Complex)
             });
         })],
+    ),
+    rewriting(
+        "filter-on-password-finds-nothing",
+        &["AMB-09", "AMB-33"],
+        "A filter on password finds nothing, in a URL too.",
+        "RFC 7643 section 7 lets a service provider take what is never returned in a filter; that a URL is no place for it (RFC 7644 section 7.5.2) is warned of",
+        &[Parsed(|filter| finds_nothing_by(filter, |_, problem| problem.kind == FilterTypeErrorKind::Never))],
     ),
     rewriting(
         "filter-null-declined",
@@ -439,30 +440,32 @@ fn decline(filter: &mut ParsedFilter<'_>, is: impl Fn(&Filter) -> bool) {
 /// Takes a filter that was refused for problems of one kind alone, with parts of it changed.
 fn reread(
     filter: &mut ParsedFilter<'_>,
-    kind: FilterTypeErrorKind,
+    is: &impl Fn(&FilterTypeError) -> bool,
     change: &impl Fn(&Filter) -> Option<Filter>,
 ) {
     if filter.parsed.is_err()
         && let Ok(tree) = Filter::parse(filter.text)
-        && problems(&tree, filter.definition).iter().all(|problem| problem.kind == kind)
+        && problems(&tree, filter.definition).iter().all(is)
     {
         filter.parsed = Ok(Some(changed(&tree, change)));
     }
 }
 
 /// Takes comparisons that have a problem of one kind for such as nothing matches.
-fn finds_nothing_by(filter: &mut ParsedFilter<'_>, kind: FilterTypeErrorKind) {
+fn finds_nothing_by(
+    filter: &mut ParsedFilter<'_>,
+    is: impl Fn(&ResourceDefinition, &FilterTypeError) -> bool,
+) {
     let definition = filter.definition;
-    reread(filter, kind, &|it| match it {
-        Filter::Compare { path, .. } => {
-            problems(it, definition).iter().any(|problem| problem.kind == kind).then(|| nothing(path))
-        }
+    let is = |problem: &FilterTypeError| is(definition, problem);
+    reread(filter, &is, &|it| match it {
+        Filter::Compare { path, .. } => problems(it, definition).iter().any(is).then(|| nothing(path)),
         _ => None,
     });
 }
 
 /// A filter that nothing matches.
-fn nothing(path: &AttributePath) -> Filter {
+pub(super) fn nothing(path: &AttributePath) -> Filter {
     let present = Filter::Present(path.clone());
     Filter::And(vec![present.clone(), Filter::Not(Box::new(present))])
 }
@@ -496,19 +499,6 @@ fn with_value(comparison: &Filter, value: FilterValue) -> Filter {
 fn path(filter: &Filter) -> Option<&AttributePath> {
     match filter {
         Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { path, .. } => Some(path),
-        _ => None,
-    }
-}
-
-/// The text of a filter that is `name eq "text"`, on its own or as an operand of `and`.
-fn equals<'a>(filter: &'a Filter, name: &str) -> Option<&'a str> {
-    match filter {
-        Filter::And(operands) => operands.iter().find_map(|operand| equals(operand, name)),
-        Filter::Compare { path, operator: CompareOperator::Equal, value: FilterValue::String(text) }
-            if path.name.eq_ignore_ascii_case(name) =>
-        {
-            Some(text)
-        }
         _ => None,
     }
 }

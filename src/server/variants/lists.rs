@@ -417,6 +417,20 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
     rewriting(
+        "cursor-that-is-none-has-expired",
+        &["AMB-154"],
+        "A cursor that is none is answered with 400 expiredCursor, as by a server that forgets its cursors.",
+        "RFC 9865 section 2.1 has both keywords, and a server without memory cannot tell one from the other",
+        &[At(|_, answer| {
+            if answer.status == StatusCode::BAD_REQUEST
+                && let Some(body) = object(answer)
+                && body.get("scimType").is_some_and(|keyword| keyword == "invalidCursor")
+            {
+                body.insert("scimType".to_owned(), "expiredCursor".into());
+            }
+        })],
+    ),
+    rewriting(
         "cursor-ends-with-an-empty-page",
         &["AMB-151"],
         "Behind the last resources there is one more page by cursor, with none.",

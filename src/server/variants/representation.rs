@@ -10,9 +10,12 @@ use super::super::fault::{Change, Rewrite, Seen};
 use super::super::message::Answer;
 use super::super::rewrite::{each_member, each_meta, each_resource, each_time, each_user};
 use super::super::variant::VariantEntry;
+use super::filters::nothing;
 use super::rewriting;
 use crate::scim::datetime;
+use crate::scim::filter::Filter;
 use crate::scim::names;
+use crate::scim::path::AttributePath;
 use Rewrite::{Answer as At, Change as Writing};
 
 pub(super) const VARIANTS: &[VariantEntry] = &[
@@ -312,7 +315,15 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-26"],
         "Members have a value, and nothing else.",
         "RFC 7643 section 4.2: type, display and $ref are optional",
-        &[At(|seen, answer| each_member(seen, answer, |member| member.retain(|name, _| name == "value")))],
+        &[
+            At(|seen, answer| each_member(seen, answer, |member| member.retain(|name, _| name == "value"))),
+            // What members do not have, no filter finds them by.
+            Rewrite::Filter(|filter| {
+                if let Ok(Some(tree)) = &filter.parsed {
+                    filter.parsed = Ok(Some(by_value_alone(tree, false)));
+                }
+            }),
+        ],
     ),
     rewriting(
         "groups-without-type",
@@ -350,6 +361,32 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         })],
     ),
 ];
+
+/// A filter in which nothing matches a comparison of what is beside the value of a member. Its depth is bounded by the
+/// parser.
+fn by_value_alone(filter: &Filter, is_within: bool) -> Filter {
+    let each =
+        |operands: &[Filter]| operands.iter().map(|operand| by_value_alone(operand, is_within)).collect();
+    let is_members = |path: &AttributePath| path.name.eq_ignore_ascii_case("members");
+    match filter {
+        Filter::And(operands) => Filter::And(each(operands)),
+        Filter::Or(operands) => Filter::Or(each(operands)),
+        Filter::Not(operand) => Filter::Not(Box::new(by_value_alone(operand, is_within))),
+        Filter::ValuePath { path, filter } if is_members(path) => {
+            Filter::ValuePath { path: path.clone(), filter: Box::new(by_value_alone(filter, true)) }
+        }
+        Filter::Compare { path, .. } | Filter::Present(path) => {
+            let part = if is_within {
+                Some(path.name.as_str())
+            } else {
+                path.sub.as_deref().filter(|_| is_members(path))
+            };
+            let has_it = part.is_none_or(|part| part.eq_ignore_ascii_case("value"));
+            if has_it { filter.clone() } else { nothing(path) }
+        }
+        Filter::ValuePath { .. } => filter.clone(),
+    }
+}
 
 /// Gives a resource that is being created another id.
 fn name(change: &mut Change<'_>, id: fn(&Uuid) -> String) {

@@ -8,7 +8,7 @@ use super::super::behaviour::UnknownMembers;
 use super::super::endpoint::{Endpoint, Kind};
 use super::super::fault::{Change, Rewrite};
 use super::super::message::{Answer, Content, Request};
-use super::super::rewrite::{each_resource, each_user, refuse, rewrite_body};
+use super::super::rewrite::{each_resource, refuse, rewrite_body};
 use super::super::variant::VariantEntry;
 use super::{choice, rewriting};
 use crate::scim::error::{ScimError, ScimType};
@@ -453,14 +453,17 @@ pub(super) const VARIANTS: &[VariantEntry] = &[
         &["AMB-16"],
         "Every User names the enterprise extension in schemas, also where it has none of its attributes.",
         "RFC 7643 section 3: schemas indicates schemas whose attributes may exist in the resource",
-        &[At(|seen, answer| {
-            each_user(seen, answer, |user| {
-                if let Some(Value::Array(urns)) = user.get_mut("schemas")
-                    && !urns.iter().any(|urn| urn == names::ENTERPRISE_USER)
-                {
-                    urns.push(names::ENTERPRISE_USER.into());
-                }
-            });
+        &[Written(|change| {
+            if change.kind == Kind::User {
+                edit(change, |after| {
+                    let urns = after.entry("schemas").or_insert_with(|| json!([]));
+                    if let Value::Array(urns) = urns
+                        && !urns.iter().any(|urn| urn == names::ENTERPRISE_USER)
+                    {
+                        urns.push(names::ENTERPRISE_USER.into());
+                    }
+                });
+            }
         })],
     ),
     rewriting(

@@ -47,6 +47,12 @@ pub(super) fn expect(report: &mut Report<'_>, place: Place<'_>, path: &str, expe
             let hint = Some("put its blocks beside it".to_owned());
             report.key_error(&format!("{path}.also"), "`also` does not nest", hint);
         }
+        for (key, is_there) in [("any", !also.any.is_empty()), ("never", !also.never.is_empty())] {
+            if is_there {
+                let hint = Some("put it into the expectation itself".to_owned());
+                report.key_error(&format!("{path}.{key}"), format!("`also` judges no `{key}`"), hint);
+            }
+        }
         if !also.invariants.is_empty() {
             let hint = Some("put them beside `also`".to_owned());
             report.key_error(&format!("{path}.invariants"), "`also` judges each page by itself", hint);
