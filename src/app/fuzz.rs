@@ -73,7 +73,7 @@ fn fuzz_any(config: &Config, wanted: &Wanted<'_>) -> Result<Exit, AppError> {
     }
     let suites = match &arguments.save {
         Some(folder) => {
-            file::check(&folder.join("fuzz"))?;
+            file::check(&saved::place(folder, subject, "found"))?;
             saved::read(folder, subject)?
         }
         None => Vec::new(),

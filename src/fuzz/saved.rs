@@ -78,23 +78,23 @@ pub fn read(folder: &Path, subject: Subject) -> Result<Vec<SavedSuite>, SavedErr
     files.into_iter().take(MOST).map(read).collect()
 }
 
+/// Where a suite of that name about a subject stands in a folder.
+pub fn place(folder: &Path, subject: Subject, name: &str) -> PathBuf {
+    folder.join(FOLDER).join(format!("{}-{name}.yaml", subject.name()))
+}
+
 /// Writes a suite about a subject into the folder: where it stands.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write(folder: &Path, subject: Subject, suite: &FoundSuite) -> Result<PathBuf, SavedError> {
-    let folder = folder.join(FOLDER);
-    fs::create_dir_all(&folder).map_err(|source| SavedError::Io {
-        what: "make",
-        path: folder.clone(),
-        source,
-    })?;
-    let path = folder.join(format!("{}-{}.yaml", subject.name(), suite.name));
-    fs::write(&path, &suite.text).map_err(|source| SavedError::Io {
-        what: "write",
-        path: path.clone(),
-        source,
-    })?;
+    let path = place(folder, subject, &suite.name);
+    let failed = |what| {
+        let path = path.clone();
+        move |source| SavedError::Io { what, path, source }
+    };
+    fs::create_dir_all(folder.join(FOLDER)).map_err(failed("make the folder of"))?;
+    fs::write(&path, &suite.text).map_err(failed("write"))?;
     Ok(path)
 }
 
