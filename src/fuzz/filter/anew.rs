@@ -38,16 +38,7 @@ impl Hunt<'_> {
         if ids.is_empty()
             || paths(&trial.filter).iter().any(|path| path.urn.is_none() && is_given(&path.name))
         {
-            let texts = [trial.text.clone()];
-            let asked = self.ask_all(field, &texts, Way::Get, "ask once more").await;
-            if let Some(asked) = asked.into_iter().next() {
-                let verdict = self.judge(field, &trial.filter, &asked);
-                counterexample.again = match verdict {
-                    Verdict::Nothing(_) => None,
-                    verdict => Some(verdict.is_bad()),
-                };
-            }
-            return;
+            return self.ask_once_more(field, counterexample, trial).await;
         }
         // One that is missed and one that is found wrongly, and one that was right beside them.
         let wrong =
@@ -76,6 +67,23 @@ impl Hunt<'_> {
             if is_bad {
                 return;
             }
+        }
+        // When copies were made, and where they are, cannot be chosen.
+        if paths(&trial.filter).iter().any(|path| path.name.eq_ignore_ascii_case("meta")) {
+            self.ask_once_more(field, counterexample, trial).await;
+        }
+    }
+
+    /// Asks once more, where there are no fresh resources to it.
+    async fn ask_once_more(&mut self, field: usize, counterexample: &mut Counterexample, trial: &Trial) {
+        let texts = [trial.text.clone()];
+        let asked = self.ask_all(field, &texts, Way::Get, "ask once more").await;
+        if let Some(asked) = asked.into_iter().next() {
+            let verdict = self.judge(field, &trial.filter, &asked);
+            counterexample.again = match verdict {
+                Verdict::Nothing(_) => None,
+                verdict => Some(verdict.is_bad()),
+            };
         }
     }
 

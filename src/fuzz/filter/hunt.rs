@@ -381,7 +381,7 @@ impl Hunt<'_> {
         };
         let Field { set, worlds, .. } = &self.fields[field];
         let minimal_at = self.fuzz.target.requests_made();
-        let counterexample = Counterexample {
+        let mut counterexample = Counterexample {
             property,
             endpoint: set.endpoint.clone(),
             seen: trial.text.clone(),
@@ -398,6 +398,9 @@ impl Hunt<'_> {
             terms: count(&trial.filter),
             verdict: verdict.clone(),
         };
+        // It showed twice; fresh resources are for a case that can be replayed.
+        self.judge_anew(field, &mut counterexample, trial).await;
+        counterexample.again = Some(true);
         self.notes.push(format!("{what}, so that nothing more was tried"));
         self.causes.add(&Features::new(), harm(verdict), counterexample);
         self.ended = Some(Ended::Done);

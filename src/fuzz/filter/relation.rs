@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::ask::{Answer, Asked, Way};
-use super::hunt::{Hunt, count};
-use super::verdict::{Mistake, Verdict};
+use super::hunt::{Field, Hunt, count};
+use super::verdict::{Mistake, Verdict, may_be_refused};
 use super::{Counterexample, Property};
 use crate::fuzz::cause::{Feature, Features};
 use crate::fuzz::dice::Dice;
@@ -74,8 +74,12 @@ impl Hunt<'_> {
 
     async fn relation(&mut self, field: usize, relation: Relation, dice: &mut Dice) {
         let features = Features::from([Feature::Slip(relation.words())]);
-        let right = &self.fields[field].right;
-        let (Some(one), Some(other)) = (dice.pick(right).cloned(), dice.pick(right).cloned()) else { return };
+        // What may be refused may be taken to find nothing, too, and so may its negation.
+        let Field { right, set, .. } = &self.fields[field];
+        let firm: Vec<&Filter> =
+            right.iter().filter(|filter| !may_be_refused(filter, &set.definition)).collect();
+        let drawn = (dice.pick(&firm).copied().cloned(), dice.pick(&firm).copied().cloned());
+        let (Some(one), Some(other)) = drawn else { return };
         let not = |it: Filter| Filter::Not(Box::new(it));
         let both = |one: &Filter, other: &Filter| Filter::And(vec![one.clone(), other.clone()]);
         let (one, other, way) = match relation {
