@@ -88,6 +88,29 @@ Exit codes:
   3  the target cannot be reached, or a case could not be judged
   4  nothing ran";
 
+const FUZZ_FILTER_HELP: &str = "\
+Examples:
+  scimspec fuzz filter                           a look: fuzzes the server inside scimspec
+  scimspec fuzz filter http://localhost:8080/scim/v2 --save found
+  scimspec fuzz filter $URL --token-env SCIM_TOKEN --yes --rate 100/min --requests 500
+  scimspec fuzz filter $URL --seed 7             the same filters again
+  scimspec run $URL --suites found --case 'fuzz-*'   replays what was found
+
+Makes some users and groups, reads them back, and asks thousands of filters, many
+of them in one request: connectives, every operator on every attribute with every
+kind of literal, texts that are no filter, hostile texts, and filters of chance.
+An answer counts as wrong only if no reading of the RFCs allows it. What is wrong
+is shrunk to the smallest filter that shows it, judged anew on fresh resources,
+and reported once, with the reason for each resource that differs. Everything
+that was made is deleted, also after Ctrl-C.
+
+Exit codes:
+  0  nothing found
+  1  a filter is answered wrongly (or warned of, under --deny warnings)
+  2  the command line, the configuration or a saved case is wrong
+  3  the target cannot be reached, stopped serving, or the run was interrupted
+  4  nothing could be tried";
+
 const LIST_HELP: &str = "\
 Examples:
   scimspec list --tag okta.create
@@ -221,6 +244,9 @@ pub enum Command {
     /// Tests a server, and says what holds and what does not
     #[command(after_long_help = RUN_HELP, after_help = "'scimspec run --help' adds examples, configuration and exit codes.")]
     Run(Box<RunArguments>),
+    /// Looks for defects that no case has written down, with inputs of chance
+    #[command(subcommand)]
+    Fuzz(FuzzCommand),
     /// Lists the cases that a run would consider
     #[command(after_long_help = LIST_HELP)]
     List(Box<ListArguments>),
@@ -349,6 +375,68 @@ pub struct RunArguments {
     /// Fails where a feature that is core to the profile was not tested
     #[arg(long, help_heading = "Judgement")]
     pub require_core: bool,
+}
+
+/// What `scimspec fuzz` tries.
+#[derive(Debug, Clone, Subcommand)]
+pub enum FuzzCommand {
+    /// Filters, held to what RFC 7644 says they have to find
+    #[command(after_long_help = FUZZ_FILTER_HELP, after_help = "'scimspec fuzz filter --help' adds examples and exit codes.")]
+    Filter(Box<FuzzFilterArguments>),
+}
+
+impl FuzzCommand {
+    /// What all of them understand.
+    pub fn arguments(&self) -> &FuzzArguments {
+        match self {
+            FuzzCommand::Filter(filter) => &filter.fuzz,
+        }
+    }
+}
+
+/// `scimspec fuzz filter`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FuzzFilterArguments {
+    /// What every kind of fuzzing understands.
+    #[command(flatten)]
+    pub fuzz: FuzzArguments,
+    /// How many filters are tried at most; without it, the requests are the limit [--requests, default: 1000]
+    #[arg(long, value_name = "N", help_heading = "Execution")]
+    pub filters: Option<u64>,
+}
+
+/// What every kind of fuzzing understands.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FuzzArguments {
+    /// The server, and how to speak to it.
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// The profile whose limits and page size hold: rfc, okta, …, or one of yours, ./mine.yaml [default: rfc]
+    #[arg(long, short = 'p', value_name = "NAME", help_heading = "Execution")]
+    pub profile: Option<String>,
+    /// The seed of all that is drawn, to make the same run again
+    #[arg(long, value_name = "N", help_heading = "Execution")]
+    pub seed: Option<u64>,
+    /// How many requests are under way at once [default: 4]
+    ///
+    /// With 1, the same seed and the same answers make the same requests in the same order.
+    #[arg(long, value_name = "N", help_heading = "Execution", value_parser = value::jobs)]
+    pub in_flight: Option<u16>,
+    /// Consents to writes on a host that is not this one
+    #[arg(long, short = 'y', help_heading = "Promises")]
+    pub yes: bool,
+    /// Counts warnings as failures
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Judgement")]
+    pub deny: Option<Deny>,
+    /// Writes what is found as suites into a folder, and tries first what stands there
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Reports")]
+    pub save: Option<PathBuf>,
+    /// Writes a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Reports")]
+    pub junit: Option<PathBuf>,
+    /// Writes the whole report as JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Reports")]
+    pub json: Option<PathBuf>,
 }
 
 /// The server under test, and how to speak to it.
@@ -909,6 +997,7 @@ mod tests {
         insta::assert_snapshot!("help_run_short", help("scimspec run -h"));
         insta::assert_snapshot!("help_run", help("scimspec run --help"));
         let others = [
+            "fuzz filter",
             "list",
             "check",
             "probe",

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{
-    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, OAuthArguments, ProfileCommand, RunArguments,
-    SelectionArguments, TargetArguments,
+    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, FuzzArguments, OAuthArguments, ProfileCommand,
+    RunArguments, SelectionArguments, TargetArguments,
 };
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
@@ -158,7 +158,7 @@ impl Config {
         let arguments = arguments(&flags);
         let settings = flags.over(from_environment).over(in_file);
         let speaks = match &cli.command {
-            Command::Run(_) | Command::Probe(_) | Command::Clean(_) => true,
+            Command::Run(_) | Command::Fuzz(_) | Command::Probe(_) | Command::Clean(_) => true,
             Command::List(list) => list.plan,
             _ => false,
         };
@@ -203,6 +203,7 @@ impl Config {
 fn flags(cli: &Cli) -> Settings {
     let mut settings = match &cli.command {
         Command::Run(run) => run_settings(run),
+        Command::Fuzz(fuzz) => fuzz_settings(fuzz.arguments()),
         Command::List(list) => selection_settings(&list.selection, target_settings(&list.target)),
         Command::Probe(probe) => target_settings(&probe.target),
         Command::Clean(clean) => {
@@ -271,6 +272,19 @@ fn run_settings(run: &RunArguments) -> Settings {
         baseline: baseline.clone(),
         require_core: require_core.then_some(true),
         ..selection_settings(selection, target_settings(target))
+    }
+}
+
+fn fuzz_settings(fuzz: &FuzzArguments) -> Settings {
+    let FuzzArguments { target, profile, seed, in_flight: _, yes, deny, save: _, junit, json } = fuzz;
+    Settings {
+        profile: profile.clone(),
+        deny: *deny,
+        consent: yes.then_some(true),
+        seed: *seed,
+        junit: junit.clone(),
+        json: json.clone(),
+        ..target_settings(target)
     }
 }
 

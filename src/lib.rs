@@ -20,6 +20,7 @@ pub mod config;
 pub mod coverage;
 pub mod dispute;
 pub mod explain;
+pub mod fuzz;
 pub mod hook;
 pub mod judge;
 pub mod oracle;

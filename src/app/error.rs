@@ -5,6 +5,7 @@ use std::io;
 use super::BaselineError;
 use crate::config::{Config, ConfigError};
 use crate::explain::UnknownId;
+use crate::fuzz::saved::SavedError;
 use crate::outcome::Exit;
 use crate::profile::skeleton::SkeletonError;
 use crate::profile::{UnknownProfile, UnknownSetting};
@@ -140,6 +141,11 @@ pub enum AppError {
         "error: no requirement matches\n  = help: 'scimspec coverage' shows the documents and sections that there are\n"
     )]
     NoRequirement,
+    /// Cases that fuzzing has saved.
+    #[error(
+        "error: {0}\n  = help: --save takes a folder that can be written, with what earlier runs have saved there\n"
+    )]
+    Saved(#[from] SavedError),
     /// Printing, threads, signals.
     #[error("error: {0}\n")]
     Io(#[from] io::Error),
@@ -201,6 +207,7 @@ impl AppError {
             | AppError::Unknown(_)
             | AppError::UnknownDocument { .. }
             | AppError::NoRequirement
+            | AppError::Saved(_)
             | AppError::Write(_) => Exit::Usage,
             AppError::Probe { error, .. } => error.exit(),
             AppError::Token { error, .. } => error.exit(),

@@ -9,6 +9,7 @@ mod coverage;
 mod error;
 mod explain;
 mod files;
+mod fuzz;
 mod plan;
 mod probe;
 mod profile;
@@ -46,6 +47,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, AppError> {
     }
     match &cli.command {
         Command::Run(_) => run::run(&config),
+        Command::Fuzz(command) => fuzz::fuzz(&config, command),
         Command::List(arguments) => files::list(&config, arguments),
         Command::Check(arguments) => files::check(&config, arguments),
         Command::Schema(arguments) => files::schema(arguments),

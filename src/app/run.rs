@@ -166,6 +166,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         require_core: config.require_core,
         narrowed: !left_out.is_empty(),
         baseline: baseline.as_ref().map(|baseline| BaselineRecord::of(baseline, &outcomes)),
+        fuzz: None,
     }
     .report();
     publish(config, &report)?;
@@ -174,7 +175,7 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
 }
 
 /// The text of a requirement, or of a vendor's statement.
-fn requirement(catalogue: &Catalogue, id: &str) -> Option<RequirementText> {
+pub(super) fn requirement(catalogue: &Catalogue, id: &str) -> Option<RequirementText> {
     let of_rfc = catalogue.get(id).map(|found| RequirementText {
         level: found.level,
         sentence: found.sentence.clone(),
@@ -353,7 +354,7 @@ impl Drop for Closing<'_> {
 
 /// The first Ctrl-C (or SIGTERM, as pipelines send it) ends the run and lets clean-up happen; the second ends the
 /// process. Before the run has begun there is nothing to clean up.
-async fn interrupts(target: Arc<Target>, begun: Arc<AtomicBool>) {
+pub(super) async fn interrupts(target: Arc<Target>, begun: Arc<AtomicBool>) {
     if interrupted().await.is_ok() {
         target.interrupt();
         if !begun.load(Ordering::SeqCst) {
@@ -382,7 +383,7 @@ fn publish(config: &Config, report: &RunReport) -> Result<(), AppError> {
 }
 
 /// Prints for whoever still reads.
-fn show(text: &str) -> Result<(), AppError> {
+pub(super) fn show(text: &str) -> Result<(), AppError> {
     print(text).or_else(|error| if error.is_broken_pipe() { Ok(()) } else { Err(error) })
 }
 
@@ -457,7 +458,7 @@ impl Place {
         text
     }
 
-    fn identity(&self, config: &Config, target: &Target, probe: &Probe) -> TargetIdentity {
+    pub(super) fn identity(&self, config: &Config, target: &Target, probe: &Probe) -> TargetIdentity {
         TargetIdentity {
             base_url: target.base_url().to_owned(),
             embedded: matches!(self, Place::Embedded(..)),
@@ -476,7 +477,7 @@ impl Place {
     }
 }
 
-fn capabilities(probe: &Probe) -> Vec<CapabilityEvidence> {
+pub(super) fn capabilities(probe: &Probe) -> Vec<CapabilityEvidence> {
     probe
         .capabilities
         .claims()
@@ -488,7 +489,7 @@ fn capabilities(probe: &Probe) -> Vec<CapabilityEvidence> {
         .collect()
 }
 
-fn record(clean_up: &CleanUp) -> CleanUpRecord {
+pub(super) fn record(clean_up: &CleanUp) -> CleanUpRecord {
     CleanUpRecord {
         deleted: clean_up.deleted.len() as u64,
         already_gone: clean_up.already_gone.len() as u64,

@@ -97,6 +97,10 @@ pub fn exchange(exchange: &ExchangeRecord, look: Look) -> String {
 
 /// The command that runs one case again.
 pub fn rerun(report: &RunReport, outcome: &Outcome) -> String {
+    if let Some(fuzz) = &report.fuzz {
+        let words = fuzz.command.iter().map(|word| curl::quote(word));
+        return std::iter::once("scimspec".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+    }
     let arguments = report.arguments.iter().map(|argument| curl::quote(argument));
     let words = ["scimspec".to_owned(), "run".to_owned()].into_iter().chain(arguments);
     let words: Vec<String> = words.chain(["--case".to_owned(), curl::quote(&outcome.id)]).collect();
@@ -261,7 +265,8 @@ impl Page {
     }
 
     fn place<'a>(&mut self, place: Option<&'a Place>, placed: &mut Option<&'a Place>) {
-        if let Some(place) = place.filter(|place| *placed != Some(*place)) {
+        // What was drawn stands in no file.
+        if let Some(place) = place.filter(|place| *placed != Some(*place) && !place.file.is_empty()) {
             *placed = Some(place);
             self.lines.push(format!("{}{}", self.look.label("place"), text::one_line(&place.to_string())));
         }

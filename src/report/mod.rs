@@ -8,6 +8,7 @@
 pub mod curl;
 pub mod failure;
 pub mod file;
+pub mod fuzz;
 pub mod json;
 pub mod junit;
 pub mod layout;

@@ -90,6 +90,64 @@ pub struct RunReport {
     /// What the profile documents otherwise than the RFCs of the cases and rules that ran, and what came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deviations: Vec<DeviationRecord>,
+    /// Of a run of fuzzing, what was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuzz: Option<FuzzRecord>,
+}
+
+/// What a run of fuzzing tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FuzzRecord {
+    /// The words after `scimspec` that make the same run again, without secrets.
+    pub command: Vec<String>,
+    /// What was tried: `filter`.
+    pub noun: String,
+    /// How many of these were judged.
+    pub tried: u64,
+    /// How many of them by each property.
+    pub properties: Vec<PropertyRecord>,
+    /// How many were left alone, since a cause that was found explains them.
+    pub left_alone: u64,
+    /// How many answers said nothing, for a limit or an interrupt.
+    pub unjudged: u64,
+    /// How many requests went into shrinking and judging anew.
+    pub shrinking: u64,
+    /// What it was judged on.
+    pub resources: Vec<ResourceCount>,
+    /// How the service provider reads what the RFCs leave open, as far as its answers settled it.
+    pub dialect: Vec<String>,
+    /// What a reader should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The cases of earlier runs that hold now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mended: Vec<String>,
+    /// The suites that were written for what was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub saved: Vec<String>,
+    /// Why it ended.
+    pub ended: String,
+}
+
+/// What was tried of a property.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PropertyRecord {
+    /// Its name: `connectives`.
+    pub name: String,
+    /// How many filters, or whatever was tried, were judged by it.
+    pub judged: u64,
+}
+
+/// How many resources of ours there were at an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceCount {
+    /// The endpoint.
+    pub endpoint: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// A documented behaviour that departs from the RFCs, and what the answers of the run came to about it.
@@ -584,6 +642,8 @@ pub struct Run<'a> {
     pub narrowed: bool,
     /// The list of known failures that it was held to.
     pub baseline: Option<BaselineRecord>,
+    /// Of a run of fuzzing, what was tried.
+    pub fuzz: Option<FuzzRecord>,
 }
 
 impl Run<'_> {
@@ -648,6 +708,7 @@ impl Run<'_> {
             require_core: self.require_core,
             narrowed: self.narrowed,
             baseline: self.baseline,
+            fuzz: self.fuzz,
         }
     }
 

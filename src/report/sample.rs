@@ -390,6 +390,7 @@ pub(crate) fn report_of(outcomes: &[Outcome], exchanges: &[Arc<Exchange>], deny_
         require_core: false,
         narrowed: false,
         baseline: None,
+        fuzz: None,
     }
     .report();
     // The snapshots stand whatever the version is.

@@ -429,3 +429,13 @@ fn a_filter_that_suits_no_type_finds_nobody_for_sure() {
     assert_eq!(problems(&filter, &user())[0].kind, FilterTypeErrorKind::Operator);
     assert_eq!(Worlds::all().truth(&filter, &resource, &user()), Truth::MustNot);
 }
+
+#[test]
+fn null_among_elements_that_lack_the_sub_attribute_is_open() {
+    let definition = SchemaSet::core().definition("User").unwrap();
+    let some = json!({"ims": [{"value": "a", "type": "xmpp"}, {"value": "b"}]});
+    for filter in ["ims.type eq null", "ims.type ne null"] {
+        let filter = Filter::parse(filter).unwrap();
+        assert_eq!(evaluate(&filter, &some, &definition, World::CONVENTIONAL), None, "{filter}");
+    }
+}

@@ -1,0 +1,181 @@
+//! One filter asked, and what came back, before anybody judges it.
+
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use crate::fuzz::ORIGIN;
+use crate::scim::list::ListResponse;
+use crate::scim::names;
+use crate::scim::resource::get;
+use crate::target::exchange::{Exchange, TransportFailure};
+use crate::target::{RequestPlan, Target};
+
+/// What a query value keeps unescaped; a blank is `%20`, never `+`.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Rows asked for at once.
+pub const ROWS: usize = 200;
+/// Pages of one answer that are read, at most.
+const PAGES: usize = 10;
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// A list.
+    List(Found),
+    /// 4xx.
+    Refused {
+        /// The status.
+        status: u16,
+        /// The keyword of the error, if it has one.
+        scim_type: Option<String>,
+    },
+    /// The service provider broke: 5xx, no answer, or one that is no list.
+    Broken(String),
+    /// Nothing that says anything: a limit, an interrupt, credentials.
+    Nothing(String),
+}
+
+/// A list, all pages together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// The rows.
+    pub rows: Vec<Value>,
+    /// Whether that is all that matches.
+    pub is_complete: bool,
+    /// `totalResults`, if it is there.
+    pub total: Option<u64>,
+    /// Whether a page showed what an earlier one had shown: the pages are wrong, whatever the filter is.
+    pub pages_repeat: bool,
+}
+
+impl Found {
+    /// The ids of the rows, as text.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().filter_map(|row| get(row, "id")).filter_map(Value::as_str)
+    }
+}
+
+/// An answer with the exchange that brought it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The exchange; of several pages the first one.
+    pub exchange: Option<Arc<Exchange>>,
+    /// What it says.
+    pub answer: Answer,
+}
+
+/// How a filter is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// GET with a query.
+    Get,
+    /// POST to `.search` (RFC 7644 §3.4.3).
+    Search,
+    /// GET, so many rows a page.
+    Pages(usize),
+}
+
+/// Asks a filter at an endpoint.
+pub async fn ask(target: &Target, endpoint: &str, filter: &str, way: Way, reason: &str) -> Asked {
+    let size = match way {
+        Way::Pages(size) => size,
+        Way::Get | Way::Search => ROWS,
+    };
+    let mut asked = page(target, endpoint, filter, way, size, 1, reason).await;
+    // One time-out may be anybody's; two are the service provider's.
+    let timed_out = |asked: &Asked| {
+        asked
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| matches!(exchange.answer, Err(TransportFailure::TimedOut { .. })))
+    };
+    if timed_out(&asked) {
+        asked = page(target, endpoint, filter, way, size, 1, reason).await;
+    }
+    for _ in 1..PAGES {
+        let Answer::List(found) = &mut asked.answer else { break };
+        let shown = found.rows.len();
+        if found.is_complete || shown == 0 || found.total.is_none_or(|total| shown as u64 >= total) {
+            break;
+        }
+        let next = page(target, endpoint, filter, way, size, shown + 1, reason).await;
+        match next.answer {
+            Answer::List(next) if !next.rows.is_empty() => {
+                if next.ids().any(|id| found.ids().any(|known| known == id)) {
+                    found.pages_repeat = true;
+                    break;
+                }
+                found.rows.extend(next.rows);
+                found.is_complete = found.total == Some(found.rows.len() as u64) && next.total == found.total;
+            }
+            Answer::List(_) => break,
+            other => return Asked { exchange: next.exchange, answer: other },
+        }
+    }
+    asked
+}
+
+async fn page(
+    target: &Target,
+    endpoint: &str,
+    filter: &str,
+    way: Way,
+    size: usize,
+    start: usize,
+    reason: &str,
+) -> Asked {
+    let parameter = target.page_size_parameter();
+    let mut plan = if way == Way::Search {
+        let mut body = json!({"schemas": [names::SEARCH_REQUEST], "filter": filter, (parameter): size});
+        if start > 1 {
+            body["startIndex"] = start.into();
+        }
+        RequestPlan::new("POST", format!("{endpoint}/.search"), ORIGIN).json(&body)
+    } else {
+        let start = if start > 1 { format!("&startIndex={start}") } else { String::new() };
+        let filter = utf8_percent_encode(filter, QUERY);
+        RequestPlan::get(format!("{endpoint}?filter={filter}&{parameter}={size}{start}"), ORIGIN)
+    };
+    plan.reason = Some(reason.to_owned());
+    match target.send(plan).await {
+        Err(refusal) => Asked { exchange: None, answer: Answer::Nothing(refusal.to_string()) },
+        Ok(sent) => Asked { answer: read(target, &sent.exchange, start), exchange: Some(sent.exchange) },
+    }
+}
+
+/// What an exchange says.
+fn read(target: &Target, exchange: &Exchange, start: usize) -> Answer {
+    let response = match &exchange.answer {
+        Ok(response) => response,
+        Err(TransportFailure::NotSent { why }) => return Answer::Nothing(why.clone()),
+        Err(_) if target.interrupted() => return Answer::Nothing("the run was interrupted".to_owned()),
+        Err(failure) => return Answer::Broken(failure.to_string()),
+    };
+    match response.status {
+        429 | 503 => Answer::Nothing(format!("{}, also after waiting", response.status)),
+        401 | 403 | 407 => {
+            Answer::Nothing(format!("answered {}: the credentials were not accepted", response.status))
+        }
+        500.. if response.status != 501 => Answer::Broken(format!("answered {}", response.status)),
+        400..=499 | 501 => {
+            let scim_type = exchange.json().and_then(|body| get(body, "scimType")).and_then(Value::as_str);
+            Answer::Refused { status: response.status, scim_type: scim_type.map(str::to_owned) }
+        }
+        200 => {
+            let list = match response.body.json() {
+                Err(problem) => return Answer::Broken(format!("answered 200, and {problem}")),
+                Ok(body) => ListResponse::from_json(body).value.filter(|_| body.is_object()),
+            };
+            let Some(list) = list else {
+                return Answer::Broken("answered 200 with JSON that is no ListResponse".to_owned());
+            };
+            let total = list.total_results;
+            let has_cursor = list.next_cursor.is_some();
+            let is_complete = start == 1 && total == Some(list.resources.len() as u64) && !has_cursor;
+            Answer::List(Found { rows: list.resources, is_complete, total, pages_repeat: false })
+        }
+        status => Answer::Broken(format!("answered {status}, where 200 or 400 is due")),
+    }
+}

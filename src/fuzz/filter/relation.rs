@@ -1,0 +1,184 @@
+//! Relations between answers, which need no oracle: what a filter and its negation find is everybody and nobody twice,
+//! what two spellings find is the same. They are a second line: they hold also where the RFCs leave a filter open.
+
+use std::collections::BTreeSet;
+
+use super::ask::{Answer, Asked, Way};
+use super::hunt::{Field, Hunt, count};
+use super::verdict::{Mistake, Verdict, may_be_refused};
+use super::{Counterexample, Property};
+use crate::fuzz::cause::{Feature, Features};
+use crate::fuzz::dice::Dice;
+use crate::fuzz::strategy::spelling::spellings;
+use crate::scim::filter::Filter;
+
+/// A relation between what filters find of the same resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    DoubleNegation,
+    Partition,
+    Commutation,
+    Idempotence,
+    DeMorgan,
+    Spelling,
+    Search,
+    Pages,
+}
+
+const ALL: [Relation; 8] = [
+    Relation::Partition,
+    Relation::DoubleNegation,
+    Relation::DeMorgan,
+    Relation::Commutation,
+    Relation::Idempotence,
+    Relation::Spelling,
+    Relation::Search,
+    Relation::Pages,
+];
+
+impl Relation {
+    fn words(self) -> &'static str {
+        match self {
+            Relation::DoubleNegation => "a filter and its double negation",
+            Relation::Partition => "a filter and its negation",
+            Relation::Commutation => "two terms in either order",
+            Relation::Idempotence => "a filter and the same filter twice",
+            Relation::DeMorgan => "a negated and, and the or of negations",
+            Relation::Spelling => "two spellings of a filter",
+            Relation::Search => "GET and .search",
+            Relation::Pages => "one page and several",
+        }
+    }
+}
+
+impl Hunt<'_> {
+    /// Each relation once.
+    pub(super) async fn relations(&mut self, field: usize) {
+        let mut dice = self.dice("relations");
+        for relation in ALL {
+            if !self.goes_on() {
+                return;
+            }
+            self.relation(field, relation, &mut dice).await;
+        }
+    }
+
+    /// One relation, drawn.
+    pub(super) async fn relation_of_chance(&mut self, field: usize, round: u64) {
+        let mut dice = self.dice(&format!("relation {round}"));
+        let relation = ALL[dice.below(ALL.len())];
+        if self.goes_on() {
+            self.relation(field, relation, &mut dice).await;
+        }
+    }
+
+    async fn relation(&mut self, field: usize, relation: Relation, dice: &mut Dice) {
+        let features = Features::from([Feature::Slip(relation.words())]);
+        // What may be refused may be taken to find nothing, too, and so may its negation.
+        let Field { right, set, .. } = &self.fields[field];
+        let firm: Vec<&Filter> =
+            right.iter().filter(|filter| !may_be_refused(filter, &set.definition)).collect();
+        let drawn = (dice.pick(&firm).copied().cloned(), dice.pick(&firm).copied().cloned());
+        let (Some(one), Some(other)) = drawn else { return };
+        let not = |it: Filter| Filter::Not(Box::new(it));
+        let both = |one: &Filter, other: &Filter| Filter::And(vec![one.clone(), other.clone()]);
+        let (one, other, way) = match relation {
+            Relation::DoubleNegation => (one.clone(), not(not(one)), Way::Get),
+            Relation::Partition => (one.clone(), not(one), Way::Get),
+            Relation::Commutation => (both(&one, &other), both(&other, &one), Way::Get),
+            Relation::Idempotence => (one.clone(), Filter::Or(vec![one.clone(), one]), Way::Get),
+            Relation::DeMorgan => (not(both(&one, &other)), Filter::Or(vec![not(one), not(other)]), Way::Get),
+            Relation::Spelling => (both(&one, &other), both(&one, &other), Way::Get),
+            Relation::Search => (one.clone(), one, Way::Search),
+            Relation::Pages => (one.clone(), one, Way::Pages(3)),
+        };
+        let mut texts = [one.to_string(), other.to_string()];
+        if relation == Relation::Spelling
+            && let Some(spelling) = dice.draw(&spellings())
+        {
+            texts[1] = spelling.write(&other, &self.fields[field].set.definition);
+        }
+        let known = texts.iter().filter_map(|text| self.trial(field, text)).collect::<Vec<_>>();
+        if known.iter().any(|trial| self.causes.explains(&trial.features).is_some())
+            || self.is_explained(&features)
+        {
+            return;
+        }
+        self.tell("holding answers against each other");
+        let Some((first, second)) = self.pair(field, &texts, way).await else { return };
+        let Some(broken) = self.contradicts(field, relation, &first, &second) else {
+            *self.tally.judged.entry(Property::Relations).or_default() += 1;
+            return;
+        };
+        *self.tally.judged.entry(Property::Relations).or_default() += 2;
+        let now = self.fuzz.target.requests_made();
+        // If the oracle knows better which of them is wrong, that is the better finding.
+        for (trial, asked) in known.iter().zip([&first, &second]) {
+            let verdict = self.judge(field, &trial.filter, asked);
+            if verdict.is_bad() && (way == Way::Get || std::ptr::eq(asked, &first)) {
+                return self.note(field, Property::Relations, trial, verdict, asked.clone()).await;
+            }
+        }
+        // Once more, since others may have written meanwhile.
+        let Some((first, second)) = self.pair(field, &texts, way).await else { return };
+        if self.contradicts(field, relation, &first, &second).is_none() {
+            return;
+        }
+        let counterexample = Counterexample {
+            property: Property::Relations,
+            endpoint: self.fields[field].set.endpoint.clone(),
+            seen: texts[1].clone(),
+            filter: texts[1].clone(),
+            against: Some(texts[0].clone()),
+            verdict: Verdict::Wrong(broken),
+            rows: Vec::new(),
+            exchange: second.exchange,
+            features,
+            again: Some(true),
+            data: None,
+            sighted_at: now,
+            minimal_at: now,
+            shrinking: 0,
+            terms: count(&other),
+        };
+        self.put_to_cause(field, counterexample, None).await;
+    }
+
+    async fn pair(&mut self, field: usize, texts: &[String; 2], way: Way) -> Option<(Asked, Asked)> {
+        let first =
+            self.ask_all(field, &texts[..1], Way::Get, "hold answers against each other").await.pop()?;
+        let second = self.ask_all(field, &texts[1..], way, "hold answers against each other").await.pop()?;
+        self.heed(&first);
+        self.heed(&second);
+        Some((first, second))
+    }
+
+    /// What is wrong with two answers, taken together; none where they agree, or say nothing.
+    fn contradicts(
+        &self,
+        field: usize,
+        relation: Relation,
+        first: &Asked,
+        second: &Asked,
+    ) -> Option<Mistake> {
+        let (Answer::List(first), Answer::List(second)) = (&first.answer, &second.answer) else {
+            return None;
+        };
+        if !first.is_complete || !second.is_complete {
+            return None;
+        }
+        let set = &self.fields[field].set;
+        let ours = |found: &super::ask::Found| -> BTreeSet<String> {
+            found.ids().filter_map(|id| set.row(id)).map(|row| row.id.clone()).collect()
+        };
+        let (first, second) = (ours(first), ours(second));
+        let (missing, surplus): (Vec<String>, Vec<String>) = if relation == Relation::Partition {
+            let neither = set.rows.iter().filter(|row| !first.contains(&row.id) && !second.contains(&row.id));
+            (neither.map(|row| row.id.clone()).collect(), first.intersection(&second).cloned().collect())
+        } else {
+            (first.difference(&second).cloned().collect(), second.difference(&first).cloned().collect())
+        };
+        let is_wrong = !missing.is_empty() || !surplus.is_empty();
+        is_wrong.then(|| Mistake { missing, surplus, is_firm: true, ..Mistake::default() })
+    }
+}

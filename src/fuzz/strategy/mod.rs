@@ -1,0 +1,10 @@
+//! What fuzzing is made of, as strategies that any property can compose: resources of a schema, literals near what is
+//! held, filters over terms, other spellings of the same filter, and texts that are no filter.
+//!
+//! Nothing here knows a network, and nothing here judges.
+
+pub mod data;
+pub mod filter;
+pub mod invalid;
+pub mod literal;
+pub mod spelling;
