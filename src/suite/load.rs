@@ -198,6 +198,21 @@ impl Library {
         if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
     }
 
+    /// What stands in these files alone, each a path below the suites' root with its text, as a user's directory would
+    /// hold them. Nothing that is built in is among them.
+    ///
+    /// # Errors
+    /// As [`Library::load`].
+    pub fn of_texts(texts: impl IntoIterator<Item = (String, String)>) -> Result<Library, Vec<Diagnostic>> {
+        let mut files = Files::default();
+        let mut diagnostics = Vec::new();
+        for (path, text) in texts {
+            files.sort(Source { name: path.clone(), path, origin: Origin::User, text: Cow::Owned(text) });
+        }
+        let library = files.read(&mut diagnostics);
+        if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
+    }
+
     /// The suite files: the embedded ones in the order of their paths, then the user's.
     pub fn suites(&self) -> &[SuiteFile] {
         &self.suites
