@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use scimspec::judge::rules::{
@@ -558,6 +559,159 @@ fn spoil(bytes: &mut Vec<u8>, choices: &mut Choices<'_>) {
                 b"\xf4\x90\x80\x80",
             ]);
             bytes.splice(from.min(bytes.len())..from.min(bytes.len()), escape.iter().copied());
+        }
+    }
+}
+
+/// An answer that is large in one way: the way, and a body with so many of something.
+type Large = (&'static str, fn(usize) -> Value);
+
+const LARGE: &[Large] = &[
+    ("rows", |many| {
+        let row = |number| {
+            json!({"schemas": [USER], "id": format!("u{number}"), "userName": format!("n{number}"),
+            "meta": {"resourceType": "User", "location": format!("http://127.0.0.1/Users/u{number}")}})
+        };
+        list((0..many).map(row).collect())
+    }),
+    ("one row, again and again", |many| {
+        list(vec![json!({"schemas": [USER], "id": "u1", "userName": "n"}); many])
+    }),
+    ("attributes that nobody declares", |many| {
+        let unknown = (0..many).map(|number| (format!("attribute{number}"), json!(number)));
+        let mut user = user();
+        user.as_object_mut().expect("an object").extend(unknown);
+        user
+    }),
+    ("values", |many| {
+        with(
+            user(),
+            "emails",
+            |number| json!({"value": format!("{number}@example.com"), "type": "work"}),
+            many,
+        )
+    }),
+    ("values that are alike", |many| {
+        with(user(), "emails", |_| json!({"value": "a@example.com", "type": "work", "primary": true}), many)
+    }),
+    ("values of a kind that is none", |many| with(user(), "emails", |number| json!(number), many)),
+    ("schemas", |many| with(user(), "schemas", |number| json!(format!("urn:example:{number}")), many)),
+    ("members", |many| {
+        let group = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "id": "g1", "displayName": "g",
+            "meta": {"resourceType": "Group", "location": "http://127.0.0.1/Groups/g1"}});
+        with(group, "members", |number| json!({"value": format!("u{number}"), "type": "User"}), many)
+    }),
+    ("a long text", |many| {
+        let mut user = user();
+        user["displayName"] = json!("日".repeat(many));
+        user
+    }),
+    ("operations", |many| {
+        let done = |number| {
+            json!({"method": "POST", "bulkId": format!("b{number}"), "status": "201",
+            "location": format!("http://127.0.0.1/Users/u{number}")})
+        };
+        json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"],
+            "Operations": (0..many).map(done).collect::<Vec<_>>()})
+    }),
+    ("schemas with attributes", |many| {
+        let attribute =
+            |number| json!({"name": format!("a{number}"), "type": "string", "multiValued": false});
+        let attributes: Vec<Value> = (0..many).map(attribute).collect();
+        list(vec![json!({"id": USER, "name": "User", "attributes": attributes})])
+    }),
+    ("objects in each other", |many| {
+        (0..many / 60).map(|_| (0..60).fold(json!("deep"), |inner, _| json!({"value": [inner]}))).collect()
+    }),
+];
+
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+
+fn user() -> Value {
+    json!({"schemas": [USER], "id": "u1", "userName": "n", "meta": {"resourceType": "User",
+        "location": "http://127.0.0.1/Users/u1"}})
+}
+
+fn list(rows: Vec<Value>) -> Value {
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": rows.len(), "startIndex": 1,
+        "itemsPerPage": rows.len(), "Resources": rows})
+}
+
+fn with(mut resource: Value, name: &str, value: impl Fn(usize) -> Value, many: usize) -> Value {
+    resource[name] = (0..many).map(value).collect();
+    resource
+}
+
+impl Recorded {
+    /// What takes longer than `patience` to judge of an answer with so many of something: an expectation or a rule, and how
+    /// long.
+    pub fn slow(&self, many: usize, patience: Duration) -> Vec<String> {
+        let mut slow = Vec::new();
+        let mut tried = BTreeSet::new();
+        let (schemas, capabilities) = (&self.probe.schemas, &self.probe.capabilities);
+        for (what, body) in LARGE {
+            let bytes = Bytes::from(body(many).to_string());
+            for judged in &self.judged {
+                // One of each kind of expectation is enough.
+                let kind = format!("{what} {:?}", std::mem::discriminant(&judged.expect.list));
+                let kind = format!(
+                    "{kind} {} {}",
+                    judged.expect.becomes.is_some(),
+                    judged.expect.resource.is_some()
+                );
+                let kind =
+                    format!("{kind} {} {}", judged.expect.body.is_some(), judged.expect.checks.len().min(2));
+                let kind = format!("{kind} {:?}", judged.exchange.request.endpoint);
+                if !tried.insert(kind) {
+                    continue;
+                }
+                let mut exchange = judged.exchange.clone();
+                let Ok(response) = &mut exchange.answer else { continue };
+                response.body = Body::whole(bytes.clone());
+                let clock = Instant::now();
+                self.judge(judged, &exchange, Reading::Lenient, schemas, capabilities);
+                if clock.elapsed() > patience {
+                    slow.push(format!("{many} {what}: {}: {:?}", judged.id, clock.elapsed()));
+                }
+            }
+            self.slow_rules(what, &bytes, patience, &mut slow);
+        }
+        slow
+    }
+
+    fn slow_rules(&self, what: &str, bytes: &Bytes, patience: Duration, slow: &mut Vec<String>) {
+        let mut around: Vec<Exchange> = Vec::new();
+        for wanted in ["/Users/{id}", "/Users", "/Groups/{id}", "/Groups", "/Schemas", "/Bulk"] {
+            let found =
+                self.exchanges.iter().filter(|it| it.request.endpoint == wanted && it.status() < Some(203));
+            for known in found.take(4) {
+                let mut exchange = Exchange::clone(known);
+                if let Ok(response) = &mut exchange.answer {
+                    response.body = Body::whole(bytes.clone());
+                }
+                around.push(exchange);
+            }
+        }
+        let definitions = Definitions::of(&self.probe.schemas);
+        let (history, pairs) = (History::of(&around), Pairs::of(&around));
+        let context = RuleContext {
+            level: Level::Must,
+            spec: &[],
+            place: None,
+            definitions: &definitions,
+            history: &history,
+            capabilities: &self.probe.capabilities,
+            reading: Reading::Strict,
+            mutes: &BTreeMap::new(),
+            pairs: &pairs,
+            validated: None,
+        };
+        for rule in RULES {
+            let clock = Instant::now();
+            judge_all(rule, &around, &context);
+            if clock.elapsed() > patience {
+                slow.push(format!("{what}: {} on {}: {:?}", rule.name, around.len(), clock.elapsed()));
+            }
         }
     }
 }

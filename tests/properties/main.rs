@@ -17,7 +17,8 @@ mod suites;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
+use std::time::Duration;
 
 use answers::Recorded;
 use proptest::collection::vec;
@@ -86,27 +87,37 @@ fn the_files_inside_scimspec_are_sound_each_alone() {
     }
 }
 
+/// Cases with an expectation of every kind.
+const CASES: &[&str] = &[
+    "create/*",
+    "replace/*",
+    "patch/*",
+    "query/*",
+    "search/*",
+    "sort/*",
+    "paging/*",
+    "bulk/*",
+    "errors/*",
+    "schemas/*",
+    "projection/*",
+    "versions/*",
+    "okta-*/*",
+    "groups/*",
+    "methods/*",
+];
+
+static RECORDED: LazyLock<Recorded> = LazyLock::new(|| Recorded::of(CASES));
+
 #[test]
 fn altered_answers_are_judged_the_same_twice_and_reported() {
-    let cases = [
-        "create/*",
-        "replace/*",
-        "patch/*",
-        "query/*",
-        "search/*",
-        "sort/*",
-        "paging/*",
-        "bulk/*",
-        "errors/*",
-        "schemas/*",
-        "projection/*",
-        "versions/*",
-        "okta-*/*",
-        "groups/*",
-        "methods/*",
-    ];
-    let recorded = Recorded::of(&cases);
-    try_all(400, 120, |bytes| recorded.check(bytes));
+    try_all(400, 120, |bytes| RECORDED.check(bytes));
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn large_answers_are_judged_soon() {
+    let slow = RECORDED.slow(20_000, Duration::from_secs(2));
+    assert!(slow.is_empty(), "{slow:#?}");
 }
 
 #[test]
