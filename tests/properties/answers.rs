@@ -671,6 +671,7 @@ impl Recorded {
                 let clock = Instant::now();
                 self.judge(judged, &exchange, Reading::Lenient, schemas, capabilities);
                 if clock.elapsed() > patience {
+                    eprintln!("{many} {what}: {}: {:?}", judged.id, clock.elapsed());
                     slow.push(format!("{many} {what}: {}: {:?}", judged.id, clock.elapsed()));
                 }
             }
@@ -710,6 +711,7 @@ impl Recorded {
             let clock = Instant::now();
             judge_all(rule, &around, &context);
             if clock.elapsed() > patience {
+                eprintln!("{what}: {} on {}: {:?}", rule.name, around.len(), clock.elapsed());
                 slow.push(format!("{what}: {} on {}: {:?}", rule.name, around.len(), clock.elapsed()));
             }
         }

@@ -69,7 +69,7 @@ fn try_all(cases: u32, longest: usize, property: impl Fn(&[u8])) {
 
 #[test]
 fn suites_with_slips_are_read_or_refused_at_a_place() {
-    try_all(300, 60, suites::check_slips);
+    try_all(250, 60, suites::check_slips);
 }
 
 #[test]
@@ -110,25 +110,25 @@ static RECORDED: LazyLock<Recorded> = LazyLock::new(|| Recorded::of(CASES));
 
 #[test]
 fn altered_answers_are_judged_the_same_twice_and_reported() {
-    try_all(400, 120, |bytes| RECORDED.check(bytes));
+    try_all(150, 120, |bytes| RECORDED.check(bytes));
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes minutes, and a machine that does nothing else"]
 fn large_answers_are_judged_soon() {
-    let slow = RECORDED.slow(20_000, Duration::from_secs(2));
+    let slow = RECORDED.slow(4_000, Duration::from_secs(2));
     assert!(slow.is_empty(), "{slow:#?}");
 }
 
 #[test]
 fn reports_of_anything_are_sound() {
-    try_all(400, 1500, reports::check_bytes);
+    try_all(120, 1500, reports::check_bytes);
 }
 
 #[test]
 fn a_secret_stands_in_no_exchange_however_it_comes_back() {
     let echo = secrets::Echo::start();
-    try_all(300, 120, |bytes| echo.check(bytes));
+    try_all(200, 120, |bytes| echo.check(bytes));
 }
 
 #[test]
