@@ -145,6 +145,21 @@ pub enum SkipReason {
     Interrupted,
 }
 
+impl SkipReason {
+    /// What is told of it, so that a report can bound it.
+    pub(crate) fn texts_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            SkipReason::Capability { needs, evidence } => vec![needs, evidence],
+            SkipReason::BlockedBy { case, detail } => vec![case, detail],
+            SkipReason::NotConfigured { what: text }
+            | SkipReason::NeedsAllow { permission: text }
+            | SkipReason::NotReached { checkpoint: text }
+            | SkipReason::NothingEligible { what: text } => vec![text],
+            SkipReason::ReadOnly | SkipReason::BudgetSpent | SkipReason::Interrupted => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -207,6 +222,19 @@ impl ErrorCause {
 
     /// What happened, in one line.
     pub fn detail(&self) -> &str {
+        match self {
+            ErrorCause::Transport { detail }
+            | ErrorCause::Precondition { detail }
+            | ErrorCause::Suite { detail }
+            | ErrorCause::Guard { detail }
+            | ErrorCause::Harness { detail } => detail,
+        }
+    }
+}
+
+impl ErrorCause {
+    /// What happened, so that a report can bound it.
+    pub(crate) fn detail_mut(&mut self) -> &mut String {
         match self {
             ErrorCause::Transport { detail }
             | ErrorCause::Precondition { detail }

@@ -293,8 +293,8 @@ impl Came<'_> {
                 check: CHECK.to_owned(),
                 method: "PATCH".to_owned(),
                 endpoint: format!("/{resource_type}s/{{id}}"),
-                expected: told.expected_class,
-                actual: told.actual_class,
+                expected: words::bounded_class(&told.expected_class),
+                actual: words::bounded_class(&told.actual_class),
             },
             snapshot: None,
         }

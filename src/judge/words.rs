@@ -20,6 +20,12 @@ pub fn clip(text: &str, characters: usize) -> String {
     }
 }
 
+/// A class of a signature. It may have a name in it that the service provider chose, and stands in every report and
+/// baseline.
+pub fn bounded_class(class: &str) -> String {
+    clip(class, SHOWN)
+}
+
 /// A value as JSON text, clipped.
 pub fn show(value: &Value) -> String {
     clip(&value.to_string(), SHOWN)

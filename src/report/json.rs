@@ -36,6 +36,8 @@ pub fn schema() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::{Difference, ErrorCause, Outcome, SkipReason, Verdict};
+    use crate::report::model::BODY_LIMIT;
     use crate::report::sample;
 
     #[test]
@@ -43,6 +45,41 @@ mod tests {
         let report = sample::report();
         let text = render(&report).unwrap();
         assert_eq!(serde_json::from_str::<RunReport>(&text).unwrap(), report);
+    }
+
+    /// The longest text in a JSON value.
+    fn longest(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::Array(elements) => elements.iter().map(longest).max().unwrap_or(0),
+            Value::Object(members) => members.values().map(longest).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn every_text_that_a_service_provider_has_a_hand_in_is_bounded() {
+        let long = "long ".repeat(100_000);
+        let mut failed = sample::status_failure();
+        failed.findings[0].differences =
+            vec![Difference { path: long.clone(), expected: long.clone(), actual: long.clone() }];
+        let errored = |id: &str, verdict| Outcome { id: id.to_owned(), verdict, ..sample::errored() };
+        let reason = SkipReason::BlockedBy { case: "create/x".to_owned(), detail: long.clone() };
+        let outcomes = [
+            failed,
+            errored("a/inconclusive", Verdict::Inconclusive { why: long.clone() }),
+            errored(
+                "a/errored",
+                Verdict::Errored { cause: ErrorCause::Precondition { detail: long.clone() } },
+            ),
+            errored("a/skipped", Verdict::Skipped { reason }),
+        ];
+        let mut exchanges = sample::exchanges();
+        let mut first = (*exchanges[0]).clone();
+        first.request.headers.push((long.clone(), long.clone()));
+        exchanges[0] = first.into();
+        let report = serde_json::to_value(sample::report_of(&outcomes, &exchanges, false)).unwrap();
+        assert!(longest(&report) < BODY_LIMIT + 64, "{} bytes", longest(&report));
     }
 
     #[test]

@@ -667,16 +667,34 @@ impl Run<'_> {
             .into_iter()
             .filter_map(|id| Some((id.clone(), (self.requirement)(id)?)))
             .collect();
+        let mut target = self.target;
+        target.product = target.product.map(clipped);
+        target.documentation = target.documentation.map(clipped);
+        let mut clean_up = self.clean_up;
+        for left in &mut clean_up.left_behind {
+            left.path = text::clip(&left.path, BODY_LIMIT);
+            left.why = text::clip(&left.why, BODY_LIMIT);
+        }
+        let capabilities = self
+            .capabilities
+            .into_iter()
+            .map(|claim| CapabilityEvidence { evidence: clipped(claim.evidence), ..claim })
+            .collect();
+        let readiness: Vec<FeatureReadiness> = self
+            .readiness
+            .into_iter()
+            .map(|feature| FeatureReadiness { why: clipped(feature.why), ..feature })
+            .collect();
         let verdicts = Summary::of(&outcomes);
         let wall_ms = milliseconds(self.duration);
-        let lacks_core = self.require_core && untested_core(&self.readiness).next().is_some();
+        let lacks_core = self.require_core && untested_core(&readiness).next().is_some();
         let summary = RunSummary {
             exit_code: exit(&verdicts, self.deny_warnings, self.interrupted, lacks_core).code(),
             requests: self.requests,
             requests_per_case: per_case(self.requests, &verdicts),
             wall_ms,
             slowest: slowest(&outcomes),
-            clean_up: self.clean_up,
+            clean_up,
             interrupted: self.interrupted,
             settling: self.settling,
             verdicts,
@@ -688,7 +706,7 @@ impl Run<'_> {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 suites: self.suites,
             },
-            target: self.target,
+            target,
             profile: self.profile,
             reading: self.reading,
             deny_warnings: self.deny_warnings,
@@ -697,13 +715,13 @@ impl Run<'_> {
             started: self.started,
             duration_ms: wall_ms,
             arguments: self.arguments,
-            capabilities: self.capabilities,
+            capabilities,
             outcomes,
             requirements,
             exchanges,
             summary,
             deviations: self.deviations,
-            readiness: self.readiness,
+            readiness,
             client: self.client,
             require_core: self.require_core,
             narrowed: self.narrowed,
@@ -808,28 +826,46 @@ fn slowest(outcomes: &[Outcome]) -> Vec<SlowCase> {
     slow
 }
 
-/// An outcome whose texts are bounded and free of the values that were masked in exchanges.
+/// An outcome whose texts are bounded and free of the values that were masked in exchanges. What names it, and what the
+/// comparison of runs goes by, stays as it is.
 fn bounded(mut outcome: Outcome, masker: &Masker<'_>) -> Outcome {
-    let tidy = |text: &str| text::clip(&masker.sentence(text), BODY_LIMIT);
+    let tidy = |text: &mut String| *text = text::clip(&masker.sentence(text), BODY_LIMIT);
     for finding in &mut outcome.findings {
         let Finding { message, expected, actual, differences, .. } = finding;
-        for part in [message, expected, actual] {
-            *part = tidy(part);
-        }
+        [message, expected, actual].into_iter().for_each(tidy);
         for difference in differences {
-            difference.expected = tidy(&difference.expected);
-            difference.actual = tidy(&difference.actual);
+            tidy(&mut difference.path);
+            tidy(&mut difference.expected);
+            tidy(&mut difference.actual);
         }
         if let Some(snapshot) = &mut finding.snapshot {
-            for part in [&mut snapshot.accepted, &mut snapshot.received, &mut snapshot.diff] {
-                *part = tidy(part);
-            }
+            [&mut snapshot.accepted, &mut snapshot.received, &mut snapshot.diff].into_iter().for_each(tidy);
         }
     }
-    for note in &mut outcome.notes {
-        *note = tidy(note);
+    tidy(&mut outcome.title);
+    outcome.notes.iter_mut().for_each(tidy);
+    outcome.consequence.iter_mut().chain(&mut outcome.hint).for_each(tidy);
+    if let Some(tolerance) = &mut outcome.baseline {
+        tidy(&mut tolerance.reason);
+        tolerance.issue.iter_mut().chain(&mut tolerance.gone).for_each(tidy);
+    }
+    match &mut outcome.verdict {
+        Verdict::Inconclusive { why: text } | Verdict::Deviates { citation: text } => tidy(text),
+        Verdict::Errored { cause } => tidy(cause.detail_mut()),
+        Verdict::Skipped { reason } => reason.texts_mut().into_iter().for_each(tidy),
+        Verdict::Passed
+        | Verdict::Noted
+        | Verdict::Warned
+        | Verdict::Failed
+        | Verdict::KnownFailure
+        | Verdict::UnexpectedPass => {}
     }
     outcome
+}
+
+/// A text of the service provider's that fits a report.
+fn clipped(text: String) -> String {
+    text::clip(&text, BODY_LIMIT)
 }
 
 fn record(exchange: &Exchange, masker: &mut Masker<'_>) -> ExchangeRecord {
@@ -837,12 +873,15 @@ fn record(exchange: &Exchange, masker: &mut Masker<'_>) -> ExchangeRecord {
     let headers = |headers: &[(String, String)]| {
         headers
             .iter()
-            .map(|(name, value)| HeaderRecord { name: name.clone(), value: text::clip(value, BODY_LIMIT) })
+            .map(|(name, value)| HeaderRecord {
+                name: text::clip(name, BODY_LIMIT),
+                value: text::clip(value, BODY_LIMIT),
+            })
             .collect()
     };
     ExchangeRecord {
         id: exchange.id,
-        origin: exchange.origin.clone(),
+        origin: text::clip(&exchange.origin, BODY_LIMIT),
         reason: exchange.reason.as_deref().map(|reason| text::clip(reason, BODY_LIMIT)),
         started: exchange.started,
         elapsed_ms: milliseconds(exchange.elapsed),

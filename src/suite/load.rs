@@ -198,6 +198,21 @@ impl Library {
         if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
     }
 
+    /// What stands in these files alone, each a path below the suites' root with its text, as a user's directory would
+    /// hold them. Nothing that is built in is among them.
+    ///
+    /// # Errors
+    /// As [`Library::load`].
+    pub fn of_texts(texts: impl IntoIterator<Item = (String, String)>) -> Result<Library, Vec<Diagnostic>> {
+        let mut files = Files::default();
+        let mut diagnostics = Vec::new();
+        for (path, text) in texts {
+            files.sort(Source { name: path.clone(), path, origin: Origin::User, text: Cow::Owned(text) });
+        }
+        let library = files.read(&mut diagnostics);
+        if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
+    }
+
     /// The suite files: the embedded ones in the order of their paths, then the user's.
     pub fn suites(&self) -> &[SuiteFile] {
         &self.suites
@@ -535,21 +550,32 @@ fn read_text(file: &Path) -> Result<String, String> {
 }
 
 fn json_trouble(source: &Source, error: &serde_json::Error) -> Diagnostic {
-    let spot = Spot {
-        line: u32::try_from(error.line()).unwrap_or(u32::MAX).max(1),
-        column: u32::try_from(error.column()).unwrap_or(u32::MAX).max(1),
-        length: 1,
-    };
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
     yaml::diagnostic_at(
         &source.name,
         &source.text,
-        spot,
+        spot_of(&source.text, error.line(), error.column()),
         Severity::Error,
         format!("this fixture is no JSON: {message}"),
         None,
     )
+}
+
+/// The spot that a reader of JSON names by a line, which a line feed alone ends, and a column in bytes.
+fn spot_of(text: &str, line: usize, column: usize) -> Spot {
+    let begin: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let at = (begin + column.saturating_sub(1)).min(text.len());
+    let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let before = &text[..at];
+    let ends = before.replace("\r\n", "\n");
+    let lines = ends.matches(['\n', '\r']).count();
+    let since = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
+    Spot {
+        line: u32::try_from(lines + 1).unwrap_or(u32::MAX),
+        column: u32::try_from(before[since..].chars().count() + 1).unwrap_or(u32::MAX),
+        length: 1,
+    }
 }
 
 /// Whether a file of the user's is a profile though it stands elsewhere: it begins as one.
@@ -573,4 +599,25 @@ fn stem(path: &str) -> String {
 
 fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_in_a_fixture_is_shown_at_its_character() {
+        for (text, line, column) in [
+            ("{\"ä日本\": x}", 1, 9),
+            ("{\r\n  \"ö\": x}", 2, 8),
+            ("{\r  \"ö\": x}", 2, 8),
+            ("{\"a\": \"日\u{1}\"}", 1, 9),
+            ("{\"日本\": ", 1, 7),
+        ] {
+            let texts = [("fixtures/x.json".to_owned(), text.to_owned())];
+            let diagnostics = Library::of_texts(texts).expect_err("it is no JSON");
+            let place = &diagnostics[0].place;
+            assert_eq!((place.line, place.column), (line, column), "{text:?}: {}", diagnostics[0]);
+        }
+    }
 }

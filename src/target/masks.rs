@@ -34,6 +34,8 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b')');
 /// The unreserved characters of RFC 3986.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// What the bodies of forms leave alone (the URL standard's `application/x-www-form-urlencoded`).
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
 /// What a path segment has to escape.
 const SEGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -129,20 +131,16 @@ impl Masks {
         let finder = self.known.read().unwrap_or_else(PoisonError::into_inner).finder.clone();
         match finder {
             Finder::Nothing => bytes.into(),
-            Finder::Forms(finder) if !finder.is_match(bytes) => bytes.into(),
-            Finder::Forms(finder) => {
-                let mut shown = Vec::with_capacity(bytes.len());
-                finder.replace_all_with_bytes(bytes, &mut shown, |_, _, shown| {
-                    shown.extend_from_slice(MASK.as_bytes());
-                    true
-                });
-                shown.into()
-            }
+            Finder::Forms(finder) => match plain(&finder, bytes) {
+                Cow::Borrowed(bytes) => escaped(&finder, bytes),
+                Cow::Owned(shown) => escaped(&finder, &shown).into_owned().into(),
+            },
             Finder::Everything => MASK.as_bytes().into(),
         }
     }
 
-    /// Whether a secret stands in these bytes as it is, one that is long enough to tell.
+    /// Whether a secret stands in these bytes as it is, or can be read from them as from JSON, one that is long enough to
+    /// tell.
     pub fn are_in(&self, bytes: &[u8]) -> bool {
         // Most answers hold none, which the finder knows at once.
         if matches!(self.bytes(bytes), Cow::Borrowed(_)) {
@@ -150,7 +148,10 @@ impl Masks {
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut telling = known.whole.iter().filter(|secret| secret.len() >= TELLING);
-        telling.any(|secret| bytes.windows(secret.len()).any(|window| window == secret.as_bytes()))
+        let read = if has_escapes(bytes) { unescaped(bytes).0 } else { Vec::new() };
+        let is_in =
+            |bytes: &[u8], secret: &str| bytes.windows(secret.len()).any(|it| it == secret.as_bytes());
+        telling.any(|secret| is_in(bytes, secret) || is_in(&read, secret))
     }
 
     /// A header's value without secrets, short ones included.
@@ -163,6 +164,86 @@ impl Masks {
     }
 }
 
+/// The bytes without the forms that stand in them letter by letter.
+fn plain<'a>(finder: &AhoCorasick, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    if !finder.is_match(bytes) {
+        return bytes.into();
+    }
+    let mut shown = Vec::with_capacity(bytes.len());
+    finder.replace_all_with_bytes(bytes, &mut shown, |_, _, shown| {
+        shown.extend_from_slice(MASK.as_bytes());
+        true
+    });
+    shown.into()
+}
+
+/// The bytes without the forms that can be read from them as from JSON, where any character may be escaped (RFC 8259
+/// section 7) and libraries escape what HTML would trip over: `token\u003d\u003d`.
+fn escaped<'a>(finder: &AhoCorasick, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    if !has_escapes(bytes) {
+        return bytes.into();
+    }
+    let (read, stood) = unescaped(bytes);
+    let mut shown = Vec::with_capacity(bytes.len());
+    let mut from = 0;
+    for found in finder.find_iter(&read) {
+        shown.extend_from_slice(&bytes[from..stood[found.start()]]);
+        shown.extend_from_slice(MASK.as_bytes());
+        from = stood[found.end()];
+    }
+    if from == 0 {
+        return bytes.into();
+    }
+    shown.extend_from_slice(&bytes[from..]);
+    shown.into()
+}
+
+/// Whether a character may stand escaped by its number.
+fn has_escapes(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|two| two == b"\\u")
+}
+
+/// The bytes with the escapes of JSON undone, and where each of them and their end stood. What is no escape is kept.
+fn unescaped(bytes: &[u8]) -> (Vec<u8>, Vec<usize>) {
+    let mut read = Vec::with_capacity(bytes.len());
+    let mut stood = Vec::with_capacity(bytes.len() + 1);
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let (length, meant) = match (byte, bytes.get(at + 1)) {
+            (b'\\', Some(b'u')) => match unicode_escape(&bytes[at..]) {
+                Some((length, meant)) => (length, Some(meant)),
+                None => (1, None),
+            },
+            (b'\\', Some(quoted @ (b'"' | b'\\' | b'/'))) => (2, Some(char::from(*quoted))),
+            _ => (1, None),
+        };
+        let before = read.len();
+        match meant {
+            Some(meant) => read.extend_from_slice(meant.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => read.push(byte),
+        }
+        stood.resize(stood.len() + read.len() - before, at);
+        at += length;
+    }
+    stood.push(at);
+    (read, stood)
+}
+
+/// What `\u003d` or a pair of surrogates at the beginning of the bytes means, with its length.
+fn unicode_escape(bytes: &[u8]) -> Option<(usize, char)> {
+    let unit = |at: usize| {
+        let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        let digits = std::str::from_utf8(digits).ok().filter(|it| !it.starts_with('+'))?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let first = unit(0)?;
+    if let Some(Ok(alone)) = char::decode_utf16([first]).next() {
+        return Some((6, alone));
+    }
+    let pair = char::decode_utf16([first, unit(6)?]).next()?.ok()?;
+    Some((12, pair))
+}
+
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
@@ -173,7 +254,7 @@ fn forms(secret: &str) -> Vec<String> {
     ];
     // A base64 text may itself be percent-encoded (`%3D`), so all of these are.
     let plain = forms.clone();
-    for set in [COMPONENT, UNRESERVED, SEGMENT, NON_ALPHANUMERIC] {
+    for set in [COMPONENT, UNRESERVED, FORM, SEGMENT, NON_ALPHANUMERIC] {
         for form in &plain {
             let encoded = utf8_percent_encode(form, set).to_string();
             forms.push(lower_escapes(&encoded));
@@ -224,10 +305,33 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_masked_however_json_escapes_it() {
+        let masks = Masks::new(&[Credentials::bearer("s3cr3t/tok+en==").unwrap()]);
+        for form in [
+            r"s3cr3t/tok+en\u003d\u003d",
+            r"s3cr3t\/tok\u002Ben\u003D=",
+            r"\u0073\u0033\u0063\u0072\u0033\u0074\u002f\u0074\u006f\u006b\u002b\u0065\u006e\u003d\u003d",
+        ] {
+            let body = format!(r#"{{"detail":"no \u00e9 {form} \ud83d\ude00 \ud800 \u+123 \u12"}}"#);
+            let shown = body.replace(form, "***");
+            assert_eq!(masks.text(&body), shown, "{form}");
+        }
+        let clean = r#"{"a":"\u003d\u003d \ud800\udc00 \u"}"#;
+        assert!(matches!(masks.bytes(clean.as_bytes()), Cow::Borrowed(_)), "nothing is changed for nothing");
+    }
+
+    #[test]
+    fn a_secret_in_the_body_of_a_form_is_masked() {
+        let masks = Masks::new(&[Credentials::bearer("s3cr3t~tok/en-1").unwrap()]);
+        assert_eq!(masks.text("token=s3cr3t%7Etok%2Fen-1&x=1"), "token=***&x=1");
+    }
+
+    #[test]
     fn what_repeats_a_secret_is_told_from_what_happens_to_hold_a_short_one() {
         let masks = Masks::new(&[Credentials::bearer(TOKEN).unwrap()]);
         masks.add(["password".to_owned()]);
         assert!(masks.are_in(format!("invalid token {TOKEN}").as_bytes()));
+        assert!(masks.are_in(br#"{"detail":"s3cr3t/tok\u002ben\u003d\u003d\"quoted\""}"#));
         assert!(!masks.are_in(b"changePassword, password"));
         assert!(!masks.are_in(b"***"));
         assert!(!Masks::default().are_in(TOKEN.as_bytes()));

@@ -150,8 +150,16 @@ fn content_type(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
         }
         _ => {}
     }
-    let shown = response.header("content-type").map_or("none".to_owned(), |kind| words::clip(kind, 80));
-    let class = essence.clone().unwrap_or_else(|| "absent".to_owned());
+    let shown = match response.header("content-type").map(str::trim) {
+        None => "none".to_owned(),
+        Some("") => "empty".to_owned(),
+        Some(kind) => words::clip(kind, 80),
+    };
+    let class = match &essence {
+        None => "absent".to_owned(),
+        Some(essence) if essence.is_empty() => "empty".to_owned(),
+        Some(essence) => essence.clone(),
+    };
     let fault = Fault::new(
         format!("the Content-Type is {shown}, expected {}", names::MEDIA_TYPE),
         names::MEDIA_TYPE,

@@ -175,6 +175,9 @@ impl Definitions {
     }
 }
 
+/// How many findings of one severity a rule keeps: whoever answers with new names each time is told of no more.
+const MOST_FINDINGS: usize = 200;
+
 /// What a rule says about one exchange.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RuleVerdict {
@@ -396,6 +399,7 @@ fn add(
     beside: &[ExchangeId],
     documented: Option<usize>,
 ) {
+    let alike = known.iter().filter(|it| it.finding.severity == finding.severity).count();
     let same = known.iter_mut().find(|known| {
         known.finding.signature == finding.signature
             && known.finding.severity == finding.severity
@@ -404,6 +408,7 @@ fn add(
     match same {
         Some(known) if known.exchanges.last() == Some(&exchange) => {}
         Some(known) => known.exchanges.push(exchange),
+        None if alike >= MOST_FINDINGS => {}
         None => {
             let beside = beside.to_vec();
             known.push(RuleFinding { finding, exchanges: vec![exchange], beside, documented });
@@ -489,8 +494,8 @@ fn finding(rule: &str, exchange: &Exchange, fault: Fault) -> Finding {
             check: rule.to_owned(),
             method: exchange.request.method.clone(),
             endpoint: exchange.request.endpoint.clone(),
-            expected: fault.expected_class,
-            actual: fault.actual_class,
+            expected: words::bounded_class(&fault.expected_class),
+            actual: words::bounded_class(&fault.actual_class),
         },
         snapshot: None,
     }

@@ -1,5 +1,7 @@
 //! Rules that hold resources against the service provider's own schemas (RFC 7643 sections 2 and 7).
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 use url::Url;
 
@@ -485,8 +487,12 @@ fn values_differ(exchange: &Exchange, context: &View<'_>) -> RuleVerdict {
                 .iter()
                 .filter_map(|it| Some((get(it, "value").filter(|it| !is_unassigned(it))?, get(it, "type"))))
                 .collect();
-            let repeated = pairs.iter().enumerate().find(|(index, pair)| pairs[..*index].contains(pair));
-            if let Some((_, (value, _))) = repeated {
+            // By their text, since a group may have members by the ten thousand.
+            let mut seen = HashSet::new();
+            let repeated = pairs
+                .iter()
+                .find(|(value, kind)| !seen.insert((value.to_string(), kind.map(ToString::to_string))));
+            if let Some((value, _)) = repeated {
                 faults.push(
                     Fault::new(
                         format!(

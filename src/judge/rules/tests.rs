@@ -979,6 +979,64 @@ fn equal_findings_are_one_with_several_exchanges() {
     assert_eq!(shown, [("/Users/{id}", vec![1, 2, 3]), ("/Users", vec![5])]);
 }
 
+/// A read of a user with attributes that nobody declares, named by numbers from one on, or by what is given.
+fn with_strangers(id: u64, names: impl IntoIterator<Item = String>) -> Exchange {
+    let mut stranger = user("1");
+    stranger.as_object_mut().expect("an object").extend(names.into_iter().map(|name| (name, json!(1))));
+    Exchange { id: ExchangeId(id), ..get(stranger) }
+}
+
+#[test]
+fn a_rule_tells_of_so_many_findings_and_no_more() {
+    let rule = by_name("attributes-declared").expect("the rule");
+    let names = |from: u64| (0..150).map(move |number| format!("stranger{}", from * 1000 + number));
+    let broken: Vec<Exchange> = (1..=3).map(|id| with_strangers(id, names(id))).collect();
+    let definitions = Definitions::of(SchemaSet::core());
+    let context = RuleContext {
+        level: Level::Must,
+        spec: &[],
+        place: None,
+        definitions: &definitions,
+        history: &History::default(),
+        capabilities: &AllBut(&[]),
+        reading: Reading::Lenient,
+        mutes: &BTreeMap::new(),
+        pairs: &Pairs::default(),
+        validated: None,
+    };
+    let outcome = judge_all(rule, &broken, &context);
+    assert_eq!((outcome.eligible, outcome.findings.len()), (3, super::MOST_FINDINGS));
+}
+
+#[test]
+fn a_long_name_of_the_service_providers_does_not_make_a_long_signature() {
+    let (said, findings) =
+        say("attributes-declared", &with_strangers(1, ["x".repeat(5000)]), Reading::Lenient);
+    assert_eq!((said, findings.len()), (Say::Warns, 1));
+    let class = &findings[0].signature.expected;
+    assert!(class.contains("xxx") && class.len() < 250, "{class}");
+}
+
+#[test]
+fn an_empty_content_type_is_said_to_be_empty() {
+    let (said, findings) =
+        say("content-type", &raw("GET", "/Users/1", 200, &[("Content-Type", "")], b"{}"), Reading::Lenient);
+    assert_eq!((said, findings[0].actual.as_str()), (Say::Fails, "empty"));
+    assert_eq!(findings[0].signature.actual, "empty");
+}
+
+#[test]
+fn a_group_of_many_members_is_looked_through_once() {
+    let group = |last: u64| {
+        let members =
+            (0..30_000).chain([last]).map(|number| json!({"value": format!("u{number}"), "type": "User"}));
+        let members: Vec<Value> = members.collect();
+        get(with(with(user("1"), "/emails", Value::from(members)), "/title", json!("x")))
+    };
+    assert_eq!(say("values-differ", &group(30_000), Reading::Lenient).0, Say::Held);
+    assert_ne!(say("values-differ", &group(29_999), Reading::Lenient).0, Say::Held);
+}
+
 /// A read after other exchanges of the same case, numbered in order, with what the rule should say of it.
 fn check_after(rule: &str, rows: Vec<(&str, Vec<Exchange>, Say)>) {
     let says: BTreeSet<String> = rows.iter().map(|(_, _, say)| format!("{say:?}")).collect();

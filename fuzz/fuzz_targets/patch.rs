@@ -1,0 +1,8 @@
+//! A PATCH request that is read is applied or refused whole.
+
+#![no_main]
+
+#[path = "../../tests/properties/messages.rs"]
+mod messages;
+
+libfuzzer_sys::fuzz_target!(|body: &[u8]| messages::patch(body));
