@@ -290,9 +290,10 @@ fn an_interrupt_ends_it_and_leaves_nothing_behind() {
     assert!(caught.fuzzed().tally.patches() > 0);
 }
 
-/// Faults that are called after PATCH and are about something else: what discovery says of it, and a header of a request
-/// with a media type that nobody understands.
-const OTHERS: [&str; 2] = ["patch-not-advertised", "patch-format-refused-without-hint"];
+/// Faults that are called after PATCH and are about something else: what discovery says of it, how a PATCH is refused that
+/// there is not, and a header of a request with a media type that nobody understands.
+const OTHERS: [&str; 3] =
+    ["patch-not-advertised", "patch-denied-with-403", "patch-format-refused-without-hint"];
 
 fn patch_faults() -> Vec<&'static str> {
     let named = std::env::var("FAULTS").unwrap_or_default();

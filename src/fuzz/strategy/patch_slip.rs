@@ -28,6 +28,8 @@ pub enum Slip {
     RemoveOfValue,
     /// A path that is none.
     BadPath,
+    /// A path to what objects of a programming language have.
+    Prototype,
     /// A filter in a path that is none.
     BadFilter,
     /// A path that is no text.
@@ -84,7 +86,7 @@ pub enum Ignored {
 
 impl Slip {
     /// All that are made here, the most telling first.
-    pub const ALL: [Slip; 27] = [
+    pub const ALL: [Slip; 28] = [
         Slip::NoTarget,
         Slip::RemoveWithoutPath,
         Slip::UnknownAttribute,
@@ -95,6 +97,7 @@ impl Slip {
         Slip::RequiredRemoved,
         Slip::Taken,
         Slip::BadFilter,
+        Slip::Prototype,
         Slip::UnknownOp,
         Slip::NoOperations,
         Slip::NoValue,
@@ -123,6 +126,7 @@ impl Slip {
             Slip::Identity => "an immutable part",
             Slip::RemoveWithoutPath | Slip::RemoveOfValue => "a remove without a path",
             Slip::BadPath => "a path that is none",
+            Slip::Prototype => "a path to __proto__",
             Slip::BadFilter => "a path with a filter that is none",
             Slip::PathOfAnotherType => "a path that is no text",
             Slip::NoTarget => "a replace whose filter finds nothing",
@@ -152,7 +156,7 @@ impl Slip {
             }
             Slip::ReadOnly | Slip::Identity => &["mutability"],
             Slip::RemoveWithoutPath | Slip::RemoveOfValue => &["noTarget"],
-            Slip::BadPath => &["invalidPath", "noTarget", "invalidFilter", "invalidSyntax", "invalidValue"],
+            Slip::BadPath | Slip::Prototype => &["invalidPath", "noTarget", "invalidFilter", "invalidSyntax", "invalidValue"],
             Slip::BadFilter => &["invalidFilter", "invalidPath", "noTarget"],
             Slip::PathOfAnotherType => &["invalidPath", "invalidSyntax", "invalidValue", "noTarget"],
             Slip::NoTarget => &["noTarget"],
@@ -200,6 +204,7 @@ impl Slip {
             | Slip::TextForComplex
             | Slip::SchemasRemoved
             | Slip::FilterOnSingle
+            | Slip::Prototype
             | Slip::GoodThenUnknown => Ignored::Warning,
             _ => Ignored::Failure,
         }
@@ -208,9 +213,12 @@ impl Slip {
     /// The requirement that it is about.
     pub fn requirement(self) -> &'static str {
         match self {
-            Slip::UnknownAttribute | Slip::UnknownPart | Slip::BadPath | Slip::FilterOnSingle | Slip::NoObject => {
-                "RFC7644-3.5.2-07"
-            }
+            Slip::UnknownAttribute
+            | Slip::UnknownPart
+            | Slip::BadPath
+            | Slip::Prototype
+            | Slip::FilterOnSingle
+            | Slip::NoObject => "RFC7644-3.5.2-07",
             Slip::ReadOnly | Slip::Identity => "RFC7644-3.5.2-09",
             Slip::RemoveWithoutPath | Slip::RemoveOfValue => "RFC7644-3.5.2.2-02",
             Slip::BadFilter => "RFC7644-3.12-23",
@@ -333,6 +341,7 @@ pub fn bodies(slip: Slip, ground: Ground<'_>) -> Option<BoxedStrategy<Value>> {
             }
             all
         }
+        Slip::Prototype => vec![one("replace", "__proto__.polluted".to_owned(), "x".into())],
         Slip::BadFilter => {
             let list = plain_lists.first().or(lists.first())?;
             let mut all = Vec::new();
