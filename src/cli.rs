@@ -111,6 +111,28 @@ Exit codes:
   3  the target cannot be reached, stopped serving, or the run was interrupted
   4  nothing could be tried";
 
+const FUZZ_PATCH_HELP: &str = "\
+Examples:
+  scimspec fuzz patch                            a look: fuzzes the server inside scimspec
+  scimspec fuzz patch http://localhost:8080/scim/v2 --save found
+  scimspec fuzz patch $URL --token-env SCIM_TOKEN --yes --rate 100/min --requests 500
+  scimspec run $URL --suites found --case 'fuzz-*'   replays what was found
+
+Makes a user and a group that have a value for whatever the server's schemas let a
+client write, and patches them: several operations that stand on each other, every
+form of operation on every attribute, mistakes that have to be refused, and PATCHes
+of chance. After each PATCH the resource is read; a result counts as wrong only if
+no reading of the operations leads to it. What is wrong is shown again on a fresh
+resource, shrunk to one or two operations, and reported once. One resource is
+patched at a time. Everything that was made is deleted, also after Ctrl-C.
+
+Exit codes:
+  0  nothing found
+  1  a PATCH is carried out or answered wrongly (or warned of, under --deny warnings)
+  2  the command line, the configuration or a saved case is wrong
+  3  the target cannot be reached, stopped serving, or the run was interrupted
+  4  nothing could be tried";
+
 const LIST_HELP: &str = "\
 Examples:
   scimspec list --tag okta.create
@@ -383,6 +405,9 @@ pub enum FuzzCommand {
     /// Filters, held to what RFC 7644 says they have to find
     #[command(after_long_help = FUZZ_FILTER_HELP, after_help = "'scimspec fuzz filter --help' adds examples and exit codes.")]
     Filter(Box<FuzzFilterArguments>),
+    /// PATCH, held to what RFC 7644 says becomes of a resource
+    #[command(after_long_help = FUZZ_PATCH_HELP, after_help = "'scimspec fuzz patch --help' adds examples and exit codes.")]
+    Patch(Box<FuzzPatchArguments>),
 }
 
 impl FuzzCommand {
@@ -390,6 +415,7 @@ impl FuzzCommand {
     pub fn arguments(&self) -> &FuzzArguments {
         match self {
             FuzzCommand::Filter(filter) => &filter.fuzz,
+            FuzzCommand::Patch(patch) => &patch.fuzz,
         }
     }
 }
@@ -403,6 +429,17 @@ pub struct FuzzFilterArguments {
     /// How many filters are tried at most; without it, the requests are the limit [--requests, default: 1000]
     #[arg(long, value_name = "N", help_heading = "Execution")]
     pub filters: Option<u64>,
+}
+
+/// `scimspec fuzz patch`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FuzzPatchArguments {
+    /// What every kind of fuzzing understands.
+    #[command(flatten)]
+    pub fuzz: FuzzArguments,
+    /// How many PATCH requests are tried at most; without it, the requests are the limit [--requests, default: 1000]
+    #[arg(long, value_name = "N", help_heading = "Execution")]
+    pub patches: Option<u64>,
 }
 
 /// What every kind of fuzzing understands.

@@ -49,6 +49,7 @@ struct Wanted<'a> {
 pub fn fuzz(config: &Config, command: &FuzzCommand) -> Result<Exit, AppError> {
     let (subject, most) = match command {
         FuzzCommand::Filter(filter) => (Subject::Filter, filter.filters),
+        FuzzCommand::Patch(patch) => (Subject::Patch, patch.patches),
     };
     fuzz_any(config, &Wanted { subject, most, arguments: command.arguments() })
 }

@@ -21,6 +21,10 @@ pub enum Feature {
     Operator(&'static str),
     /// What the operator does: `order`, `substring`.
     Family(&'static str),
+    /// What an operation of a PATCH does: `add`.
+    Operation(&'static str),
+    /// How an operation of a PATCH names its target: `no path`.
+    Form(&'static str),
     /// An oddity of the literal: `percent`, `escape`, `other case`.
     Literal(&'static str),
     /// A spelling: `capital operators`.
@@ -43,7 +47,10 @@ impl Feature {
 
     /// Whether others have it too often by chance.
     fn is_incidental(&self) -> bool {
-        matches!(self, Feature::Literal(_) | Feature::Extension)
+        matches!(
+            self,
+            Feature::Literal(_) | Feature::Extension | Feature::Operation(_) | Feature::Form(_)
+        )
     }
 }
 
@@ -54,6 +61,8 @@ impl fmt::Display for Feature {
             Feature::Parent(name) => write!(f, "parts of {name}"),
             Feature::Connective(word) => write!(f, "{word}"),
             Feature::Operator(word) => write!(f, "the operator {word}"),
+            Feature::Operation(word) => write!(f, "{word}"),
+            Feature::Form(how) => write!(f, "{how}"),
             Feature::Family("order") => f.write_str("comparisons by order"),
             Feature::Family(_) => f.write_str("comparisons by a part of the text"),
             Feature::Literal(what) => write!(f, "literals with {what}"),
@@ -188,6 +197,8 @@ impl<E> Cause<E> {
                     | Feature::Parent(_)
                     | Feature::Connective(_)
                     | Feature::Operator(_)
+                    | Feature::Operation(_)
+                    | Feature::Form(_)
                     | Feature::Spelling(_)
                     | Feature::Slip(_)
             )
@@ -209,6 +220,8 @@ impl<E> Cause<E> {
             }
             Feature::Connective(word) => Some(word.clone()),
             Feature::Operator(word)
+            | Feature::Operation(word)
+            | Feature::Form(word)
             | Feature::Literal(word)
             | Feature::Spelling(word)
             | Feature::Slip(word) => Some((*word).to_owned()),

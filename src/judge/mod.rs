@@ -27,7 +27,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod unasked;
-mod words;
+pub(crate) mod words;
 
 use crate::outcome::{Finding, Place, Severity};
 use crate::suite::block::Block;

@@ -164,7 +164,7 @@ impl Service {
                 return Err(ScimError::invalid_value("the resource would no longer be an object"));
             };
             drop_undeclared(before, &mut after);
-            drop_stale_reference(before, &mut after);
+            drop_derived_reference(record, before, &mut after);
             self.judge(state, call, kind, Some(record), &after, ValidationPurpose::ReplaceRequest)
         });
         self.commit(state, call, &target, &sent, &operations, result)?;
@@ -447,15 +447,19 @@ fn drop_undeclared(before: &Value, after: &mut Map<String, Value>) {
     }
 }
 
-/// Takes out the manager's `$ref` if a PATCH named another manager and left the reference to the old one.
-fn drop_stale_reference(before: &Value, after: &mut Map<String, Value>) {
-    let old = before.get(names::ENTERPRISE_USER).and_then(|extension| extension.get("manager"));
+/// Takes out the manager's `$ref` where a PATCH left it as it was shown, though it named another manager, or nobody ever
+/// wrote one: what only the server says is no change.
+fn drop_derived_reference(record: &Record, before: &Value, after: &mut Map<String, Value>) {
+    let manager = |extension: Option<&Value>| extension.and_then(|it| it.get("manager")).cloned();
+    let stored = manager(record.attributes.get(names::ENTERPRISE_USER));
+    let is_derived = stored.is_none_or(|manager| manager.get("$ref").is_none());
+    let old = manager(before.get(names::ENTERPRISE_USER));
     let new = after
         .get_mut(names::ENTERPRISE_USER)
         .and_then(|extension| extension.get_mut("manager"))
         .and_then(Value::as_object_mut);
     if let (Some(old), Some(new)) = (old, new)
-        && old.get("value") != new.get("value")
+        && (is_derived || old.get("value") != new.get("value"))
         && old.get("$ref") == new.get("$ref")
     {
         new.shift_remove("$ref");

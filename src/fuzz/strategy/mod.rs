@@ -7,4 +7,6 @@ pub mod data;
 pub mod filter;
 pub mod invalid;
 pub mod literal;
+pub mod patch;
+pub mod patch_slip;
 pub mod spelling;

@@ -1,0 +1,501 @@
+//! What the answer to a PATCH comes to, together with the resource before and after. A finding needs every reading of the
+//! operations against it; what the RFC leaves open, or lets a service provider decline, is said here, operation by
+//! operation.
+
+use serde_json::Value;
+
+use super::play::{Answer, Played};
+use crate::fuzz::cause::Harm;
+use crate::fuzz::strategy::patch_slip::{Ignored, Slip};
+use crate::oracle::derived::refers;
+use crate::oracle::patched::{Effect, effect};
+use crate::oracle::written::{Departure, Grade, Write, departures};
+use crate::outcome::Severity;
+use crate::scim::definition::{Resolved, ResourceDefinition};
+use crate::scim::filter::Filter;
+use crate::scim::names;
+use crate::scim::patch::{self, PatchOp, PatchOperation, PatchOptions, PatchRequest};
+use crate::scim::path::{AttributePath, PatchPath};
+use crate::scim::resource::{elements, get, is_unassigned, schemas};
+use crate::scim::schema::{Attribute, AttributeType, Mutability};
+
+/// What a PATCH has to come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// It is carried out, in one of the readings of its operations; or refused, where that may be.
+    Carried,
+    /// It is refused, for this mistake.
+    Refused(Slip),
+}
+
+/// What an answer comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It is right, or may be.
+    Right,
+    /// It succeeded, and the resource is not what it has to be.
+    Wrong(Vec<Departure>),
+    /// The resource is right, and the answer is not.
+    Misreported(String),
+    /// It is refused, and should not be.
+    Refused {
+        /// The status.
+        status: u16,
+        /// The keyword.
+        scim_type: Option<String>,
+    },
+    /// It is refused, and the resource has changed.
+    Changed(Vec<Departure>),
+    /// It succeeded, and has to be refused; what it changed.
+    Served {
+        /// The status.
+        status: u16,
+        /// What it changed.
+        changed: Vec<Departure>,
+    },
+    /// It is refused, and not as it should be.
+    Miscalled {
+        /// The status.
+        status: u16,
+        /// The keyword.
+        scim_type: Option<String>,
+    },
+    /// The service provider broke.
+    Broken(String),
+    /// Nothing can be said.
+    Nothing(String),
+}
+
+/// A verdict, and how bad it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How bad it is.
+    pub severity: Severity,
+}
+
+impl Judgement {
+    fn of(verdict: Verdict, severity: Severity) -> Judgement {
+        Judgement { verdict, severity }
+    }
+
+    fn failure(verdict: Verdict) -> Judgement {
+        Judgement::of(verdict, Severity::Failure)
+    }
+
+    fn right() -> Judgement {
+        Judgement::of(Verdict::Right, Severity::Note)
+    }
+
+    fn nothing(why: impl Into<String>) -> Judgement {
+        Judgement::of(Verdict::Nothing(why.into()), Severity::Note)
+    }
+
+    /// Whether it is a finding.
+    pub fn is_bad(&self) -> bool {
+        !matches!(self.verdict, Verdict::Right | Verdict::Nothing(_))
+    }
+
+    /// What it does.
+    pub fn harm(&self) -> Harm {
+        match self.verdict {
+            Verdict::Wrong(_) | Verdict::Changed(_) | Verdict::Right | Verdict::Nothing(_) => Harm::Wrong,
+            Verdict::Misreported(_) => Harm::Contradiction,
+            Verdict::Refused { .. } => Harm::Refused,
+            Verdict::Served { .. } | Verdict::Miscalled { .. } => Harm::Served,
+            Verdict::Broken(_) => Harm::Broken,
+        }
+    }
+
+    /// What differs, where anything does.
+    pub fn departures(&self) -> &[Departure] {
+        match &self.verdict {
+            Verdict::Wrong(found) | Verdict::Changed(found) => found,
+            Verdict::Served { changed, .. } => changed,
+            _ => &[],
+        }
+    }
+}
+
+/// What the RFC leaves open about operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How bad a refusal with 400 is.
+    pub refusal: Severity,
+    /// How bad a wrong result is.
+    pub result: Severity,
+}
+
+/// Judges what was played.
+pub fn judge(played: &Played, wants: Wants, definition: &ResourceDefinition) -> Judgement {
+    match &played.answer {
+        Answer::Nothing(why) => return Judgement::nothing(why.clone()),
+        Answer::Broken(what) => return Judgement::failure(Verdict::Broken(what.clone())),
+        Answer::Done { status, .. } if !matches!(status, 200 | 204) => {
+            return Judgement::failure(Verdict::Misreported(format!("answered {status}, where 200 or 204 is due")));
+        }
+        Answer::Done { .. } | Answer::Refused { .. } => {}
+    }
+    match (wants, &played.answer) {
+        (Wants::Carried, Answer::Done { .. }) => carried(played, definition),
+        (Wants::Carried, Answer::Refused { status, scim_type, .. }) => {
+            declined(played, *status, scim_type.as_deref(), definition)
+        }
+        (Wants::Refused(slip), Answer::Done { status, .. }) => served(played, slip, *status, definition),
+        (Wants::Refused(slip), Answer::Refused { status, scim_type, flaw }) => {
+            refused(played, slip, *status, scim_type.as_deref(), flaw.as_deref(), definition)
+        }
+        _ => Judgement::nothing("it was not answered"),
+    }
+}
+
+/// How bad the worst of some departures is.
+fn severity(found: &[Departure]) -> Option<Severity> {
+    let worst = found.iter().map(|it| it.grade).max()?;
+    match worst {
+        Grade::Failure => Some(Severity::Failure),
+        Grade::FailureIfStrict | Grade::Warning => Some(Severity::Warning),
+        Grade::Note => None,
+    }
+}
+
+/// What became of what is no matter of the operations: the id, and when it was made.
+fn of_identity(before: &Value, after: &Value) -> Vec<Departure> {
+    let mut found = Vec::new();
+    for (pointer, path) in [("/id", "id"), ("/meta/created", "meta.created"), ("/meta/resourceType", "meta.resourceType")] {
+        let (was, is) = (before.pointer(pointer), after.pointer(pointer));
+        if was.is_some() && was != is {
+            found.push(Departure {
+                path: path.to_owned(),
+                expected: was.cloned(),
+                actual: is.cloned(),
+                grade: Grade::Failure,
+                why: "it stays the same as long as the resource is there",
+                requirements: &["RFC7643-3.1-07"],
+                dispute: None,
+            });
+        }
+    }
+    found
+}
+
+fn carried(played: &Played, definition: &ResourceDefinition) -> Judgement {
+    let Played { before, body, after, .. } = played;
+    let Some(after) = after else {
+        return match &played.unread {
+            Some(why) => Judgement::failure(Verdict::Broken(why.clone())),
+            None => Judgement::nothing("the resource could not be read afterwards"),
+        };
+    };
+    let Some(mut found) = departures(&Write::Patch { sent: body, before }, after, definition) else {
+        return Judgement::nothing("the model cannot follow the operations");
+    };
+    found.extend(of_identity(before, after));
+    if let Some(severity) = severity(&found) {
+        let result = standing(body, before, definition).result;
+        found.sort_by_key(|it| std::cmp::Reverse(it.grade));
+        return Judgement::of(Verdict::Wrong(found), severity.min(result));
+    }
+    if let Some(what) = misreported(played, after, definition) {
+        return Judgement::failure(Verdict::Misreported(what));
+    }
+    // What adds nothing new is no modification (RFC 7644 section 3.5.2.1).
+    let modified = |resource: &Value| resource.pointer("/meta/lastModified").cloned();
+    if adds_nothing(body, before, definition) && modified(before) != modified(after) {
+        let what = "adds only what is there, and meta.lastModified changed";
+        return Judgement::of(Verdict::Misreported(what.to_owned()), Severity::Warning);
+    }
+    Judgement::right()
+}
+
+/// What is wrong with the answer to a PATCH that was carried out.
+fn misreported(played: &Played, after: &Value, definition: &ResourceDefinition) -> Option<String> {
+    let Answer::Done { status, shown } = &played.answer else { return None };
+    if played.projected {
+        return (*status == 204).then(|| "asked for attributes, and was answered 204".to_owned());
+    }
+    match (status, shown) {
+        (200, None) => Some("answered 200 without the resource".to_owned()),
+        (200, Some(shown)) => {
+            let write = Write::Answered { answer: shown, create: false };
+            let found = departures(&write, after, definition)?;
+            let worst = found.iter().find(|it| it.grade == Grade::Failure)?;
+            Some(format!("the answer shows another {} than a read: {}", worst.path, worst.why))
+        }
+        _ => None,
+    }
+}
+
+/// Whether operations only add what is there.
+fn adds_nothing(body: &Value, before: &Value, definition: &ResourceDefinition) -> bool {
+    let is_add = |operation: &Value| get(operation, "op") == Some(&"add".into());
+    let operations = get(body, "Operations").map(elements).unwrap_or_default();
+    !operations.is_empty()
+        && operations.iter().all(is_add)
+        && matches!(effect(body, before, definition), Effect::Changes(changes) if changes.is_empty())
+}
+
+fn declined(played: &Played, status: u16, scim_type: Option<&str>, definition: &ResourceDefinition) -> Judgement {
+    if let Some(changed) = changed(played, definition) {
+        return Judgement::failure(Verdict::Changed(changed));
+    }
+    if matches!(status, 401 | 407 | 413) {
+        return Judgement::nothing(format!("answered {status}"));
+    }
+    if status == 400 && matches!(effect(&played.body, &played.before, definition), Effect::Refused(_)) {
+        return Judgement::right();
+    }
+    let refusal = match status {
+        400 => standing(&played.body, &played.before, definition).refusal,
+        _ => Severity::Failure,
+    };
+    let scim_type = scim_type.map(str::to_owned);
+    Judgement::of(Verdict::Refused { status, scim_type }, refusal)
+}
+
+/// What a refused PATCH changed all the same.
+fn changed(played: &Played, definition: &ResourceDefinition) -> Option<Vec<Departure>> {
+    let after = played.after.as_ref()?;
+    let mut found = departures(&Write::Refused { before: &played.before }, after, definition)?;
+    found.extend(of_identity(&played.before, after));
+    found.retain(|it| it.grade == Grade::Failure);
+    (!found.is_empty()).then_some(found)
+}
+
+fn served(played: &Played, slip: Slip, status: u16, definition: &ResourceDefinition) -> Judgement {
+    let Some(after) = &played.after else {
+        return match &played.unread {
+            Some(why) => Judgement::failure(Verdict::Broken(why.clone())),
+            None => Judgement::nothing("the resource could not be read afterwards"),
+        };
+    };
+    let Some(changes) = changed(played, definition) else {
+        if let Some(stranger) = stored(&played.before, after, definition) {
+            return Judgement::failure(Verdict::Served { status, changed: vec![stranger] });
+        }
+        let severity = match slip.ignored() {
+            Ignored::Failure => Severity::Failure,
+            Ignored::Warning => Severity::Warning,
+        };
+        return Judgement::of(Verdict::Served { status, changed: Vec::new() }, severity);
+    };
+    // What some server is known to make of it is a warning.
+    let by_model = departures(&Write::Patch { sent: &played.body, before: &played.before }, after, definition);
+    let is_known = slip != Slip::Taken
+        && of_identity(&played.before, after).is_empty()
+        && by_model.is_some_and(|found| found.iter().all(|it| it.grade < Grade::Failure));
+    let severity = if is_known { Severity::Warning } else { Severity::Failure };
+    Judgement::of(Verdict::Served { status, changed: changes }, severity)
+}
+
+/// An attribute that no schema defines, and that is there now.
+fn stored(before: &Value, after: &Value, definition: &ResourceDefinition) -> Option<Departure> {
+    let is_known = |name: &str| definition.top_attribute(name).is_some() || definition.extension(name).is_some();
+    let (name, value) = after.as_object()?.iter().find(|(name, value)| {
+        !is_known(name) && !is_unassigned(value) && get(before, name) != Some(value)
+    })?;
+    Some(Departure {
+        path: name.clone(),
+        expected: None,
+        actual: Some(value.clone()),
+        grade: Grade::Failure,
+        why: "no schema defines it, and it was stored",
+        requirements: &["RFC7643-2-01"],
+        dispute: Some("AMB-111"),
+    })
+}
+
+fn refused(
+    played: &Played,
+    slip: Slip,
+    status: u16,
+    scim_type: Option<&str>,
+    flaw: Option<&str>,
+    definition: &ResourceDefinition,
+) -> Judgement {
+    if let Some(changed) = changed(played, definition) {
+        return Judgement::failure(Verdict::Changed(changed));
+    }
+    if matches!(status, 401 | 407 | 413) {
+        return Judgement::nothing(format!("answered {status}"));
+    }
+    let miscalled = || Verdict::Miscalled { status, scim_type: scim_type.map(str::to_owned) };
+    if slip.tolerates(status) {
+        return Judgement::of(miscalled(), Severity::Warning);
+    }
+    if !slip.allows(status) {
+        return Judgement::failure(miscalled());
+    }
+    if let Some(flaw) = flaw {
+        return Judgement::failure(Verdict::Misreported(flaw.to_owned()));
+    }
+    let usual = slip.usual();
+    match scim_type {
+        Some(scim_type) if !usual.is_empty() && !usual.contains(&scim_type) => {
+            Judgement::of(miscalled(), Severity::Warning)
+        }
+        _ => Judgement::right(),
+    }
+}
+
+/// What the RFC leaves open about the operations of a body, together.
+pub fn standing(body: &Value, before: &Value, definition: &ResourceDefinition) -> Standing {
+    let mut standing = Standing { refusal: Severity::Failure, result: Severity::Failure };
+    if !schemas(body).iter().any(|urn| urn.eq_ignore_ascii_case(names::PATCH_OP)) {
+        standing.refusal = Severity::Note;
+    }
+    let options = PatchOptions::default();
+    let mut state = before.clone();
+    for raw in get(body, "Operations").map(elements).unwrap_or_default() {
+        let alone = serde_json::json!({"schemas": [names::PATCH_OP], "Operations": [raw]});
+        let Ok(operations) = PatchRequest::parse(&alone, options) else { continue };
+        let Some(operation) = operations.first() else { continue };
+        if get(raw, "op").and_then(Value::as_str) != Some(operation.op.as_str()) {
+            standing.refusal = standing.refusal.min(Severity::Note);
+        }
+        let (refusal, result) = open(operation, &state, definition);
+        standing.refusal = standing.refusal.min(refusal);
+        standing.result = standing.result.min(result);
+        if let Ok(next) = patch::apply(&operations, &state, definition, options) {
+            state = next;
+        }
+    }
+    standing
+}
+
+/// How bad it is to refuse one operation, and to make something else of it.
+fn open(operation: &PatchOperation, state: &Value, definition: &ResourceDefinition) -> (Severity, Severity) {
+    let firm = (Severity::Failure, Severity::Failure);
+    match &operation.path {
+        None => open_without_path(operation, definition),
+        Some(path) => {
+            let Some(Resolved::Attribute { attribute, sub, .. }) = definition.resolve(&path.attribute) else {
+                // The URI of an extension alone (AMB-106).
+                return (Severity::Note, Severity::Failure);
+            };
+            let spelled = [Some((&path.attribute.name, &attribute.name)), path.attribute.sub.as_ref().zip(sub.map(|it| &it.name))];
+            if spelled.into_iter().flatten().any(|(written, declared)| written != declared) {
+                return (Severity::Warning, Severity::Warning);
+            }
+            if attribute.name.eq_ignore_ascii_case("schemas") || attribute.mutability == Mutability::ReadOnly {
+                return (Severity::Note, Severity::Warning);
+            }
+            // Whether a password may be changed, and into what, is the server's affair.
+            if attribute.name.eq_ignore_ascii_case("password") {
+                return (Severity::Warning, Severity::Failure);
+            }
+            match &path.filter {
+                Some(filter) => open_with_filter(operation, path, filter, attribute, state, definition),
+                None if sub.is_some() && attribute.multi_valued => (Severity::Note, Severity::Warning),
+                None => open_at(operation, attribute, sub.is_some(), &path.attribute, state, definition),
+            }
+            .min_with(firm)
+        }
+    }
+}
+
+/// The lesser of two pairs.
+trait MinWith {
+    fn min_with(self, other: Self) -> Self;
+}
+
+impl MinWith for (Severity, Severity) {
+    fn min_with(self, other: Self) -> Self {
+        (self.0.min(other.0), self.1.min(other.1))
+    }
+}
+
+fn open_without_path(operation: &PatchOperation, definition: &ResourceDefinition) -> (Severity, Severity) {
+    let mut open = (Severity::Failure, Severity::Failure);
+    for (name, value) in operation.value.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        let attribute = definition.top_attribute(name);
+        let is_exact = attribute.is_none_or(|it| it.name == *name);
+        let is_known = attribute.is_some() || definition.extension(name).is_some();
+        let is_read_only = attribute.is_some_and(|it| it.mutability == Mutability::ReadOnly);
+        let is_common = ["schemas"].contains(&name.as_str());
+        let inner = definition.extension(name).and(value.as_object()).into_iter().flatten();
+        let is_cleared = is_unassigned(value) || inner.clone().any(|(_, value)| is_unassigned(value));
+        let is_odd_name = inner.into_iter().any(|(inner, _)| {
+            definition.extension(name).is_some_and(|it| it.schema.attribute(inner).is_none_or(|it| it.name != *inner))
+        });
+        if !is_known || is_read_only || is_common {
+            open = open.min_with((Severity::Note, Severity::Warning));
+        }
+        if !is_exact || is_cleared || is_odd_name {
+            open = open.min_with((Severity::Warning, Severity::Warning));
+        }
+        if attribute.is_some_and(|it| it.multi_valued && !value.is_array()) {
+            open = open.min_with((Severity::Note, Severity::Failure));
+        }
+    }
+    open
+}
+
+fn open_with_filter(
+    operation: &PatchOperation,
+    path: &PatchPath,
+    filter: &Filter,
+    attribute: &Attribute,
+    state: &Value,
+    definition: &ResourceDefinition,
+) -> (Severity, Severity) {
+    let whole = Filter::ValuePath { path: path.attribute.clone(), filter: Box::new(filter.clone()) };
+    let finds = crate::scim::filter::matches(&whole, state, definition).unwrap_or(false);
+    let mut refusal = Severity::Failure;
+    if !matches!(filter, Filter::Compare { .. }) {
+        refusal = Severity::Warning;
+    }
+    let sub = path.sub.as_deref();
+    if sub.is_some_and(|it| ["primary", "display"].iter().any(|known| it.eq_ignore_ascii_case(known)))
+        || (sub.is_none() && operation.op != PatchOp::Remove)
+    {
+        refusal = refusal.min(Severity::Warning);
+    }
+    if !finds {
+        // The RFC's own example has the removal of somebody who is no member succeed.
+        let is_member = refers(attribute) && operation.op == PatchOp::Remove;
+        refusal = refusal.min(if is_member { Severity::Warning } else { Severity::Note });
+    }
+    (refusal, Severity::Failure)
+}
+
+fn open_at(
+    operation: &PatchOperation,
+    attribute: &Attribute,
+    is_part: bool,
+    path: &AttributePath,
+    state: &Value,
+    definition: &ResourceDefinition,
+) -> (Severity, Severity) {
+    let value = operation.value.as_ref();
+    let present = Filter::Present(path.clone());
+    let is_there = crate::scim::filter::matches(&present, state, definition).unwrap_or(true);
+    match operation.op {
+        PatchOp::Remove if value.is_some_and(|it| !is_unassigned(it)) => (Severity::Note, Severity::Failure),
+        PatchOp::Remove if !is_there => (Severity::Note, Severity::Failure),
+        PatchOp::Remove => (Severity::Failure, Severity::Failure),
+        // An object that says only some of its parts is merged; servers that substitute are known (AMB-103).
+        PatchOp::Replace
+            if !is_part && attribute.kind == AttributeType::Complex && !attribute.multi_valued && !is_whole(value, path, state, definition) =>
+        {
+            (Severity::Failure, Severity::Warning)
+        }
+        _ if value.is_none_or(is_unassigned) => (Severity::Warning, Severity::Failure),
+        _ if !is_part && attribute.multi_valued && !value.is_some_and(Value::is_array) => {
+            (Severity::Note, Severity::Failure)
+        }
+        _ => (Severity::Failure, Severity::Failure),
+    }
+}
+
+/// Whether an object says every part that the value has which is there.
+fn is_whole(value: Option<&Value>, path: &AttributePath, state: &Value, definition: &ResourceDefinition) -> bool {
+    let holder = match definition.resolve(path) {
+        Some(Resolved::Attribute { extension: Some(schema), .. }) => get(state, &schema.id),
+        _ => Some(state),
+    };
+    let current = holder.and_then(|it| get(it, &path.name)).and_then(Value::as_object);
+    let Some(value) = value.filter(|it| it.is_object()) else { return true };
+    current.into_iter().flatten().all(|(name, part)| is_unassigned(part) || get(value, name).is_some())
+}
