@@ -19,6 +19,7 @@ pub mod cause;
 pub mod dataset;
 pub mod dice;
 pub mod filter;
+pub mod lifecycle;
 pub mod progress;
 pub mod record;
 pub mod saved;

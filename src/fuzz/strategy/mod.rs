@@ -6,5 +6,6 @@
 pub mod data;
 pub mod filter;
 pub mod invalid;
+pub mod lifecycle;
 pub mod literal;
 pub mod spelling;
