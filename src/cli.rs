@@ -382,10 +382,30 @@ pub struct RunArguments {
 pub enum FuzzCommand {
     /// Filters, held to what RFC 7644 says they have to find
     #[command(after_long_help = FUZZ_FILTER_HELP, after_help = "'scimspec fuzz filter --help' adds examples and exit codes.")]
-    Filter(Box<FuzzArguments>),
+    Filter(Box<FuzzFilterArguments>),
+}
+
+impl FuzzCommand {
+    /// What all of them understand.
+    pub fn arguments(&self) -> &FuzzArguments {
+        match self {
+            FuzzCommand::Filter(filter) => &filter.fuzz,
+        }
+    }
 }
 
 /// `scimspec fuzz filter`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FuzzFilterArguments {
+    /// What every kind of fuzzing understands.
+    #[command(flatten)]
+    pub fuzz: FuzzArguments,
+    /// How many filters are tried at most; without it, the requests are the limit [--requests, default: 1000]
+    #[arg(long, value_name = "N", help_heading = "Execution")]
+    pub filters: Option<u64>,
+}
+
+/// What every kind of fuzzing understands.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FuzzArguments {
     /// The server, and how to speak to it.
@@ -397,9 +417,6 @@ pub struct FuzzArguments {
     /// The seed of all that is drawn, to make the same run again
     #[arg(long, value_name = "N", help_heading = "Execution")]
     pub seed: Option<u64>,
-    /// How many filters are tried at most; without it, the requests are the limit [--requests, default: 1000]
-    #[arg(long, value_name = "N", help_heading = "Execution")]
-    pub filters: Option<u64>,
     /// How many requests are under way at once [default: 4]
     ///
     /// With 1, the same seed and the same answers make the same requests in the same order.

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::cli::{
-    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, FuzzArguments, FuzzCommand, OAuthArguments,
-    ProfileCommand, RunArguments, SelectionArguments, TargetArguments,
+    Allow, BaselineAction, Cli, ColorChoice, Command, Deny, FuzzArguments, OAuthArguments, ProfileCommand,
+    RunArguments, SelectionArguments, TargetArguments,
 };
 use crate::hook::{self, Hook, Hooks};
 use crate::outcome::Reading;
@@ -203,7 +203,7 @@ impl Config {
 fn flags(cli: &Cli) -> Settings {
     let mut settings = match &cli.command {
         Command::Run(run) => run_settings(run),
-        Command::Fuzz(FuzzCommand::Filter(fuzz)) => fuzz_settings(fuzz),
+        Command::Fuzz(fuzz) => fuzz_settings(fuzz.arguments()),
         Command::List(list) => selection_settings(&list.selection, target_settings(&list.target)),
         Command::Probe(probe) => target_settings(&probe.target),
         Command::Clean(clean) => {
@@ -276,8 +276,7 @@ fn run_settings(run: &RunArguments) -> Settings {
 }
 
 fn fuzz_settings(fuzz: &FuzzArguments) -> Settings {
-    let FuzzArguments { target, profile, seed, filters: _, in_flight: _, yes, deny, save: _, junit, json } =
-        fuzz;
+    let FuzzArguments { target, profile, seed, in_flight: _, yes, deny, save: _, junit, json } = fuzz;
     Settings {
         profile: profile.clone(),
         deny: *deny,

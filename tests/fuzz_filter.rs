@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use scimspec::fuzz::filter::{Counterexample, Fuzz, Fuzzed};
+use scimspec::fuzz::filter::saved::{SavedCase, cases};
+use scimspec::fuzz::filter::{Counterexample, Fuzz, Fuzzed, record};
 use scimspec::fuzz::progress::Progress;
-use scimspec::fuzz::record;
-use scimspec::fuzz::saved::{self, SavedCase};
-use scimspec::fuzz::{Ended, Options};
+use scimspec::fuzz::saved;
+use scimspec::fuzz::{Ended, Found, Options, Subject};
 use scimspec::outcome::{Outcome, Verdict};
 use scimspec::requirement::Catalogue;
 use scimspec::run::Templates;
@@ -137,8 +137,8 @@ impl Caught {
         self.fuzzed.as_ref().expect("there is something to filter")
     }
 
-    fn outcomes(&self) -> Vec<Outcome> {
-        record::outcomes(self.fuzzed(), Catalogue::embedded())
+    fn reported(&self) -> Found {
+        record::found(self.fuzzed(), Catalogue::embedded(), 3)
     }
 
     /// What was found, a line each.
@@ -147,7 +147,8 @@ impl Caught {
             return vec![format!("not tried: {error}")];
         }
         let held = |it: &Outcome| matches!(it.verdict, Verdict::Passed);
-        self.outcomes()
+        self.reported()
+            .outcomes
             .iter()
             .filter(|it| !held(it))
             .map(|it| {
@@ -213,8 +214,8 @@ fn one_defect_is_reported_once_and_left_alone() {
 #[test]
 fn a_counterexample_says_why_and_is_saved_as_a_suite() {
     let caught = Hunt { stop_at_first: true, ..Hunt::fault("filter-ends-with-as-contains", 3) }.run();
-    let outcomes = caught.outcomes();
-    let outcome = outcomes.iter().find(|it| it.verdict == Verdict::Failed).expect("it is found");
+    let reported = caught.reported();
+    let outcome = reported.outcomes.iter().find(|it| it.verdict == Verdict::Failed).expect("it is found");
     let finding = &outcome.findings[0];
     assert_eq!(finding.requirements, ["RFC7644-3.4.2.2-10"]);
     assert!(
@@ -222,12 +223,13 @@ fn a_counterexample_says_why_and_is_saved_as_a_suite() {
         "{finding:?}"
     );
     assert!(finding.message.contains(" ew ") && finding.exchange.is_some(), "{finding:?}");
-    let cause = &caught.fuzzed().causes[0];
-    let shown = record::best(cause).expect("a sighting");
-    let suite = saved::suite(&cause.name(), &cause.about(), shown, &outcome.spec, 3).expect("it can be said");
     let folder = tempfile::tempdir().expect("a folder");
-    saved::write(folder.path(), &cause.name(), &suite).expect("it can be written");
-    let again = saved::read(folder.path()).expect("it can be read");
+    for suite in &reported.suites {
+        saved::write(folder.path(), Subject::Filter, suite).expect("it can be written");
+    }
+    std::fs::write(folder.path().join("fuzz/patch-other.yaml"), "of another subject")
+        .expect("it can be written");
+    let again = cases(&saved::read(folder.path(), Subject::Filter).expect("it can be read"));
     assert_eq!(again.len(), 1);
     assert!(again[0].filter.contains(" ew ") && !again[0].resources.is_empty(), "{again:?}");
     // What was saved is tried first: it is found with the first question, and holds where the defect is gone.

@@ -12,15 +12,15 @@ use super::run::{Place, capabilities, interrupts, learn, library, paced, record,
 use super::{AppError, runtime};
 use crate::cli::{FuzzArguments, FuzzCommand};
 use crate::config::Config;
-use crate::fuzz::filter::{Fuzz, FuzzError, Fuzzed};
 use crate::fuzz::progress::Bar;
-use crate::fuzz::saved;
-use crate::fuzz::{Ended, Options, record as outcomes};
-use crate::outcome::{ErrorCause, Exit, Outcome, SkipReason, Verdict};
+use crate::fuzz::saved::{self, SavedSuite};
+use crate::fuzz::subject::FoundSuite;
+use crate::fuzz::{Options, Setting, Subject};
+use crate::outcome::Exit;
 use crate::profile::Profile;
 use crate::report::mask::Ours;
-use crate::report::model::{FuzzRecord, Run};
-use crate::report::{file, fuzz, json, junit};
+use crate::report::model::{Run, RunReport};
+use crate::report::{file, fuzz, json, junit, text};
 use crate::requirement::Catalogue;
 use crate::run::Templates;
 use crate::suite::fresh::{Generator, run_mark};
@@ -29,18 +29,32 @@ use crate::target::{CleanUp, consent_needed};
 
 /// How many requests are made where nobody says how many: ten minutes of a target that allows 100 a minute.
 const REQUESTS: u64 = 1000;
+/// How many requests are under way at once where nobody says how many.
+const IN_FLIGHT: u16 = 4;
+
+/// What is asked for.
+struct Wanted<'a> {
+    /// What is fuzzed.
+    subject: Subject,
+    /// How many of it at most.
+    most: Option<u64>,
+    /// The rest.
+    arguments: &'a FuzzArguments,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// What kept it from trying anything.
 pub fn fuzz(config: &Config, command: &FuzzCommand) -> Result<Exit, AppError> {
-    match command {
-        FuzzCommand::Filter(arguments) => filter(config, arguments),
-    }
+    let (subject, most) = match command {
+        FuzzCommand::Filter(filter) => (Subject::Filter, filter.filters),
+    };
+    fuzz_any(config, &Wanted { subject, most, arguments: command.arguments() })
 }
 
-fn filter(config: &Config, arguments: &FuzzArguments) -> Result<Exit, AppError> {
+fn fuzz_any(config: &Config, wanted: &Wanted<'_>) -> Result<Exit, AppError> {
+    let Wanted { subject, most, arguments } = *wanted;
     let started = Utc::now();
     let clock = Instant::now();
     let library = library(config)?;
@@ -57,10 +71,10 @@ fn filter(config: &Config, arguments: &FuzzArguments) -> Result<Exit, AppError> 
     for path in [&config.json, &config.junit].into_iter().flatten() {
         file::check(path)?;
     }
-    let cases = match &arguments.save {
+    let suites = match &arguments.save {
         Some(folder) => {
             file::check(&folder.join("fuzz"))?;
-            saved::read(folder)?
+            saved::read(folder, subject)?
         }
         None => Vec::new(),
     };
@@ -78,45 +92,34 @@ fn filter(config: &Config, arguments: &FuzzArguments) -> Result<Exit, AppError> 
     }
     let mut probed = probed?;
     learn(&mut probed, config, profile);
-    show(&announcement(config, &place, budget, &cases))?;
+    show(&announcement(config, &place, subject, budget, &suites))?;
     begun.store(true, Ordering::SeqCst);
 
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
-    let bar = Bar::new(budget, "filters", config.look.colour);
-    let options = Options {
-        seed: config.seed,
-        most: arguments.filters,
-        in_flight: usize::from(arguments.in_flight.unwrap_or(IN_FLIGHT)),
-        stop_at_first: false,
-    };
-    let fuzz = Fuzz {
+    let bar = Bar::new(budget, &format!("{}s", subject.noun()), config.look.colour);
+    let setting = Setting {
         target: &target,
         probe: &probed,
         generator: &generator,
         templates: &templates,
-        options,
-        saved: &cases,
+        catalogue,
+        options: Options {
+            seed: config.seed,
+            most,
+            in_flight: usize::from(arguments.in_flight.unwrap_or(IN_FLIGHT)),
+            stop_at_first: false,
+        },
+        saved: &suites,
         progress: &bar,
     };
-    let fuzzed = runtime.block_on(fuzz.filters());
+    let mut found = runtime.block_on(subject.fuzz(&setting));
     bar.clear();
     let clean_up = runtime.block_on(target.clean_up());
     interrupts.abort();
 
-    let (outcomes, mut record_of_fuzz, kept) = match &fuzzed {
-        Ok(fuzzed) => {
-            let outcomes = judged(fuzzed, catalogue);
-            let kept = save(arguments.save.as_deref(), fuzzed, &outcomes, config.seed)?;
-            let record = FuzzRecord::of(fuzzed, command(config, arguments));
-            (outcomes, record, kept)
-        }
-        Err(error) => (
-            vec![unjudged(error)],
-            FuzzRecord::without(command(config, arguments), &error.to_string()),
-            Vec::new(),
-        ),
-    };
-    record_of_fuzz.saved = kept.iter().map(|path| path.display().to_string()).collect();
+    let kept = save(arguments.save.as_deref(), subject, &found.suites)?;
+    found.record.command = words(config, wanted);
+    found.record.saved = kept.iter().map(|path| path.display().to_string()).collect();
     let exchanges = target.exchanges();
     let ours = Ours {
         ids: target.owned().into_iter().map(|resource| resource.id).collect::<BTreeSet<_>>(),
@@ -134,7 +137,7 @@ fn filter(config: &Config, arguments: &FuzzArguments) -> Result<Exit, AppError> 
         duration: clock.elapsed(),
         arguments: config.arguments.clone(),
         capabilities: capabilities(&probed),
-        outcomes: &outcomes,
+        outcomes: &found.outcomes,
         exchanges: &exchanges,
         requests: target.requests_made(),
         keep: config.keep,
@@ -148,7 +151,7 @@ fn filter(config: &Config, arguments: &FuzzArguments) -> Result<Exit, AppError> 
         require_core: false,
         narrowed: false,
         baseline: None,
-        fuzz: Some(record_of_fuzz),
+        fuzz: Some(found.record),
     }
     .report();
     if let Some(path) = &config.json {
@@ -162,10 +165,7 @@ fn filter(config: &Config, arguments: &FuzzArguments) -> Result<Exit, AppError> 
     Ok(report.exit())
 }
 
-/// How many requests are under way at once where nothing is said.
-const IN_FLIGHT: u16 = 4;
-
-fn fuzz_report(report: &crate::report::model::RunReport, config: &Config, clean_up: &CleanUp) -> String {
+fn fuzz_report(report: &RunReport, config: &Config, clean_up: &CleanUp) -> String {
     let mut text = fuzz::render(report, config.look);
     if let Some(trouble) = &clean_up.trouble {
         text.push_str(&format!("warning: {trouble}\n"));
@@ -173,7 +173,13 @@ fn fuzz_report(report: &crate::report::model::RunReport, config: &Config, clean_
     text
 }
 
-fn announcement(config: &Config, place: &Place, budget: u64, saved: &[saved::SavedCase]) -> String {
+fn announcement(
+    config: &Config,
+    place: &Place,
+    subject: Subject,
+    budget: u64,
+    suites: &[SavedSuite],
+) -> String {
     let (what, url) = match place {
         Place::Elsewhere(url) => (String::new(), url),
         Place::Embedded(_, url) => ("the reference server inside scimspec at ".to_owned(), url),
@@ -181,85 +187,36 @@ fn announcement(config: &Config, place: &Place, budget: u64, saved: &[saved::Sav
     let time = config.rate.map(|rate| {
         format!("; at {rate} this takes up to {}", crate::plan::estimate::time(rate.time_for(budget)))
     });
-    let tried = if saved.is_empty() {
-        String::new()
-    } else {
-        format!("{} saved by earlier runs first\n", crate::report::text::count(saved.len() as u64, "case"))
+    let cases: usize = suites.iter().map(|saved| saved.suite.cases.len()).sum();
+    let tried = match cases {
+        0 => String::new(),
+        some => format!("{} saved by earlier runs first\n", text::count(some as u64, "case")),
     };
     format!(
-        "scimspec {} → {what}{url}\nfuzzing filters with up to {budget} requests, seed {}{}\n{tried}",
+        "scimspec {} → {what}{url}\nfuzzing {}s with up to {budget} requests, seed {}{}\n{tried}",
         env!("CARGO_PKG_VERSION"),
+        subject.noun(),
         config.seed,
         time.unwrap_or_default(),
     )
 }
 
-/// The outcomes of what was tried; where it ended before anything was, what kept it.
-fn judged(fuzzed: &Fuzzed, catalogue: &Catalogue) -> Vec<Outcome> {
-    let mut all = outcomes::outcomes(fuzzed, catalogue);
-    match &fuzzed.ended {
-        Ended::Gone(why) => {
-            let detail = format!("the target stopped serving ({why}); the rest was not tried");
-            all.push(outcomes::whole(Verdict::Errored { cause: ErrorCause::Transport { detail } }));
-        }
-        Ended::BudgetSpent if all.is_empty() => {
-            all.push(outcomes::whole(Verdict::Skipped { reason: SkipReason::BudgetSpent }));
-        }
-        Ended::Interrupted if all.is_empty() => {
-            all.push(outcomes::whole(Verdict::Skipped { reason: SkipReason::Interrupted }));
-        }
-        _ => {}
-    }
-    all
-}
-
-/// What kept filters from being fuzzed at all.
-fn unjudged(error: &FuzzError) -> Outcome {
-    outcomes::whole(match error {
-        FuzzError::NoFilters(evidence) => Verdict::Skipped {
-            reason: SkipReason::Capability { needs: "filter".to_owned(), evidence: evidence.clone() },
-        },
-        FuzzError::ReadOnly => Verdict::Skipped { reason: SkipReason::ReadOnly },
-        FuzzError::TooFew(_) | FuzzError::NoResources => {
-            Verdict::Errored { cause: ErrorCause::Precondition { detail: error.to_string() } }
-        }
-    })
-}
-
 /// Writes what was found as suites.
-fn save(
-    folder: Option<&Path>,
-    fuzzed: &Fuzzed,
-    outcomes: &[Outcome],
-    seed: u64,
-) -> Result<Vec<PathBuf>, AppError> {
+fn save(folder: Option<&Path>, subject: Subject, suites: &[FoundSuite]) -> Result<Vec<PathBuf>, AppError> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
-    let mut written = Vec::new();
-    for cause in &fuzzed.causes {
-        let name = cause.name();
-        let Some(shown) = outcomes::best(cause) else { continue };
-        let spec: Vec<String> = outcomes
-            .iter()
-            .find(|outcome| outcome.id.contains(&format!("[{name}]")))
-            .map(|outcome| outcome.spec.clone())
-            .unwrap_or_default();
-        if let Some(suite) = saved::suite(&name, &cause.about(), shown, &spec, seed) {
-            written.push(saved::write(folder, &name, &suite)?);
-        }
-    }
-    Ok(written)
+    suites.iter().map(|suite| Ok(saved::write(folder, subject, suite)?)).collect()
 }
 
 /// The words that make the run again.
-fn command(config: &Config, arguments: &FuzzArguments) -> Vec<String> {
-    let mut words = vec!["fuzz".to_owned(), "filter".to_owned()];
+fn words(config: &Config, wanted: &Wanted<'_>) -> Vec<String> {
+    let mut words = vec!["fuzz".to_owned(), wanted.subject.name().to_owned()];
     words.extend(config.arguments.iter().cloned());
     words.extend(["--seed".to_owned(), config.seed.to_string()]);
-    if let Some(requests) = config.requests.filter(|requests| *requests != REQUESTS) {
-        words.extend(["--requests".to_owned(), requests.to_string()]);
-    }
-    if let Some(filters) = arguments.filters {
-        words.extend(["--filters".to_owned(), filters.to_string()]);
-    }
+    let mut add = |option: &str, number: Option<u64>| {
+        words.extend(number.into_iter().flat_map(|number| [option.to_owned(), number.to_string()]));
+    };
+    add("--requests", config.requests.filter(|requests| *requests != REQUESTS));
+    add(wanted.subject.option(), wanted.most);
+    add("--in-flight", wanted.arguments.in_flight.map(u64::from));
     words
 }

@@ -141,6 +141,11 @@ impl<E> Causes<E> {
             let right = || self.right.iter().filter(|right| common.is_subset(right)).count();
             let is_refuted =
                 telling.iter().all(|it| it.is_incidental()) && right() > 2 * (cause.sightings.len() + 1);
+            // What several sightings agree on is not given up for one that lacks it, if it comes out right without.
+            let gives_up = cause.sightings.len() > 1
+                && cause.features.difference(&common).any(|it| matches!(it, Feature::Literal(_)))
+                && right() > cause.sightings.len();
+            let is_refuted = is_refuted || gives_up;
             (cause.harm == harm && !telling.is_empty() && !is_refuted).then(|| {
                 let firm = telling.iter().filter(|it| !it.is_incidental()).count();
                 (firm, telling.len(), common.clone())
@@ -275,5 +280,17 @@ mod tests {
         causes.add(&of("title", "eq", "percent"), Harm::Wrong, 1);
         assert_eq!(causes.add(&of("nickname", "sw", "percent"), Harm::Wrong, 2), (0, false));
         assert_eq!(causes.all()[0].about(), "literals with percent");
+    }
+
+    #[test]
+    fn what_sightings_agree_on_is_not_given_up_for_another() {
+        let mut causes = Causes::default();
+        causes.add(&of("title", "eq", "other case"), Harm::Wrong, 1);
+        causes.add(&of("nickname", "eq", "other case"), Harm::Wrong, 2);
+        for attribute in ["locale", "timezone", "usertype"] {
+            causes.was_right(&of(attribute, "eq", ""));
+        }
+        assert_eq!(causes.add(&of("meta.location", "eq", ""), Harm::Wrong, 3), (1, true));
+        assert_eq!(causes.all()[0].about(), "the operator eq, literals with other case");
     }
 }

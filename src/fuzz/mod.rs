@@ -8,8 +8,9 @@
 //! | [`dataset`] | makes the resources that are fuzzed over, and reads them back |
 //! | [`cause`] | groups what was sighted by its cause, so that one defect is reported once |
 //! | [`filter`] | fuzzes filters: what is asked in which order, shrinking, judging anew |
-//! | [`record`] | what a run of fuzzing came to, as outcomes for reports |
-//! | [`saved`] | counterexamples as suites that `scimspec run` replays, and that are tried first the next time |
+//! | [`subject`] | what can be fuzzed, and what each fuzzer is given and gives |
+//! | [`record`] | what outcomes and records of all kinds have in common |
+//! | [`saved`] | suites that fuzzing has saved: `scimspec run` replays them, and they are tried first the next time |
 //! | [`progress`] | who is told how far it is |
 //!
 //! What is right is said by [`oracle`](crate::oracle); requests, pace, budget, ledger and clean-up are the
@@ -24,6 +25,9 @@ pub mod progress;
 pub mod record;
 pub mod saved;
 pub mod strategy;
+pub mod subject;
+
+pub use subject::{Found, Setting, Subject};
 
 /// The origin of the exchanges made.
 pub const ORIGIN: &str = "fuzz";
@@ -33,7 +37,7 @@ pub const ORIGIN: &str = "fuzz";
 pub struct Options {
     /// The seed of everything that is drawn.
     pub seed: u64,
-    /// How many filters are tried at most; without it, the budget of requests is the limit.
+    /// How many filters, or whatever is fuzzed, are tried at most; without it, the budget of requests is the limit.
     pub most: Option<u64>,
     /// How many requests are under way at once.
     pub in_flight: usize,

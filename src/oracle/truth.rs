@@ -67,8 +67,13 @@ pub(super) fn evaluate_asking(
 ) -> Option<bool> {
     let here = Here { subject: resource, kind: Kind::Resource(definition), world };
     let answer = here.holds(filter, 0);
-    let has_unknown = here.has_unknown(filter, 0);
-    if has_unknown { world.choose(Knob::UnknownFindsNothing, answer, Some(false)) } else { answer }
+    let has_unknown = here.has(filter, 0, |named, _| matches!(named, Named::Unknown));
+    let answer =
+        if has_unknown { world.choose(Knob::UnknownFindsNothing, answer, Some(false)) } else { answer };
+    // A filter that may be refused for what it compares may find nothing at all, too (AMB-64): only what it must not
+    // find is known.
+    let compares_whole = || here.has(filter, 0, |named, is_compared| is_compared && named.is_whole());
+    if answer != Some(false) && compares_whole() { None } else { answer }
 }
 
 /// What a filter is about here: a resource, or one element of an attribute, between brackets.
@@ -98,6 +103,17 @@ enum Named<'a> {
     Unknown,
     /// Nothing that is defined, but something that is there all the same, or that another spelling would name.
     Doubtful,
+}
+
+impl Named<'_> {
+    /// Whether it is a complex value with nothing in it that stands for the whole.
+    fn is_whole(&self) -> bool {
+        let Named::Attribute { attribute, sub, .. } = self else {
+            return matches!(self, Named::Container(_));
+        };
+        let leaf = sub.unwrap_or(attribute);
+        leaf.kind == AttributeType::Complex && !(leaf.multi_valued && leaf.sub_attribute("value").is_some())
+    }
 }
 
 /// The values that a path leads to.
@@ -172,25 +188,27 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// Whether a path of the filter names nothing.
-    fn has_unknown(self, filter: &Filter, depth: usize) -> bool {
+    /// Whether a path of the filter names something of that kind; it is also said whether it is compared.
+    fn has(self, filter: &Filter, depth: usize, wanted: fn(&Named<'_>, bool) -> bool) -> bool {
         if depth > MAX_DEPTH {
             return false;
         }
         match filter {
-            Filter::And(all) | Filter::Or(all) => all.iter().any(|each| self.has_unknown(each, depth + 1)),
-            Filter::Not(inner) => self.has_unknown(inner, depth + 1),
-            Filter::Present(path) | Filter::Compare { path, .. } => {
-                matches!(self.named(path), Named::Unknown)
+            Filter::And(all) | Filter::Or(all) => all.iter().any(|each| self.has(each, depth + 1, wanted)),
+            Filter::Not(inner) => self.has(inner, depth + 1, wanted),
+            Filter::Present(path) => wanted(&self.named(path), false),
+            Filter::Compare { path, .. } => wanted(&self.named(path), true),
+            Filter::ValuePath { path, filter } => {
+                let named = self.named(path);
+                let within = match &named {
+                    Named::Attribute { attribute, sub, .. } => {
+                        let kind = Kind::Element(sub.unwrap_or(attribute));
+                        Here { subject: &Value::Null, kind, ..self }.has(filter, depth + 1, wanted)
+                    }
+                    _ => false,
+                };
+                wanted(&named, false) || within
             }
-            Filter::ValuePath { path, filter } => match self.named(path) {
-                Named::Unknown => true,
-                Named::Attribute { attribute, sub, .. } => {
-                    let kind = Kind::Element(sub.unwrap_or(attribute));
-                    Here { subject: &Value::Null, kind, ..self }.has_unknown(filter, depth + 1)
-                }
-                _ => false,
-            },
         }
     }
 

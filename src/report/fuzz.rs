@@ -56,13 +56,14 @@ fn summary(out: &mut String, report: &RunReport, record: &FuzzRecord, look: Look
         row(if at == 0 { "judged on" } else { "" }, &said);
     }
     let wide = record.properties.iter().map(|it| it.judged.to_string().len()).max().unwrap_or(0);
+    let tried = format!("{}s", record.noun);
     for (at, property) in record.properties.iter().enumerate() {
-        row(if at == 0 { "filters" } else { "" }, &format!("{:>wide$}  {}", property.judged, property.name));
+        row(if at == 0 { &tried } else { "" }, &format!("{:>wide$}  {}", property.judged, property.name));
     }
     if record.left_alone > 0 {
         row(
             "left alone",
-            &format!("{}, which known causes explain", text::count(record.left_alone, "filter")),
+            &format!("{}, which known causes explain", text::count(record.left_alone, &record.noun)),
         );
     }
     for (at, sentence) in record.dialect.iter().enumerate() {
@@ -123,7 +124,7 @@ fn conclusion(out: &mut String, report: &RunReport, record: &FuzzRecord, look: L
             out.push_str(&format!("  {} {said}\n", look.paint(look::BAD, "✗")));
         }
     }
-    let judged = text::count(record.filters, "filter");
+    let judged = text::count(record.tried, &record.noun);
     let also = match counts.warned {
         0 => String::new(),
         warned => format!(", {}", text::count(u64::from(warned), "warning")),
@@ -135,12 +136,12 @@ fn conclusion(out: &mut String, report: &RunReport, record: &FuzzRecord, look: L
         (look::BAD, format!("{causes} found by {judged}{also}."))
     } else if counts.errored > 0 {
         (look::TROUBLE, format!("Not all could be tried: {judged} judged, none failed{also}."))
-    } else if record.filters == 0 {
+    } else if record.tried == 0 {
         (look::TROUBLE, format!("Nothing was tried: {}.", record.ended))
     } else {
         (look::GOOD, format!("Nothing found: {judged} judged, and all hold{also}."))
     };
-    let ended = if report.summary.interrupted || record.filters == 0 {
+    let ended = if report.summary.interrupted || record.tried == 0 {
         String::new()
     } else {
         format!(" {}", record.ended)

@@ -101,11 +101,13 @@ pub struct RunReport {
 pub struct FuzzRecord {
     /// The words after `scimspec` that make the same run again, without secrets.
     pub command: Vec<String>,
-    /// How many filters were judged.
-    pub filters: u64,
+    /// What was tried: `filter`.
+    pub noun: String,
+    /// How many of these were judged.
+    pub tried: u64,
     /// How many of them by each property.
     pub properties: Vec<PropertyRecord>,
-    /// How many filters were left alone, since a cause that was found explains them.
+    /// How many were left alone, since a cause that was found explains them.
     pub left_alone: u64,
     /// How many answers said nothing, for a limit or an interrupt.
     pub unjudged: u64,
@@ -134,7 +136,7 @@ pub struct FuzzRecord {
 pub struct PropertyRecord {
     /// Its name: `connectives`.
     pub name: String,
-    /// How many filters were judged by it.
+    /// How many filters, or whatever was tried, were judged by it.
     pub judged: u64,
 }
 

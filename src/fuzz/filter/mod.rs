@@ -13,7 +13,9 @@ pub mod features;
 mod hunt;
 mod phases;
 mod prepare;
+pub mod record;
 mod relation;
+pub mod saved;
 mod shrink;
 mod slips;
 pub mod terms;
@@ -24,14 +26,14 @@ use std::sync::Arc;
 use super::cause::{Cause, Features, Harm};
 use super::dataset::{DataSet, TooFew};
 use super::progress::Progress;
-use super::saved::SavedCase;
-use super::{Ended, Options};
+use super::{Ended, Found, Options, Setting};
 use crate::oracle::truth::Explanation;
 use crate::run::Templates;
 use crate::suite::fresh::Generator;
 use crate::target::Target;
 use crate::target::exchange::Exchange;
 use crate::target::probe::Probe;
+use saved::SavedCase;
 use verdict::Verdict;
 
 /// What is needed to fuzz.
@@ -50,6 +52,24 @@ pub struct Fuzz<'a> {
     pub saved: &'a [SavedCase],
     /// Who is told how far it is.
     pub progress: &'a dyn Progress,
+}
+
+/// Fuzzes filters, and says what came of it.
+pub async fn fuzz(setting: &Setting<'_>) -> Found {
+    let saved = saved::cases(setting.saved);
+    let fuzz = Fuzz {
+        target: setting.target,
+        probe: setting.probe,
+        generator: setting.generator,
+        templates: setting.templates,
+        options: setting.options.clone(),
+        saved: &saved,
+        progress: setting.progress,
+    };
+    match fuzz.filters().await {
+        Ok(fuzzed) => record::found(&fuzzed, setting.catalogue, setting.options.seed),
+        Err(error) => record::unjudged(&error),
+    }
 }
 
 /// A property that filters are held to.

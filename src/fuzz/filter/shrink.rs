@@ -111,7 +111,11 @@ impl Hunt<'_> {
                 }
             }
         }
-        Some(self.features_of(shrinking))
+        // It takes more of it than one of each kind; what it is written around is not at fault.
+        let all = self.features_of(shrinking);
+        let spellings: Features =
+            all.iter().filter(|it| matches!(it, Feature::Spelling(_))).cloned().collect();
+        Some(if spellings.is_empty() { all } else { spellings })
     }
 
     /// Goes into what is wrong. The answer is what is at fault.

@@ -1,0 +1,123 @@
+//! Counterexamples of filters as suites, and back.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::Counterexample;
+use super::verdict::Verdict;
+use crate::fuzz::saved::{REFERENCE, SavedSuite, replaced};
+use crate::fuzz::strategy::data::MARK;
+use crate::fuzz::strategy::literal::other_case;
+use crate::oracle::world::{Truth, Worlds};
+use crate::scim::filter::Filter;
+
+/// A counterexample of an earlier run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedCase {
+    /// Its name, for people: the file.
+    pub name: String,
+    /// Where it is asked.
+    pub endpoint: String,
+    /// The resources that it needs, with [`MARK`] for the mark.
+    pub resources: Vec<Value>,
+    /// The filter, with [`MARK`] for the mark.
+    pub filter: String,
+}
+
+/// The cases of suites that can be tried first. What refers to what only a suite knows is for `run` to replay.
+pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
+    let mut cases = Vec::new();
+    for SavedSuite { name, suite } in suites {
+        for case in &suite.cases {
+            let Some(query) = case.steps.iter().find_map(|step| step.query.as_ref()) else { continue };
+            let Some(filter) = &query.filter else { continue };
+            let given = case.given.values().filter_map(|given| given.inline.as_ref());
+            cases.push(SavedCase {
+                name: name.clone(),
+                endpoint: query.endpoint.trim_end_matches('/').to_owned(),
+                resources: given.map(|resource| replaced(resource, REFERENCE, MARK)).collect(),
+                filter: filter.replace(REFERENCE, MARK),
+            });
+        }
+    }
+    cases.retain(|case| !case.filter.contains("${"));
+    cases
+}
+
+/// The suite that shows a counterexample; none where a suite cannot say it: of a relation between two answers, or of a
+/// value that is another in every run and stands there in another form.
+pub fn suite(
+    name: &str,
+    about: &str,
+    counterexample: &Counterexample,
+    spec: &[String],
+    seed: u64,
+) -> Option<String> {
+    let Counterexample { filter, endpoint, verdict, data, .. } = counterexample;
+    if counterexample.against.is_some() {
+        return None;
+    }
+    let mut given = String::new();
+    let mut found: Vec<String> = Vec::new();
+    let mut text = filter.clone();
+    let mut expectation = match verdict {
+        Verdict::Served { .. } | Verdict::Miscalled { .. } => {
+            "error: {status: 400, usual-scimType: [invalidFilter]}".to_owned()
+        }
+        _ => "status: 200".to_owned(),
+    };
+    let mut fresh = "{word: word}".to_owned();
+    if let Some(data) = data {
+        let parsed = Filter::parse(filter).ok()?;
+        let mut resources: Vec<Value> =
+            data.rows.iter().map(|row| replaced(&row.sent, MARK, REFERENCE)).collect();
+        // A name in capitals needs a reference of its own.
+        for (index, row) in data.rows.iter().enumerate() {
+            let Some(name) = row.state.get("userName").and_then(Value::as_str) else { continue };
+            let other = other_case(name);
+            if text.contains(&other) {
+                resources[index]["userName"] = "${name}".into();
+                text = text.replace(&other, "${other}");
+                fresh = "{word: word, name: user-name, other: {upper: name}}".to_owned();
+            }
+        }
+        text = text.replace(&data.word, REFERENCE);
+        for (index, (row, resource)) in data.rows.iter().zip(&resources).enumerate() {
+            let handle = format!("r{}", index + 1);
+            text = text.replace(&row.id, &format!("${{{handle}.id}}"));
+            for member in ["created", "lastModified", "location", "version"] {
+                let value = row.state.pointer(&format!("/meta/{member}")).and_then(Value::as_str);
+                if let Some(value) = value.filter(|value| value.len() > 8) {
+                    text = text.replace(value, &format!("${{{handle}.meta.{member}}}"));
+                }
+            }
+            writeln!(given, "      {handle}:\n        inline: {resource}").ok()?;
+            match Worlds::all().truth(&parsed, &row.state, &data.definition) {
+                Truth::Must => found.push(handle),
+                Truth::MustNot => {}
+                // What is open is no expectation.
+                Truth::Open => return None,
+            }
+        }
+        let is_stale = text.to_ascii_lowercase().contains(&data.word.to_ascii_lowercase());
+        if is_stale {
+            return None;
+        }
+        let _ = write!(expectation, "\n          list: {{ours: [{}]}}", found.join(", "));
+    }
+    let quoted = |text: &str| Value::from(text).to_string();
+    let given = if given.is_empty() { String::new() } else { format!("    given:\n{given}") };
+    let spec = if spec.is_empty() { String::new() } else { format!("    spec: [{}]\n", spec.join(", ")) };
+    Some(format!(
+        "# Found by 'scimspec fuzz filter --seed {seed}'. 'scimspec run URL --suites DIR' replays it.\n\
+         suite: fuzz-filter-{name}\n\
+         title: {}\n\
+         requires: [filter]\n\
+         cases:\n  - id: {name}\n    title: {}\n{spec}    fresh: {fresh}\n{given}    steps:\n      \
+         - query:\n          endpoint: {endpoint}\n          filter: {}\n        expect:\n          {expectation}\n",
+        quoted(&format!("Filters: {about}")),
+        quoted(&crate::report::text::clip(filter, 200).replace("${", "$ {")),
+        quoted(&text),
+    ))
+}

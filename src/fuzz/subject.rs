@@ -1,0 +1,98 @@
+//! What can be fuzzed, what it is called, and what each fuzzer is given and gives. Another one is a variant here, a
+//! module beside [`filter`](super::filter), and a subcommand.
+
+use super::progress::Progress;
+use super::saved::SavedSuite;
+use super::{Options, filter};
+use crate::outcome::Outcome;
+use crate::report::model::FuzzRecord;
+use crate::requirement::Catalogue;
+use crate::run::Templates;
+use crate::suite::fresh::Generator;
+use crate::target::Target;
+use crate::target::probe::Probe;
+
+/// What is fuzzed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Filters (RFC 7644 §3.4.2.2).
+    Filter,
+}
+
+/// What every fuzzer is given.
+pub struct Setting<'a> {
+    /// The client.
+    pub target: &'a Target,
+    /// What the service provider says of itself.
+    pub probe: &'a Probe,
+    /// The maker of fresh values.
+    pub generator: &'a Generator,
+    /// What the operator puts under every resource.
+    pub templates: &'a Templates,
+    /// The requirements that findings cite.
+    pub catalogue: &'a Catalogue,
+    /// What is wanted.
+    pub options: Options,
+    /// The suites that earlier runs about the same subject have saved.
+    pub saved: &'a [SavedSuite],
+    /// Who is told how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// What a fuzzer gives.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// What held and what did not, in the order of the properties.
+    pub outcomes: Vec<Outcome>,
+    /// What was tried; the command and the files saved are not known here.
+    pub record: FuzzRecord,
+    /// A suite for each cause that one can say.
+    pub suites: Vec<FoundSuite>,
+}
+
+/// A counterexample as a suite that `scimspec run` replays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSuite {
+    /// The name of its cause.
+    pub name: String,
+    /// The YAML.
+    pub text: String,
+}
+
+impl Subject {
+    /// Its name in commands, in ids of outcomes and in the names of files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Subject::Filter => "filter",
+        }
+    }
+
+    /// What one thing that is tried is called.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Subject::Filter => "filter",
+        }
+    }
+
+    /// The option that says how many are tried.
+    pub const fn option(self) -> &'static str {
+        match self {
+            Subject::Filter => "--filters",
+        }
+    }
+
+    /// What is held against the service provider, taken as a whole.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Subject::Filter => "filters find exactly what they have to",
+        }
+    }
+
+    /// Fuzzes until everything was tried, the budget is spent or the run is interrupted. What was made stays for the
+    /// target's clean-up.
+    pub async fn fuzz(self, setting: &Setting<'_>) -> Found {
+        match self {
+            Subject::Filter => filter::fuzz(setting).await,
+        }
+    }
+}
