@@ -36,7 +36,7 @@ const LEAST: usize = 4;
 pub struct Row {
     /// Its id.
     pub id: String,
-    /// What it was last read to be.
+    /// What it was last read to be; null once it is gone.
     pub state: Value,
     /// What was sent, with [`data::MARK`] in the place of the run's mark.
     pub sent: Value,
@@ -294,6 +294,18 @@ impl Maker<'_> {
         plan.reason = Some("read what is going to be filtered".to_owned());
         let sent = self.target.send(plan).await.ok()?;
         Exchange::json(&sent.exchange).filter(|_| sent.exchange.status() == Some(200)).cloned()
+    }
+
+    /// What a resource is now: null where it is not there any more, and nothing where that is not said.
+    pub async fn now(&self, endpoint: &str, id: &str) -> Option<Value> {
+        let mut plan = RequestPlan::get(resource_path(endpoint, id), ORIGIN);
+        plan.reason = Some("see whether it is still what it was".to_owned());
+        let sent = self.target.send(plan).await.ok()?;
+        match sent.exchange.status() {
+            Some(200) => Exchange::json(&sent.exchange).cloned(),
+            Some(404 | 410) => Some(Value::Null),
+            _ => None,
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Counterexample;
 use super::ask::{Way, ask};
-use super::hunt::{Hunt, Trial};
+use super::hunt::{Field, Hunt, Trial};
 use super::verdict::{Judge, Verdict};
+use super::{Counterexample, RowInQuestion};
 use crate::fuzz::dataset::{DataSet, Row};
 use crate::fuzz::strategy::data::marked;
 use crate::oracle::batch::paths;
@@ -77,6 +77,36 @@ impl Hunt<'_> {
                 return;
             }
         }
+    }
+
+    /// Whether what an answer is wrong about is not any more what it was when it was read, so that the answer may have
+    /// been right. What is known of the resources is brought up to date.
+    pub(super) async fn has_changed(
+        &mut self,
+        field: usize,
+        filter: &Filter,
+        rows: &[RowInQuestion],
+    ) -> bool {
+        let of = |must: bool| rows.iter().find(move |row| row.must == must && row.id.is_some());
+        let ids: Vec<String> =
+            [of(true), of(false)].into_iter().flatten().filter_map(|row| row.id.clone()).collect();
+        let mut explains = false;
+        for id in ids {
+            let Some(now) = self.maker().now(&self.fields[field].set.endpoint, &id).await else { continue };
+            let Field { set, worlds, .. } = &mut self.fields[field];
+            let Some(row) = set.rows.iter_mut().find(|row| row.id == id) else { continue };
+            let truth = |state| worlds.truth(filter, state, &set.definition);
+            explains |= now.is_null() || truth(&now) != truth(&row.state);
+            row.state = now;
+        }
+        if explains {
+            self.memo.clear();
+            let said = "resources of this run were changed or deleted by others while it went on; nothing is said of what was asked about them";
+            if !self.notes.iter().any(|note| note == said) {
+                self.notes.push(said.to_owned());
+            }
+        }
+        explains
     }
 
     /// Judges a counterexample on copies of resources; none where they could not be made, or asked about.

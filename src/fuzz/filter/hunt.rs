@@ -371,6 +371,10 @@ impl Hunt<'_> {
                     _ => return false,
                 },
                 (Answer::Broken(_), Answer::Broken(_)) => "every filter breaks the server",
+                // The attribute may be one that is not supported; the name is what clients look for.
+                (Answer::Refused { .. }, Answer::Refused { .. }) if self.refuses_names(field).await => {
+                    "every filter is refused"
+                }
                 _ => return false,
             },
             _ => return false,
@@ -398,6 +402,16 @@ impl Hunt<'_> {
         self.causes.add(&Features::new(), harm(verdict), counterexample);
         self.ended = Some(Ended::Done);
         true
+    }
+
+    /// Whether a plain comparison with the name that every resource has is refused.
+    async fn refuses_names(&self, field: usize) -> bool {
+        let Field { set, .. } = &self.fields[field];
+        let name = if set.definition.name == "User" { "userName" } else { "displayName" };
+        let text = format!("{name} eq \"nobody is called this\"");
+        let reason = "see whether there is any filter";
+        let asked = self.ask_all(field, &[text], Way::Get, reason).await;
+        asked.iter().all(|asked| matches!(asked.answer, Answer::Refused { .. }))
     }
 
     /// Shrinks what was seen, judges it anew, and puts it to its cause.
@@ -454,6 +468,11 @@ impl Hunt<'_> {
         });
         if let Some(trial) = minimal.filter(|_| is_new || self.causes.all().len() < 3) {
             self.judge_anew(field, &mut counterexample, &trial).await;
+            if counterexample.again == Some(false)
+                && self.has_changed(field, &trial.filter, &counterexample.rows).await
+            {
+                return;
+            }
         }
         self.causes.add(&features, harm, counterexample);
     }

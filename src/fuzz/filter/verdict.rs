@@ -144,7 +144,7 @@ impl Judge<'_> {
             }
         }
         if found.is_complete {
-            for row in &self.data.rows {
+            for row in self.data.rows.iter().filter(|row| !row.state.is_null()) {
                 if !seen.contains(&row.id.to_ascii_lowercase()) && truth(&row.state) == Truth::Must {
                     mistake.is_firm |= firm(&row.state, Truth::Must);
                     mistake.missing.push(row.id.clone());
