@@ -88,6 +88,30 @@ Exit codes:
   3  the target cannot be reached, or a case could not be judged
   4  nothing ran";
 
+const FUZZ_LIFECYCLE_HELP: &str = "\
+Examples:
+  scimspec fuzz lifecycle                        a look: fuzzes the server inside scimspec
+  scimspec fuzz lifecycle http://localhost:8080/scim/v2 --save found
+  scimspec fuzz lifecycle $URL --token-env SCIM_TOKEN --yes --rate 100/min --requests 500
+  scimspec fuzz lifecycle $URL --in-flight 1     no races; the same seed makes the same requests
+  scimspec run $URL --suites found --case 'fuzz-*'   replays what was found
+
+Creates users and groups, replaces, patches, renames, deactivates and deletes them,
+adds and removes members, creates them again under the same names, and writes under
+conditions; first in short sequences that go through every transition, then in
+sequences of chance. After each step the answer and a read are held against a model.
+With --in-flight above 1, several clients also write at once, and what comes of it
+has to be what some order of their requests leads to. What contradicts the model is
+tried again from scratch, shrunk to the fewest steps that show it, and reported once.
+Everything that was made is deleted, also after Ctrl-C.
+
+Exit codes:
+  0  nothing found
+  1  a lifecycle goes wrong (or is warned of, under --deny warnings)
+  2  the command line, the configuration or a saved case is wrong
+  3  the target cannot be reached, or lifecycles could not be judged
+  4  nothing ran";
+
 const FUZZ_FILTER_HELP: &str = "\
 Examples:
   scimspec fuzz filter                           a look: fuzzes the server inside scimspec
@@ -383,6 +407,9 @@ pub enum FuzzCommand {
     /// Filters, held to what RFC 7644 says they have to find
     #[command(after_long_help = FUZZ_FILTER_HELP, after_help = "'scimspec fuzz filter --help' adds examples and exit codes.")]
     Filter(Box<FuzzFilterArguments>),
+    /// Users and groups from their creation to their deletion, held to a model after each step
+    #[command(after_long_help = FUZZ_LIFECYCLE_HELP, after_help = "'scimspec fuzz lifecycle --help' adds examples and exit codes.")]
+    Lifecycle(Box<FuzzLifecycleArguments>),
 }
 
 impl FuzzCommand {
@@ -390,6 +417,7 @@ impl FuzzCommand {
     pub fn arguments(&self) -> &FuzzArguments {
         match self {
             FuzzCommand::Filter(filter) => &filter.fuzz,
+            FuzzCommand::Lifecycle(lifecycle) => &lifecycle.fuzz,
         }
     }
 }
@@ -403,6 +431,17 @@ pub struct FuzzFilterArguments {
     /// How many filters are tried at most; without it, the requests are the limit [--requests, default: 1000]
     #[arg(long, value_name = "N", help_heading = "Execution")]
     pub filters: Option<u64>,
+}
+
+/// `scimspec fuzz lifecycle`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FuzzLifecycleArguments {
+    /// What every kind of fuzzing understands.
+    #[command(flatten)]
+    pub fuzz: FuzzArguments,
+    /// How many lifecycles are tried at most; without it, the requests are the limit [--requests, default: 1000]
+    #[arg(long, value_name = "N", help_heading = "Execution")]
+    pub lifecycles: Option<u64>,
 }
 
 /// What every kind of fuzzing understands.
@@ -998,6 +1037,7 @@ mod tests {
         insta::assert_snapshot!("help_run", help("scimspec run --help"));
         let others = [
             "fuzz filter",
+            "fuzz lifecycle",
             "list",
             "check",
             "probe",

@@ -49,6 +49,7 @@ struct Wanted<'a> {
 pub fn fuzz(config: &Config, command: &FuzzCommand) -> Result<Exit, AppError> {
     let (subject, most) = match command {
         FuzzCommand::Filter(filter) => (Subject::Filter, filter.filters),
+        FuzzCommand::Lifecycle(lifecycle) => (Subject::Lifecycle, lifecycle.lifecycles),
     };
     fuzz_any(config, &Wanted { subject, most, arguments: command.arguments() })
 }

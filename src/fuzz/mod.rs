@@ -8,6 +8,7 @@
 //! | [`dataset`] | makes the resources that are fuzzed over, and reads them back |
 //! | [`cause`] | groups what was sighted by its cause, so that one defect is reported once |
 //! | [`filter`] | fuzzes filters: what is asked in which order, shrinking, judging anew |
+//! | [`lifecycle`] | fuzzes lifecycles: the steps, the model, races, the tour, judging, shrinking |
 //! | [`subject`] | what can be fuzzed, and what each fuzzer is given and gives |
 //! | [`record`] | what outcomes and records of all kinds have in common |
 //! | [`saved`] | suites that fuzzing has saved: `scimspec run` replays them, and they are tried first the next time |

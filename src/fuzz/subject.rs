@@ -3,7 +3,7 @@
 
 use super::progress::Progress;
 use super::saved::SavedSuite;
-use super::{Options, filter};
+use super::{Options, filter, lifecycle};
 use crate::outcome::Outcome;
 use crate::report::model::FuzzRecord;
 use crate::requirement::Catalogue;
@@ -17,6 +17,8 @@ use crate::target::probe::Probe;
 pub enum Subject {
     /// Filters (RFC 7644 §3.4.2.2).
     Filter,
+    /// Users and groups from their creation to their deletion (RFC 7644 §3.3 to §3.6).
+    Lifecycle,
 }
 
 /// What every fuzzer is given.
@@ -64,6 +66,7 @@ impl Subject {
     pub const fn name(self) -> &'static str {
         match self {
             Subject::Filter => "filter",
+            Subject::Lifecycle => "lifecycle",
         }
     }
 
@@ -71,6 +74,7 @@ impl Subject {
     pub const fn noun(self) -> &'static str {
         match self {
             Subject::Filter => "filter",
+            Subject::Lifecycle => "lifecycle",
         }
     }
 
@@ -78,6 +82,7 @@ impl Subject {
     pub const fn option(self) -> &'static str {
         match self {
             Subject::Filter => "--filters",
+            Subject::Lifecycle => "--lifecycles",
         }
     }
 
@@ -85,6 +90,7 @@ impl Subject {
     pub const fn title(self) -> &'static str {
         match self {
             Subject::Filter => "filters find exactly what they have to",
+            Subject::Lifecycle => "lifecycles lead where the RFCs have them lead",
         }
     }
 
@@ -93,6 +99,7 @@ impl Subject {
     pub async fn fuzz(self, setting: &Setting<'_>) -> Found {
         match self {
             Subject::Filter => filter::fuzz(setting).await,
+            Subject::Lifecycle => lifecycle::fuzz(setting).await,
         }
     }
 }

@@ -59,13 +59,11 @@ impl Ground {
     pub fn of(probe: &Probe, strangers: u64, domain: &str) -> Option<Ground> {
         let claims = |capability| probe.capabilities.check(&Requires::Capability(capability)).is_ok();
         let user = probe.schemas.definition("User")?;
-        let is_writable = |attribute: &Attribute| {
-            attribute.mutability == Mutability::ReadWrite && is_visible(attribute)
-        };
+        let is_writable =
+            |attribute: &Attribute| attribute.mutability == Mutability::ReadWrite && is_visible(attribute);
         let group = probe.schemas.definition("Group").filter(|group| {
             let members = group.top_attribute("members");
-            claims(Capability::Groups)
-                && members.is_some_and(|it| it.multi_valued && is_writable(it))
+            claims(Capability::Groups) && members.is_some_and(|it| it.multi_valued && is_writable(it))
         });
         let can_rename = |definition: &ResourceDefinition, name: &str| {
             definition.top_attribute(name).is_some_and(is_writable)

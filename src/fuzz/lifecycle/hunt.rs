@@ -174,9 +174,13 @@ impl Hunt<'_> {
     async fn take(&mut self, property: Property, sequences: Vec<Sequence>) {
         let mut left = sequences.into_iter().peekable();
         while left.peek().is_some() && self.goes_on() {
-            let allowed = self.fuzz.options.most.map_or(u64::MAX, |most| most.saturating_sub(self.tally.lifecycles()));
+            let allowed =
+                self.fuzz.options.most.map_or(u64::MAX, |most| most.saturating_sub(self.tally.lifecycles()));
             let at_once = (self.fuzz.options.in_flight.max(1) as u64).min(allowed) as usize;
-            let some: Vec<Sequence> = left.by_ref().take(at_once).collect();
+            let mut some: Vec<Sequence> = left.by_ref().take(at_once).collect();
+            if property != Property::Saved {
+                some.iter_mut().for_each(|steps| steps.retain(|step| !self.avoided.contains(step.word())));
+            }
             self.tell(property.title());
             let origins: Vec<String> = some.iter().map(|_| self.origin()).collect();
             let stage = self.stage();
@@ -288,7 +292,10 @@ impl Hunt<'_> {
         while let Some(candidate) = shrinker.candidate() {
             let spent = self.fuzz.target.requests_made() - before;
             let cost: usize = candidate.iter().map(|step| 2 * step.requests() + 2).sum();
-            if spent >= MOST_A_CAUSE || !self.fuzz.target.can_spare(cost as u64) || self.fuzz.target.interrupted() {
+            if spent >= MOST_A_CAUSE
+                || !self.fuzz.target.can_spare(cost as u64)
+                || self.fuzz.target.interrupted()
+            {
                 break;
             }
             self.tell("shrinking");
@@ -329,7 +336,8 @@ impl Hunt<'_> {
     fn avoid(&mut self, shown: &Counterexample) {
         let Signature { harm, step, differs } = &shown.problem.signature;
         let is_whole = matches!(harm, Harm::Refused | Harm::Broken) || differs.starts_with("status ");
-        let is_bare = shrink::is_bare(&shown.steps);
+        let is_missing = *harm == Harm::Refused && matches!(differs.as_str(), "405" | "501");
+        let is_bare = is_missing || shrink::is_bare(&shown.steps);
         match *step {
             "read" | "create" => {}
             "find" | "count" | "list" => drop(self.avoided.insert(step)),
@@ -340,7 +348,8 @@ impl Hunt<'_> {
             self.ground.etag = false;
         }
         let path = differs.split([' ', '.']).next().unwrap_or_default().to_owned();
-        self.ground.tints.retain(|tint| !tint.name.eq_ignore_ascii_case(&path));
+        let is_attribute = *harm == Harm::Wrong;
+        self.ground.tints.retain(|tint| !is_attribute || !tint.name.eq_ignore_ascii_case(&path));
     }
 }
 

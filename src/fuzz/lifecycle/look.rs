@@ -214,7 +214,8 @@ impl Look<'_> {
         let dead = self.model.dead(Kind::User);
         let members = resource.as_object().and_then(|object| {
             let members = elements(member(object, "members")?);
-            let is_dead = |it: &&Value| get(it, "value").and_then(Value::as_str).is_some_and(|id| dead.contains(id));
+            let is_dead =
+                |it: &&Value| get(it, "value").and_then(Value::as_str).is_some_and(|id| dead.contains(id));
             let some: Vec<Value> = members.iter().filter(|it| !is_dead(it)).cloned().collect();
             (some.len() < members.len()).then_some(some)
         });
@@ -350,7 +351,13 @@ impl Look<'_> {
     }
 
     /// `meta.created` stays, and `meta.lastModified` does not go back.
-    fn times(&self, known: &Known, next: &mut Known, state: &Value, exchange: ExchangeId) -> Result<(), Stop> {
+    fn times(
+        &self,
+        known: &Known,
+        next: &mut Known,
+        state: &Value,
+        exchange: ExchangeId,
+    ) -> Result<(), Stop> {
         let time = |name: &str| {
             let text = get(get(state, "meta")?, name)?.as_str()?.to_owned();
             Some((datetime::parse(&text)?.utc, text))
@@ -371,10 +378,14 @@ impl Look<'_> {
         if let (Some(then), Some((now, text))) = (known.modified, &modified)
             && (*now - then).num_milliseconds() < -CLOCKS
         {
-            let message = format!("after: {}, meta.lastModified of {} is earlier than before", self.step, self.who);
+            let message =
+                format!("after: {}, meta.lastModified of {} is earlier than before", self.step, self.who);
             return Err(self
                 .problem("meta.lastModified", message, exchange)
-                .told(format!("meta.lastModified: {} or later", then.to_rfc3339()), format!("meta.lastModified: {text}"))
+                .told(
+                    format!("meta.lastModified: {} or later", then.to_rfc3339()),
+                    format!("meta.lastModified: {text}"),
+                )
                 .breaks(&["RFC7643-3.1-22"])
                 .into());
         }
@@ -422,7 +433,8 @@ impl Look<'_> {
             ))
             .is_empty();
             if has_changed && bare(before) == bare(header) {
-                let message = format!("after: {}, {} has changed, and its version has not", self.step, self.who);
+                let message =
+                    format!("after: {}, {} has changed, and its version has not", self.step, self.who);
                 return Err(self
                     .problem("version", message, read.id)
                     .told(format!("another ETag than {before}"), format!("ETag: {header}"))
@@ -455,22 +467,32 @@ impl Look<'_> {
         };
         let has = |group: &Known| {
             let members = get(&group.state, "members").map(elements).unwrap_or_default();
-            members.iter().any(|it| get(it, "value").and_then(Value::as_str).is_some_and(|id| same_id(id, &known.id)))
+            members
+                .iter()
+                .any(|it| get(it, "value").and_then(Value::as_str).is_some_and(|id| same_id(id, &known.id)))
         };
         for (group, of) in self.model.all_living(Kind::Group) {
             let is_listed = listed.iter().any(|id| same_id(id, &of.id));
             if has(of) && !is_listed {
                 let message = format!("{} is a member of {group}, which its groups do not show", self.who);
-                return Err(told(message, format!("groups with {group}"), format!("groups: {}", listed.join(", ")))
-                    .about([group])
-                    .into());
+                return Err(told(
+                    message,
+                    format!("groups with {group}"),
+                    format!("groups: {}", listed.join(", ")),
+                )
+                .about([group])
+                .into());
             }
             // A group that does not show its members says nothing.
             if !has(of) && is_listed && get(&of.state, "members").is_some_and(|it| !is_unassigned(it)) {
                 let message = format!("{} is no member of {group}, which its groups show", self.who);
-                return Err(told(message, format!("groups without {group}"), format!("groups: {}", listed.join(", ")))
-                    .about([group])
-                    .into());
+                return Err(told(
+                    message,
+                    format!("groups without {group}"),
+                    format!("groups: {}", listed.join(", ")),
+                )
+                .about([group])
+                .into());
             }
         }
         let dead = self.model.dead(Kind::Group);

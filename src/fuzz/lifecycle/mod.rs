@@ -12,6 +12,8 @@ pub mod model;
 pub mod play;
 pub mod problem;
 pub mod race;
+pub mod record;
+pub mod saved;
 mod shrink;
 pub mod step;
 pub mod tour;
@@ -19,7 +21,7 @@ pub mod tour;
 use std::collections::BTreeMap;
 
 use super::progress::Progress;
-use super::{Ended, Options};
+use super::{Ended, Found, Options, Setting};
 use crate::run::Templates;
 use crate::suite::fresh::Generator;
 use crate::target::Target;
@@ -44,6 +46,24 @@ pub struct Fuzz<'a> {
     pub saved: &'a [SavedSequence],
     /// Who is told how far it is.
     pub progress: &'a dyn Progress,
+}
+
+/// Fuzzes lifecycles, and says what came of it.
+pub async fn fuzz(setting: &Setting<'_>) -> Found {
+    let saved = saved::sequences(setting.saved);
+    let fuzz = Fuzz {
+        target: setting.target,
+        probe: setting.probe,
+        generator: setting.generator,
+        templates: setting.templates,
+        options: setting.options.clone(),
+        saved: &saved,
+        progress: setting.progress,
+    };
+    match fuzz.lifecycles().await {
+        Ok(fuzzed) => record::found(&fuzzed, setting.catalogue, setting.options.seed),
+        Err(error) => record::unjudged(&error),
+    }
 }
 
 /// A counterexample of an earlier run.
@@ -88,7 +108,9 @@ impl Property {
         match self {
             Property::Saved => "what an earlier run has found holds now",
             Property::Transitions => "every step of a lifecycle leads where the RFCs have it lead",
-            Property::Races => "what several clients do at once comes to what they would do one after the other",
+            Property::Races => {
+                "what several clients do at once comes to what they would do one after the other"
+            }
             Property::Chance => "lifecycles of chance lead where the RFCs have them lead",
         }
     }

@@ -197,13 +197,9 @@ impl Model {
     fn due_create(&self, kind: Kind, key: Key) -> Due {
         let due = Due::success(&[201], "RFC7644-3.3-07");
         match (kind, self.holder(kind, key)) {
-            (Kind::User, Some(_)) => {
-                Due::refusal(&[409], "another user has that userName", "RFC7644-3.3-11")
-            }
+            (Kind::User, Some(_)) => Due::refusal(&[409], "another user has that userName", "RFC7644-3.3-11"),
             // Whether the names of groups are unique is for the service provider to say.
-            (Kind::Group, Some(_)) => {
-                Due { refusals: vec![409], why: "another group has that name", ..due }
-            }
+            (Kind::Group, Some(_)) => Due { refusals: vec![409], why: "another group has that name", ..due },
             (_, None) if self.buried.contains(&(kind, key)) => {
                 Due { frowned: Some(409), why: "only a deleted resource had that name", ..due }
             }
@@ -213,7 +209,9 @@ impl Model {
 
     /// What is due where the write may also give another name.
     fn renamed(&self, who: Var, key: Option<Key>, due: Due) -> Due {
-        let Some(key) = key.filter(|key| self.get(who).is_none_or(|known| known.key != *key)) else { return due };
+        let Some(key) = key.filter(|key| self.get(who).is_none_or(|known| known.key != *key)) else {
+            return due;
+        };
         match (who.kind, self.holder(who.kind, key).filter(|holder| *holder != who)) {
             (Kind::User, Some(_)) => {
                 Due::refusal(&[409, 400], "another user has that userName", "RFC7643-4.1.1-02")
@@ -291,7 +289,14 @@ impl Due {
     }
 
     fn refusal(statuses: &[u16], why: &'static str, requirement: &'static str) -> Due {
-        Due { success: Vec::new(), refusals: statuses.to_vec(), why, requirement, frowned: None, suffered: None }
+        Due {
+            success: Vec::new(),
+            refusals: statuses.to_vec(),
+            why,
+            requirement,
+            frowned: None,
+            suffered: None,
+        }
     }
 
     /// Whether it must not succeed.
@@ -306,8 +311,8 @@ mod tests {
 
     use serde_json::json;
 
-    use super::*;
     use super::super::ground::testing::ground;
+    use super::*;
 
     fn known(id: &str, key: Key) -> Known {
         Known {
@@ -343,7 +348,8 @@ mod tests {
         assert_eq!(model.next_life(ann), 2);
         model.born(bob, known("2", 1));
         model.born(ann, known("3", 2));
-        let rename = |key| Step::Patch { who: bob, changes: vec![Change::Rename(key)], condition: Condition::None };
+        let rename =
+            |key| Step::Patch { who: bob, changes: vec![Change::Rename(key)], condition: Condition::None };
         assert!(due(&model, &rename(2)).is_refusal());
         assert_eq!(due(&model, &rename(1)).success, [200, 204]);
         assert_eq!(due(&model, &rename(3)).refusals, Vec::<u16>::new());

@@ -273,7 +273,12 @@ impl Play<'_> {
     ) -> Option<Value> {
         let definition = self.stage.ground.definition(who.kind)?;
         let mut urns = vec![Value::from(definition.schema.id.as_str())];
-        urns.extend(attributes.keys().filter(|name| definition.extension(name).is_some()).map(|it| it.as_str().into()));
+        urns.extend(
+            attributes
+                .keys()
+                .filter(|name| definition.extension(name).is_some())
+                .map(|it| it.as_str().into()),
+        );
         let mut whole = Map::from_iter([("schemas".to_owned(), Value::Array(urns))]);
         whole.insert(who.kind.name_attribute().to_owned(), name.into());
         whole.extend(attributes);
@@ -534,7 +539,9 @@ impl Play<'_> {
         let id = match &sent.created {
             Some(Created::Owned { id, .. }) => id.clone(),
             Some(Created::WithoutId) => {
-                return Err(wrong("no id", format!("{step}: the answer says no id")).breaks(&["RFC7643-3.1-05"]).into());
+                return Err(wrong("no id", format!("{step}: the answer says no id"))
+                    .breaks(&["RFC7643-3.1-05"])
+                    .into());
             }
             Some(Created::Disowned { why, .. }) => {
                 let message = format!("{step}: the answer is about another resource: {why}");
@@ -609,7 +616,11 @@ impl Play<'_> {
             Came::Nothing(why) => return Err(Stop::Nothing(why)),
             Came::Broken(what) => return Err(broken(step, exchange, &what).into()),
             Came::Refused { status, .. } => {
-                let differs = if matches!(status, 404 | 410) { "gone".to_owned() } else { format!("status {status} of a read") };
+                let differs = if matches!(status, 404 | 410) {
+                    "gone".to_owned()
+                } else {
+                    format!("status {status} of a read")
+                };
                 let message = format!("after: {step}, {who} cannot be read ({status})");
                 let shown = Problem::of(step, Harm::Wrong, differs, message)
                     .told("200 with the resource", status.to_string())
@@ -620,7 +631,8 @@ impl Play<'_> {
             }
             Came::Done(_) => {}
         }
-        let seen = Look { step, who, model: &self.model, ground: self.stage.ground, base: self.stage.target.url() };
+        let seen =
+            Look { step, who, model: &self.model, ground: self.stage.ground, base: self.stage.target.url() };
         let known = match seen.judge(&wrote, exchange) {
             Ok(known) => known,
             // What is known to be wrong is taken for what it is, so that the rest can be looked at.
@@ -651,7 +663,8 @@ impl Play<'_> {
             return Ok(None);
         }
         let parameter = self.stage.target.page_size_parameter();
-        let filter = filter.map(|it| format!("filter={}&", utf8_percent_encode(it, QUERY))).unwrap_or_default();
+        let filter =
+            filter.map(|it| format!("filter={}&", utf8_percent_encode(it, QUERY))).unwrap_or_default();
         let path = format!("{}?{filter}{parameter}={ROWS}", self.stage.ground.endpoint(kind));
         let sent = self.send(RequestPlan::get(path, ""), None).await?;
         let exchange = &sent.exchange;
@@ -691,7 +704,8 @@ impl Play<'_> {
     async fn list(&mut self, step: &Step, kind: Kind, filter: Option<String>) -> Result<Vec<Problem>, Stop> {
         let ground = self.stage.ground;
         let is_scoped = filter.is_some();
-        if ground.definition(kind).is_none() || (is_scoped && !ground.filter) || (!is_scoped && !ground.lists) {
+        if ground.definition(kind).is_none() || (is_scoped && !ground.filter) || (!is_scoped && !ground.lists)
+        {
             return Ok(Vec::new());
         }
         let feature = if is_scoped { "searches by the beginning of a name" } else { "lists without filter" };
@@ -731,12 +745,14 @@ impl Play<'_> {
             let Some(id) = get(row, "id").and_then(Value::as_str) else { continue };
             if dead.contains(id) {
                 let message = format!("{word}: a deleted {} is still shown", kind.noun());
-                let problem = told("deleted", message, format!("the deleted {id}")).breaks(&["RFC7644-3.6-04"]);
+                let problem =
+                    told("deleted", message, format!("the deleted {id}")).breaks(&["RFC7644-3.6-04"]);
                 return Err(problem.about(self.vars_of(kind, id)).into());
             }
             let Some((who, known)) = self.model.by_id(kind, id) else {
                 if is_scoped && self.is_named_here(row, kind) {
-                    let message = format!("{word}: a {} is shown that nobody created with success", kind.noun());
+                    let message =
+                        format!("{word}: a {} is shown that nobody created with success", kind.noun());
                     return Err(told("unknown", message, id.to_owned()).breaks(&["RFC7644-3.3-13"]).into());
                 }
                 continue;
@@ -753,7 +769,13 @@ impl Play<'_> {
                 return Err(told("twice", message, who.to_string()).about([who]).into());
             }
             seen.push(who);
-            let look = Look { step, who, model: &self.model, ground: self.stage.ground, base: self.stage.target.url() };
+            let look = Look {
+                step,
+                who,
+                model: &self.model,
+                ground: self.stage.ground,
+                base: self.stage.target.url(),
+            };
             look.judge_row(known, row, exchange)?;
         }
         let rows = list.resources.len() as u64;
@@ -810,7 +832,8 @@ fn refused(
 ) -> Result<Vec<Problem>, Stop> {
     let keyword = scim_type.map(|it| format!(" {it}")).unwrap_or_default();
     if due.refusals.contains(&status) {
-        let is_nameless = due.is_refusal() && matches!(step, Step::Create { .. }) && scim_type != Some("uniqueness");
+        let is_nameless =
+            due.is_refusal() && matches!(step, Step::Create { .. }) && scim_type != Some("uniqueness");
         if is_nameless {
             let message = format!("{step}: refused with {status}{keyword}, and not as uniqueness");
             return Err(Problem::of(step, Harm::Wrong, "keyword", message)
@@ -821,9 +844,11 @@ fn refused(
         }
         return Ok(Vec::new());
     }
-    let (harm, expected) = match due.is_refusal() {
+    // What is not there at all is refused whatever is due.
+    let is_missing = matches!(status, 405 | 501);
+    let (harm, expected) = match due.is_refusal() && !is_missing {
         true => (Harm::Wrong, format!("{}, since {}", statuses(&due.refusals), due.why)),
-        false => (Harm::Refused, statuses(&due.success)),
+        false => (Harm::Refused, statuses(if due.is_refusal() { &due.refusals } else { &due.success })),
     };
     let differs = if harm == Harm::Wrong { format!("status {status}") } else { status.to_string() };
     let problem = Problem::of(step, harm, differs, format!("{step}: refused with {status}{keyword}"))

@@ -242,8 +242,12 @@ pub fn is_explained(before: &Things, events: &[Event], after: &Things, reading: 
             let is_first = left.iter().all(|other| other.ended >= event.begun);
             is_first
                 && now.after(&event.step, event.outcome, reading).is_some_and(|next| {
-                    let rest: Vec<&Event> =
-                        left.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| *it).collect();
+                    let rest: Vec<&Event> = left
+                        .iter()
+                        .enumerate()
+                        .filter(|(other, _)| *other != at)
+                        .map(|(_, it)| *it)
+                        .collect();
                     search(&next, &rest, after, reading)
                 })
         })
@@ -265,7 +269,9 @@ fn object(step: &Step) -> Option<Var> {
 
 fn condition(step: &Step) -> Condition {
     match step {
-        Step::Replace { condition, .. } | Step::Patch { condition, .. } | Step::Delete { condition, .. } => *condition,
+        Step::Replace { condition, .. } | Step::Patch { condition, .. } | Step::Delete { condition, .. } => {
+            *condition
+        }
         _ => Condition::None,
     }
 }
@@ -307,15 +313,17 @@ fn subject(lanes: &[Vec<Step>]) -> &'static str {
 }
 
 /// Runs a race and judges it.
-pub(super) async fn race(play: &mut Play<'_>, step: &Step, lanes: &[Vec<Step>]) -> Result<Vec<Problem>, Stop> {
+pub(super) async fn race(
+    play: &mut Play<'_>,
+    step: &Step,
+    lanes: &[Vec<Step>],
+) -> Result<Vec<Problem>, Stop> {
     // What a condition names has to be the version of now.
     let steps: Vec<&Step> = lanes.iter().flatten().collect();
     let vars: BTreeSet<Var> = steps.iter().filter_map(|step| object(step)).collect();
     for who in &vars {
         let is_alive = play.model.living(*who).is_some();
-        if is_alive
-            && steps.iter().any(|it| object(it) == Some(*who) && condition(it) != Condition::None)
-        {
+        if is_alive && steps.iter().any(|it| object(it) == Some(*who) && condition(it) != Condition::None) {
             play.look(&Step::Read { who: *who }, *who, Wrote::Nothing).await?;
         }
     }
@@ -405,7 +413,8 @@ pub(super) async fn race(play: &mut Play<'_>, step: &Step, lanes: &[Vec<Step>]) 
         })
         .collect();
     let what = subject(lanes);
-    let message = format!("{step}: no order of these requests explains the answers and what is there afterwards");
+    let message =
+        format!("{step}: no order of these requests explains the answers and what is there afterwards");
     let problem = Problem::of(step, Harm::Wrong, what, message)
         .told(
             "what one request after the other, in some order, leads to",
@@ -497,8 +506,7 @@ mod tests {
         let ann = Var::user(0);
         let set = |name: &str, value: &str| patch(ann, Change::Set(name.to_owned(), json!(value)));
         let before = things(ann, thing(&[("title", "a"), ("nickName", "a")], &[]));
-        let events =
-            at_once(&[(set("title", "b"), Outcome::Done), (set("nickName", "b"), Outcome::Done)]);
+        let events = at_once(&[(set("title", "b"), Outcome::Done), (set("nickName", "b"), Outcome::Done)]);
         let is = |title: &str, nick: &str, events: &[Event]| {
             let after = things(ann, thing(&[("title", title), ("nickName", nick)], &[]));
             is_explained(&before, events, &after, Reading::Exact)
@@ -522,7 +530,12 @@ mod tests {
         let add = |number| patch(team, Change::AddMember(Var::user(number)));
         let events = at_once(&[(add(0), Outcome::Done), (add(1), Outcome::Done)]);
         let is = |members: &[u8]| {
-            is_explained(&things(team, thing(&[], &[])), &events, &things(team, thing(&[], members)), Reading::Exact)
+            is_explained(
+                &things(team, thing(&[], &[])),
+                &events,
+                &things(team, thing(&[], members)),
+                Reading::Exact,
+            )
         };
         assert!(is(&[0, 1]) && !is(&[0]) && !is(&[]));
 

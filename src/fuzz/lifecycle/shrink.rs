@@ -13,6 +13,8 @@ enum Stage {
     Slice(u8),
     /// Without so many steps from there on.
     Steps { length: usize, from: usize },
+    /// All steps with only what differs in them, or nothing.
+    Bodies(u8),
     /// Each step with less in it.
     Payload(usize),
     /// Nothing is left to try.
@@ -27,6 +29,8 @@ pub struct Shrinker {
     tried: HashSet<String>,
     vars: BTreeSet<Var>,
     keys: BTreeSet<(super::step::Kind, super::step::Key)>,
+    /// What differs: with that attribute alone it may show, too.
+    differs: String,
 }
 
 impl Shrinker {
@@ -37,7 +41,8 @@ impl Shrinker {
         let mut keys = problem.keys.clone();
         keys.extend(steps.last().map(Step::keys).unwrap_or_default());
         let stage = if steps.len() > 3 { Stage::Slice(0) } else { steps_stage(&steps) };
-        Shrinker { best: steps, stage, tried: HashSet::new(), vars, keys }
+        let differs = problem.signature.differs.to_ascii_lowercase();
+        Shrinker { best: steps, stage, tried: HashSet::new(), vars, keys, differs }
     }
 
     /// The next smaller sequence that was not tried yet.
@@ -46,11 +51,14 @@ impl Shrinker {
             let proposal = match self.stage {
                 Stage::Done => return None,
                 Stage::Slice(round) => self.slice(round),
+                Stage::Bodies(round) => Some(self.bodies(round)),
                 Stage::Steps { length, from } => self.without(from, length),
                 Stage::Payload(at) => self.lighter(at),
             };
             match proposal {
-                Some(candidate) if !candidate.is_empty() && self.is_new(&candidate) => return Some(candidate),
+                Some(candidate) if !candidate.is_empty() && self.is_new(&candidate) => {
+                    return Some(candidate);
+                }
                 _ => self.reject(),
             }
         }
@@ -62,8 +70,10 @@ impl Shrinker {
         self.stage = match self.stage {
             Stage::Slice(_) => steps_stage(&self.best),
             // The same place has other steps now.
-            Stage::Steps { length, from } => Stage::Steps { length: length.min(self.best.len()).max(1), from },
-            Stage::Payload(_) => Stage::Payload(0),
+            Stage::Steps { length, from } => {
+                Stage::Steps { length: length.min(self.best.len()).max(1), from }
+            }
+            Stage::Bodies(_) | Stage::Payload(_) => Stage::Payload(0),
             Stage::Done => Stage::Done,
         };
     }
@@ -77,7 +87,9 @@ impl Shrinker {
                 Stage::Steps { length, from: from + length }
             }
             Stage::Steps { length, .. } if length > 1 => Stage::Steps { length: length / 2, from: 0 },
-            Stage::Steps { .. } => Stage::Payload(0),
+            Stage::Steps { .. } => Stage::Bodies(0),
+            Stage::Bodies(round) if round < 2 => Stage::Bodies(round + 1),
+            Stage::Bodies(_) => Stage::Payload(0),
             Stage::Payload(at) if at < PAYLOADS => Stage::Payload(at + 1),
             Stage::Payload(_) | Stage::Done => Stage::Done,
         };
@@ -101,9 +113,11 @@ impl Shrinker {
                     || step.keys().iter().any(|key| self.keys.contains(key))
             }
         };
-        let kept = self.best.iter().enumerate().filter(|(at, step)| {
-            *at == last || (is_about(step) && (round > 1 || !step.only_reads()))
-        });
+        let kept = self
+            .best
+            .iter()
+            .enumerate()
+            .filter(|(at, step)| *at == last || (is_about(step) && (round > 1 || !step.only_reads())));
         Some(kept.map(|(_, step)| step.clone()).collect())
     }
 
@@ -114,7 +128,31 @@ impl Shrinker {
         if from >= until {
             return None;
         }
-        Some(self.best.iter().enumerate().filter(|(at, _)| *at < from || *at >= until).map(|(_, it)| it.clone()).collect())
+        Some(
+            self.best
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at < from || *at >= until)
+                .map(|(_, it)| it.clone())
+                .collect(),
+        )
+    }
+
+    /// With nothing in the bodies, with what differs alone, and with the first steps bare.
+    fn bodies(&self, round: u8) -> Sequence {
+        let last = self.best.len().saturating_sub(1);
+        let is_about = |name: &String| self.differs.contains(&name.to_ascii_lowercase());
+        let mut all = self.best.clone();
+        for (at, step) in all.iter_mut().enumerate() {
+            let (Step::Create { body, .. } | Step::Replace { body, .. }) = step else { continue };
+            match round {
+                0 => body.clear(),
+                1 => body.retain(|name, _| is_about(name)),
+                _ if at < last => body.clear(),
+                _ => {}
+            }
+        }
+        all
     }
 
     /// With less in one step: the proposal of that number.
@@ -141,6 +179,18 @@ fn steps_stage(steps: &Sequence) -> Stage {
     Stage::Steps { length: (steps.len() / 2).max(1), from: 0 }
 }
 
+/// Both halves of many attributes.
+fn halves(body: &super::step::Attributes) -> Vec<super::step::Attributes> {
+    if body.len() < 4 {
+        return Vec::new();
+    }
+    let half = body.len() / 2;
+    let part = |skip: usize, take: usize| {
+        body.iter().skip(skip).take(take).map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    vec![part(0, half), part(half, body.len())]
+}
+
 /// The same step with less in it.
 fn lighter(step: &Step) -> Vec<Step> {
     let mut all = Vec::new();
@@ -155,6 +205,7 @@ fn lighter(step: &Step) -> Vec<Step> {
             if body.len() > 1 {
                 all.push(with(&Default::default(), members));
             }
+            all.extend(halves(body).iter().map(|half| with(half, members)));
             for name in body.keys() {
                 let mut less = body.clone();
                 less.remove(name);
@@ -174,7 +225,14 @@ fn lighter(step: &Step) -> Vec<Step> {
                 whole: false,
                 condition: Condition::None,
             };
-            let full = |key, body, members, whole, condition| Step::Replace { who: *who, key, body, members, whole, condition };
+            let full = |key, body, members, whole, condition| Step::Replace {
+                who: *who,
+                key,
+                body,
+                members,
+                whole,
+                condition,
+            };
             if key.is_some() || *whole || *condition != Condition::None {
                 all.push(plain);
             }
@@ -192,6 +250,9 @@ fn lighter(step: &Step) -> Vec<Step> {
             }
             if body.len() > 1 {
                 all.push(full(*key, Default::default(), members.clone(), *whole, *condition));
+            }
+            for half in halves(body) {
+                all.push(full(*key, half, members.clone(), *whole, *condition));
             }
             for name in body.keys() {
                 let mut less = body.clone();
@@ -315,7 +376,8 @@ mod tests {
         }
         steps.push(Step::Delete { who: Var::user(1), condition: Condition::Fresh });
         let shows = |steps: &Sequence| {
-            let is_made = steps.iter().any(|step| matches!(step, Step::Create { who, .. } if who.number == 1));
+            let is_made =
+                steps.iter().any(|step| matches!(step, Step::Create { who, .. } if who.number == 1));
             is_made && matches!(steps.last(), Some(Step::Delete { .. }))
         };
         let (best, tries) = shrunk(steps, &shows);
@@ -335,7 +397,10 @@ mod tests {
             }]
         };
         let race = Step::AtOnce { lanes: vec![set("a"), set("b"), set("c"), set("d")] };
-        let (best, _) = shrunk(vec![race], &|steps| matches!(&steps[0], Step::AtOnce { lanes } if lanes.contains(&set("c"))));
+        let (best, _) = shrunk(
+            vec![race],
+            &|steps| matches!(&steps[0], Step::AtOnce { lanes } if lanes.contains(&set("c"))),
+        );
         assert!(matches!(&best[0], Step::AtOnce { lanes } if lanes.len() == 2), "{best:?}");
     }
 }

@@ -233,9 +233,7 @@ impl Step {
     pub fn vars(&self) -> BTreeSet<Var> {
         match self {
             Step::Create { who, members, .. } => members.iter().copied().chain([*who]).collect(),
-            Step::Replace { who, members, .. } => {
-                members.iter().flatten().copied().chain([*who]).collect()
-            }
+            Step::Replace { who, members, .. } => members.iter().flatten().copied().chain([*who]).collect(),
             Step::Patch { who, changes, .. } => {
                 let members = changes.iter().filter_map(|change| match change {
                     Change::AddMember(member) | Change::RemoveMember(member) => Some(*member),
@@ -263,7 +261,9 @@ impl Step {
                 .collect(),
             Step::Find { kind, key, .. } => BTreeSet::from([(*kind, *key)]),
             Step::AtOnce { lanes } => lanes.iter().flatten().flat_map(Step::keys).collect(),
-            Step::Delete { .. } | Step::Read { .. } | Step::List { .. } | Step::Count { .. } => BTreeSet::new(),
+            Step::Delete { .. } | Step::Read { .. } | Step::List { .. } | Step::Count { .. } => {
+                BTreeSet::new()
+            }
         }
     }
 
@@ -308,7 +308,8 @@ impl Step {
 }
 
 fn listed(attributes: &Attributes) -> String {
-    let plain: Map<String, Value> = attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let plain: Map<String, Value> =
+        attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     Value::Object(plain).to_string()
 }
 

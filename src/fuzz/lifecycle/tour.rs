@@ -76,18 +76,21 @@ pub fn races(ground: &Ground, clients: usize) -> Vec<Sequence> {
     let at_once = |lanes: Vec<Step>| Step::AtOnce {
         lanes: lanes.into_iter().take(clients.max(2)).map(|step| vec![step]).collect(),
     };
-    let mut all: Vec<Sequence> = vec![vec![at_once(users().map(|step| match step {
-        Step::Create { who, body, members, .. } => Step::Create { who, key: 0, body, members },
-        other => other,
-    }).to_vec())]];
+    let mut all: Vec<Sequence> = vec![vec![at_once(
+        users()
+            .map(|step| match step {
+                Step::Create { who, body, members, .. } => Step::Create { who, key: 0, body, members },
+                other => other,
+            })
+            .to_vec(),
+    )]];
     let plain: Vec<(&str, &Value)> = RACED
         .iter()
         .filter_map(|name| ground.tint(name).filter(|it| it.is_single))
         .filter_map(|tint| Some((tint.name.as_str(), tint.values.first()?)))
         .collect();
-    let set = |(name, value): &(&str, &Value)| {
-        patch(ANN, vec![Change::Set((*name).to_owned(), (*value).clone())])
-    };
+    let set =
+        |(name, value): &(&str, &Value)| patch(ANN, vec![Change::Set((*name).to_owned(), (*value).clone())]);
     let ann = || create(ANN, 0, Attributes::new());
     if ground.patch && plain.len() > 1 {
         all.push(vec![ann(), at_once(plain.iter().map(set).collect())]);
@@ -100,7 +103,9 @@ pub fn races(ground: &Ground, clients: usize) -> Vec<Sequence> {
         let [ann, bob] = users();
         all.push(vec![ann, bob, create_group(TEAM, 0, &[ANN]), at_once(vec![remove(ANN), add(BOB)])]);
     }
-    if ground.etag && let Some(tint) = ground.tint("title").or_else(|| ground.tint("nickName")) {
+    if ground.etag
+        && let Some(tint) = ground.tint("title").or_else(|| ground.tint("nickName"))
+    {
         let put = |value: &Value| Step::Replace {
             who: ANN,
             key: None,
@@ -248,7 +253,10 @@ impl Maker<'_> {
             patch(ANN, self.set("name", 1)),
             patch(ANN, add("emails", 0)),
             patch(ANN, self.set("externalId", 0)),
-            patch(ANN, self.set(crate::scim::names::ENTERPRISE_USER, 0).into_iter().map(Change::within).collect()),
+            patch(
+                ANN,
+                self.set(crate::scim::names::ENTERPRISE_USER, 0).into_iter().map(Change::within).collect(),
+            ),
         ]
     }
 

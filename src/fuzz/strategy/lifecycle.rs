@@ -94,9 +94,9 @@ impl Maker {
     fn closing(&self) -> Sequence {
         let all = self.users.iter().chain(&self.groups);
         let reads = all.map(|who| Step::Read { who: *who });
-        let counts = [Kind::User, Kind::Group].into_iter().filter(|kind| {
-            self.ground.filter && (*kind == Kind::User || !self.groups.is_empty())
-        });
+        let counts = [Kind::User, Kind::Group]
+            .into_iter()
+            .filter(|kind| self.ground.filter && (*kind == Kind::User || !self.groups.is_empty()));
         reads.chain(counts.map(|kind| Step::Count { kind })).collect()
     }
 
@@ -127,7 +127,8 @@ impl Maker {
     fn change(&self) -> BoxedStrategy<Change> {
         let tints = self.ground.tints.clone();
         let mut all: Vec<(u32, BoxedStrategy<Change>)> = Vec::new();
-        let of = |wanted: fn(&Tint) -> bool| tints.iter().filter(|tint| wanted(tint)).cloned().collect::<Vec<_>>();
+        let of =
+            |wanted: fn(&Tint) -> bool| tints.iter().filter(|tint| wanted(tint)).cloned().collect::<Vec<_>>();
         let any = of(|tint| !tint.name.starts_with("urn:"));
         if !any.is_empty() {
             let tint = select(any.clone());
@@ -135,7 +136,10 @@ impl Maker {
                 select(tint.values).prop_map(move |value| Change::Set(tint.name.clone(), value))
             });
             all.push((5, set.boxed()));
-            all.push((2, bodies(&any).prop_filter("nothing", |it| !it.is_empty()).prop_map(Change::SetAll).boxed()));
+            all.push((
+                2,
+                bodies(&any).prop_filter("nothing", |it| !it.is_empty()).prop_map(Change::SetAll).boxed(),
+            ));
         }
         let single = of(|tint| tint.is_single);
         if !single.is_empty() {
@@ -196,7 +200,9 @@ impl Maker {
     }
 
     fn delete(&self) -> BoxedStrategy<Step> {
-        (self.anybody(), self.condition()).prop_map(|(who, condition)| Step::Delete { who, condition }).boxed()
+        (self.anybody(), self.condition())
+            .prop_map(|(who, condition)| Step::Delete { who, condition })
+            .boxed()
     }
 
     fn step(&self, avoided: &Avoided, clients: usize) -> BoxedStrategy<Step> {
@@ -371,7 +377,10 @@ mod tests {
             assert!(steps.len() <= LONGEST && steps.len() > 8);
             words.extend(steps.iter().map(Step::word));
             let steps = dice.draw(&sequences(&poor, &Avoided::from(["delete"]), 1)).unwrap();
-            assert!(steps.iter().all(|step| ["create", "replace", "read"].contains(&step.word())), "{steps:?}");
+            assert!(
+                steps.iter().all(|step| ["create", "replace", "read"].contains(&step.word())),
+                "{steps:?}"
+            );
             assert!(steps.iter().flat_map(Step::vars).all(|who| who.kind == Kind::User));
         }
         assert_eq!(words.len(), 9, "{words:?}");
