@@ -88,6 +88,30 @@ Exit codes:
   3  the target cannot be reached, or a case could not be judged
   4  nothing ran";
 
+const FUZZ_LIFECYCLE_HELP: &str = "\
+Examples:
+  scimspec fuzz lifecycle                        a look: fuzzes the server inside scimspec
+  scimspec fuzz lifecycle http://localhost:8080/scim/v2 --save found
+  scimspec fuzz lifecycle $URL --token-env SCIM_TOKEN --yes --rate 100/min --requests 500
+  scimspec fuzz lifecycle $URL --in-flight 1     no races; the same seed makes the same requests
+  scimspec run $URL --suites found --case 'fuzz-*'   replays what was found
+
+Creates users and groups, replaces, patches, renames, deactivates and deletes them,
+adds and removes members, creates them again under the same names, and writes under
+conditions; first in short sequences that go through every transition, then in
+sequences of chance. After each step the answer and a read are held against a model.
+With --in-flight above 1, several clients also write at once, and what comes of it
+has to be what some order of their requests leads to. What contradicts the model is
+tried again from scratch, shrunk to the fewest steps that show it, and reported once.
+Everything that was made is deleted, also after Ctrl-C.
+
+Exit codes:
+  0  nothing found
+  1  a lifecycle goes wrong (or is warned of, under --deny warnings)
+  2  the command line, the configuration or a saved case is wrong
+  3  the target cannot be reached, or lifecycles could not be judged
+  4  nothing ran";
+
 const FUZZ_FILTER_HELP: &str = "\
 Examples:
   scimspec fuzz filter                           a look: fuzzes the server inside scimspec
@@ -408,6 +432,9 @@ pub enum FuzzCommand {
     /// PATCH, held to what RFC 7644 says becomes of a resource
     #[command(after_long_help = FUZZ_PATCH_HELP, after_help = "'scimspec fuzz patch --help' adds examples and exit codes.")]
     Patch(Box<FuzzPatchArguments>),
+    /// Users and groups from their creation to their deletion, held to a model after each step
+    #[command(after_long_help = FUZZ_LIFECYCLE_HELP, after_help = "'scimspec fuzz lifecycle --help' adds examples and exit codes.")]
+    Lifecycle(Box<FuzzLifecycleArguments>),
 }
 
 impl FuzzCommand {
@@ -416,6 +443,7 @@ impl FuzzCommand {
         match self {
             FuzzCommand::Filter(filter) => &filter.fuzz,
             FuzzCommand::Patch(patch) => &patch.fuzz,
+            FuzzCommand::Lifecycle(lifecycle) => &lifecycle.fuzz,
         }
     }
 }
@@ -440,6 +468,17 @@ pub struct FuzzPatchArguments {
     /// How many PATCH requests are tried at most; without it, the requests are the limit [--requests, default: 1000]
     #[arg(long, value_name = "N", help_heading = "Execution")]
     pub patches: Option<u64>,
+}
+
+/// `scimspec fuzz lifecycle`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FuzzLifecycleArguments {
+    /// What every kind of fuzzing understands.
+    #[command(flatten)]
+    pub fuzz: FuzzArguments,
+    /// How many lifecycles are tried at most; without it, the requests are the limit [--requests, default: 1000]
+    #[arg(long, value_name = "N", help_heading = "Execution")]
+    pub lifecycles: Option<u64>,
 }
 
 /// What every kind of fuzzing understands.
@@ -1035,6 +1074,7 @@ mod tests {
         insta::assert_snapshot!("help_run", help("scimspec run --help"));
         let others = [
             "fuzz filter",
+            "fuzz lifecycle",
             "list",
             "check",
             "probe",

@@ -50,6 +50,7 @@ pub fn fuzz(config: &Config, command: &FuzzCommand) -> Result<Exit, AppError> {
     let (subject, most) = match command {
         FuzzCommand::Filter(filter) => (Subject::Filter, filter.filters),
         FuzzCommand::Patch(patch) => (Subject::Patch, patch.patches),
+        FuzzCommand::Lifecycle(lifecycle) => (Subject::Lifecycle, lifecycle.lifecycles),
     };
     fuzz_any(config, &Wanted { subject, most, arguments: command.arguments() })
 }

@@ -9,6 +9,7 @@
 //! | [`cause`] | groups what was sighted by its cause, so that one defect is reported once |
 //! | [`filter`] | fuzzes filters: what is asked in which order, shrinking, judging anew |
 //! | [`patch`] | fuzzes PATCH: what is sent in which order, what it comes to, shrinking on fresh resources |
+//! | [`lifecycle`] | fuzzes lifecycles: the steps, the model, races, the tour, judging, shrinking |
 //! | [`subject`] | what can be fuzzed, and what each fuzzer is given and gives |
 //! | [`record`] | what outcomes and records of all kinds have in common |
 //! | [`saved`] | suites that fuzzing has saved: `scimspec run` replays them, and they are tried first the next time |
@@ -21,6 +22,7 @@ pub mod cause;
 pub mod dataset;
 pub mod dice;
 pub mod filter;
+pub mod lifecycle;
 pub mod patch;
 pub mod progress;
 pub mod record;

@@ -27,6 +27,8 @@ pub struct SavedSuite {
     pub name: String,
     /// What stands in it.
     pub suite: Suite,
+    /// The same as text, with its comments.
+    pub text: String,
 }
 
 /// Why a folder of saved cases cannot be used.
@@ -73,7 +75,7 @@ pub fn read(folder: &Path, subject: Subject) -> Result<Vec<SavedSuite>, SavedErr
     let read = |(name, path): (String, PathBuf)| {
         let text = fs::read_to_string(&path).map_err(io("read", &path))?;
         let suite = yaml::read(&path.display().to_string(), &text).map_err(SavedError::Unreadable)?;
-        Ok(SavedSuite { name, suite })
+        Ok(SavedSuite { name, suite, text })
     };
     files.into_iter().take(MOST).map(read).collect()
 }

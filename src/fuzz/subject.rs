@@ -3,7 +3,7 @@
 
 use super::progress::Progress;
 use super::saved::SavedSuite;
-use super::{Options, filter, patch};
+use super::{Options, filter, lifecycle, patch};
 use crate::outcome::Outcome;
 use crate::report::model::FuzzRecord;
 use crate::requirement::Catalogue;
@@ -19,6 +19,8 @@ pub enum Subject {
     Filter,
     /// PATCH (RFC 7644 §3.5.2).
     Patch,
+    /// Users and groups from their creation to their deletion (RFC 7644 §3.3 to §3.6).
+    Lifecycle,
 }
 
 /// What every fuzzer is given.
@@ -67,6 +69,7 @@ impl Subject {
         match self {
             Subject::Filter => "filter",
             Subject::Patch => "patch",
+            Subject::Lifecycle => "lifecycle",
         }
     }
 
@@ -75,6 +78,7 @@ impl Subject {
         match self {
             Subject::Filter => "filter",
             Subject::Patch => "PATCH request",
+            Subject::Lifecycle => "lifecycle",
         }
     }
 
@@ -83,6 +87,7 @@ impl Subject {
         match self {
             Subject::Filter => "--filters",
             Subject::Patch => "--patches",
+            Subject::Lifecycle => "--lifecycles",
         }
     }
 
@@ -91,6 +96,7 @@ impl Subject {
         match self {
             Subject::Filter => "filters find exactly what they have to",
             Subject::Patch => "a PATCH changes exactly what it has to",
+            Subject::Lifecycle => "lifecycles lead where the RFCs have them lead",
         }
     }
 
@@ -100,6 +106,7 @@ impl Subject {
         match self {
             Subject::Filter => filter::fuzz(setting).await,
             Subject::Patch => patch::fuzz(setting).await,
+            Subject::Lifecycle => lifecycle::fuzz(setting).await,
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct SavedCase {
 /// The cases of suites that can be tried first. What refers to what only a suite knows is for `run` to replay.
 pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
     let mut cases = Vec::new();
-    for SavedSuite { name, suite } in suites {
+    for SavedSuite { name, suite, .. } in suites {
         for case in &suite.cases {
             let Some(query) = case.steps.iter().find_map(|step| step.query.as_ref()) else { continue };
             let Some(filter) = &query.filter else { continue };

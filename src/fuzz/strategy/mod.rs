@@ -6,6 +6,7 @@
 pub mod data;
 pub mod filter;
 pub mod invalid;
+pub mod lifecycle;
 pub mod literal;
 pub mod patch;
 pub mod patch_slip;

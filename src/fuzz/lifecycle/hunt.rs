@@ -1,0 +1,359 @@
+//! What is played in which order, what becomes of a sighting, and when it ends.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::ground::Ground;
+use super::play::{Played, Sighting, Stage, play};
+use super::problem::Signature;
+use super::shrink::{self, Shrinker};
+use super::step::{Kind, Sequence, Step};
+use super::tour::{races, tour};
+use super::{Cause, Counterexample, Fuzz, FuzzError, Fuzzed, Property, Tally};
+use crate::fuzz::cause::Harm;
+use crate::fuzz::dice::Dice;
+use crate::fuzz::strategy::lifecycle::{Avoided, sequences};
+use crate::fuzz::{Ended, ORIGIN};
+use crate::scim::resource::get;
+use crate::target::probe;
+
+/// After so many sequences in a row that said nothing, the target counts as gone.
+const GONE_AFTER: u32 = 4;
+/// So many requests are kept for shrinking what is found late.
+const FOR_SHRINKING: u64 = 60;
+/// How often each race is run.
+const ROUNDS: usize = 3;
+/// The most requests that go into one cause.
+const MOST_A_CAUSE: u64 = 300;
+/// How often a race is tried again, since it need not show each time.
+const ATTEMPTS: usize = 5;
+
+struct Hunt<'a> {
+    fuzz: &'a Fuzz<'a>,
+    ground: Ground,
+    causes: Vec<Cause>,
+    known: BTreeSet<Signature>,
+    avoided: Avoided,
+    tally: Tally,
+    notes: Vec<String>,
+    mended: Vec<String>,
+    ended: Option<Ended>,
+    /// How many sequences in a row said nothing.
+    silent: u32,
+    /// How many sequences were played, shrinking included.
+    played: u64,
+}
+
+/// Fuzzes.
+pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
+    if fuzz.target.is_read_only() {
+        return Err(FuzzError::ReadOnly);
+    }
+    let users = fuzz.probe.schemas.definition("User").ok_or(FuzzError::NoUsers)?;
+    let strangers = strangers(fuzz, users.endpoint.trim_end_matches('/'));
+    let ground = Ground::of(fuzz.probe, strangers, fuzz.generator.domain()).ok_or(FuzzError::NoUsers)?;
+    let mut hunt = Hunt {
+        fuzz,
+        ground,
+        causes: Vec::new(),
+        known: BTreeSet::new(),
+        avoided: Avoided::new(),
+        tally: Tally::default(),
+        notes: Vec::new(),
+        mended: Vec::new(),
+        ended: None,
+        silent: 0,
+        played: 0,
+    };
+    hunt.phases().await;
+    let count = |kind: Kind| {
+        let endpoint = hunt.ground.endpoint(kind);
+        let owned = fuzz.target.owned();
+        (endpoint.to_owned(), owned.iter().filter(|it| it.endpoint == endpoint).count())
+    };
+    let kinds = [Kind::User, Kind::Group].into_iter().filter(|kind| hunt.ground.definition(*kind).is_some());
+    Ok(Fuzzed {
+        resources: kinds.map(count).filter(|(_, count)| *count > 0).collect(),
+        causes: hunt.causes,
+        tally: hunt.tally,
+        notes: hunt.notes,
+        ended: hunt.ended.unwrap_or(Ended::Done),
+        mended: hunt.mended,
+    })
+}
+
+/// How many resources of others there are, as the probe was told.
+fn strangers(fuzz: &Fuzz<'_>, endpoint: &str) -> u64 {
+    let exchanges = fuzz.target.exchanges();
+    let mut totals = exchanges
+        .iter()
+        .rev()
+        .filter(|it| {
+            it.origin == probe::ORIGIN && it.request.method == "GET" && it.request.endpoint == endpoint
+        })
+        .filter_map(|it| get(it.json()?, "totalResults").and_then(Value::as_u64));
+    totals.next().unwrap_or(0)
+}
+
+impl Hunt<'_> {
+    fn stage(&self) -> Stage<'_> {
+        Stage {
+            target: self.fuzz.target,
+            ground: &self.ground,
+            generator: self.fuzz.generator,
+            templates: self.fuzz.templates,
+            known: &self.known,
+        }
+    }
+
+    async fn phases(&mut self) {
+        for saved in self.fuzz.saved {
+            let has_found = self.causes.len();
+            self.take(Property::Saved, vec![saved.steps.clone()]).await;
+            if self.ended.is_some() {
+                return;
+            }
+            if self.causes.len() == has_found && self.silent == 0 {
+                self.mended.push(saved.name.clone());
+            }
+        }
+        self.take(Property::Transitions, tour(&self.ground)).await;
+        let clients = self.fuzz.options.in_flight;
+        if clients > 1 {
+            for _ in 0..ROUNDS {
+                for race in races(&self.ground, clients) {
+                    self.take(Property::Races, vec![race]).await;
+                }
+            }
+        }
+        let mut number = 0_u64;
+        while self.goes_on() {
+            let mut drawn = Vec::new();
+            for _ in 0..clients.max(1) {
+                let mut dice = Dice::new(self.fuzz.options.seed, &format!("lifecycle {number}"));
+                number += 1;
+                drawn.extend(dice.draw(&sequences(&self.ground, &self.avoided, clients)));
+            }
+            if drawn.is_empty() {
+                break;
+            }
+            self.take(Property::Chance, drawn).await;
+        }
+    }
+
+    /// Whether the hunt goes on; where not, why it ended is noted.
+    fn goes_on(&mut self) -> bool {
+        if self.ended.is_some() {
+            return false;
+        }
+        let is_found = || self.causes.iter().any(|cause| cause.shown.again != Some(false));
+        let has_enough = self.fuzz.options.most.is_some_and(|most| self.tally.lifecycles() >= most);
+        if self.fuzz.target.interrupted() {
+            self.ended = Some(Ended::Interrupted);
+        } else if has_enough || (self.fuzz.options.stop_at_first && is_found()) {
+            self.ended = Some(Ended::Done);
+        } else if !self.fuzz.target.can_spare(FOR_SHRINKING) {
+            self.ended = Some(Ended::BudgetSpent);
+        }
+        self.ended.is_none()
+    }
+
+    fn tell(&self, doing: &str) {
+        let found = self.causes.len();
+        self.fuzz.progress.tell(self.fuzz.target.requests_made(), self.tally.lifecycles(), found, doing);
+    }
+
+    fn origin(&mut self) -> String {
+        self.played += 1;
+        format!("{ORIGIN} lifecycle {}", self.played)
+    }
+
+    /// Plays sequences, as many at once as may be, and sees to what they show.
+    async fn take(&mut self, property: Property, sequences: Vec<Sequence>) {
+        let mut left = sequences.into_iter().peekable();
+        while left.peek().is_some() && self.goes_on() {
+            let allowed =
+                self.fuzz.options.most.map_or(u64::MAX, |most| most.saturating_sub(self.tally.lifecycles()));
+            let at_once = (self.fuzz.options.in_flight.max(1) as u64).min(allowed) as usize;
+            let mut some: Vec<Sequence> = left.by_ref().take(at_once).collect();
+            if property != Property::Saved {
+                some.iter_mut().for_each(|steps| steps.retain(|step| !self.avoided.contains(step.word())));
+            }
+            self.tell(property.title());
+            let origins: Vec<String> = some.iter().map(|_| self.origin()).collect();
+            let stage = self.stage();
+            let plays = some.iter().zip(&origins).map(|(steps, origin)| play(stage, steps, origin, None));
+            let all = join_all(plays).await;
+            let sighted_at = self.fuzz.target.requests_made();
+            for ((steps, played), origin) in some.iter().zip(all).zip(&origins) {
+                self.heed(property, &played);
+                self.fuzz.target.clean_up_after(origin, false).await;
+                for sighting in &played.sightings {
+                    self.sighted(property, steps, sighting, &played, sighted_at).await;
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, property: Property, played: &Played) {
+        self.tally.steps += played.steps;
+        self.tally.left_alone += played.left_alone;
+        *self.tally.judged.entry(property).or_default() += 1;
+        for feature in &played.declined {
+            let note = format!("{feature} are declined, and left out");
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+            match *feature {
+                "lists without filter" => self.ground.lists = false,
+                "searches in other letters" => self.ground.folds = false,
+                _ => self.ground.filter = false,
+            }
+        }
+        match &played.nothing {
+            None => self.silent = 0,
+            Some(why) => {
+                self.tally.unjudged += 1;
+                self.silent += 1;
+                if self.silent >= GONE_AFTER && self.ended.is_none() && !self.fuzz.target.interrupted() {
+                    self.ended = Some(match self.fuzz.target.can_spare(1) {
+                        true => Ended::Gone(why.clone()),
+                        false => Ended::BudgetSpent,
+                    });
+                }
+            }
+        }
+    }
+
+    /// A sighting: one of a known cause is counted, another one is tried again and shrunk.
+    async fn sighted(
+        &mut self,
+        property: Property,
+        steps: &[Step],
+        sighting: &Sighting,
+        played: &Played,
+        sighted_at: u64,
+    ) {
+        let signature = &sighting.problem.signature;
+        if let Some(cause) = self.causes.iter_mut().find(|cause| cause.signature == *signature) {
+            cause.sightings += 1;
+            self.tally.left_alone += 1;
+            return;
+        }
+        let seen: Sequence = steps.iter().take(sighting.at + 1).cloned().collect();
+        let mut shown = Counterexample {
+            property,
+            seen: seen.clone(),
+            steps: seen.clone(),
+            problem: sighting.problem.clone(),
+            again: None,
+            exchanges: played.exchanges.clone(),
+            sighted_at,
+            minimal_at: sighted_at,
+        };
+        let before = self.fuzz.target.requests_made();
+        self.confirm(&mut shown).await;
+        if shown.again == Some(true) {
+            self.shrink(&mut shown, before).await;
+        }
+        shown.minimal_at = sighted_at + (self.fuzz.target.requests_made() - before);
+        self.tally.shrinking += self.fuzz.target.requests_made() - before;
+        if shown.again != Some(false) {
+            self.avoid(&shown);
+        }
+        self.known.insert(signature.clone());
+        self.causes.push(Cause { signature: signature.clone(), sightings: 1, shown });
+    }
+
+    /// Tries it again from scratch.
+    async fn confirm(&mut self, shown: &mut Counterexample) {
+        self.tell("trying it again from scratch");
+        let attempts = attempts(&shown.seen);
+        for _ in 0..attempts {
+            let Some(played) = self.try_steps(&shown.seen, &shown.problem.signature).await else { return };
+            if let Some(sighting) = played.shows(&shown.problem.signature) {
+                shown.again = Some(true);
+                shown.steps.truncate(sighting.at + 1);
+                shown.problem = sighting.problem.clone();
+                shown.exchanges.clone_from(&played.exchanges);
+                return;
+            }
+            if played.nothing.is_none() {
+                shown.again = Some(false);
+            }
+        }
+    }
+
+    async fn shrink(&mut self, shown: &mut Counterexample, before: u64) {
+        let signature = shown.problem.signature.clone();
+        let mut shrinker = Shrinker::new(shown.steps.clone(), &shown.problem);
+        while let Some(candidate) = shrinker.candidate() {
+            let spent = self.fuzz.target.requests_made() - before;
+            let cost: usize = candidate.iter().map(|step| 2 * step.requests() + 2).sum();
+            if spent >= MOST_A_CAUSE
+                || !self.fuzz.target.can_spare(cost as u64)
+                || self.fuzz.target.interrupted()
+            {
+                break;
+            }
+            self.tell("shrinking");
+            let mut is_smaller = false;
+            for _ in 0..attempts(&candidate).min(3) {
+                let Some(played) = self.try_steps(&candidate, &signature).await else { break };
+                if let Some(sighting) = played.shows(&signature) {
+                    shown.steps = candidate.iter().take(sighting.at + 1).cloned().collect();
+                    shown.problem = sighting.problem.clone();
+                    shown.exchanges.clone_from(&played.exchanges);
+                    is_smaller = true;
+                    break;
+                }
+            }
+            match is_smaller {
+                true => shrinker.accept(shown.steps.clone()),
+                false => shrinker.reject(),
+            }
+        }
+    }
+
+    /// Plays steps once more, looking for one thing. None where there is no budget for it.
+    async fn try_steps(&mut self, steps: &[Step], signature: &Signature) -> Option<Played> {
+        let cost: usize = steps.iter().map(|step| 2 * step.requests() + 1).sum();
+        if self.fuzz.target.interrupted() || !self.fuzz.target.can_spare(cost as u64) {
+            return None;
+        }
+        let origin = self.origin();
+        // What is known must show here as it showed at first.
+        let none = BTreeSet::new();
+        let stage = Stage { known: &none, ..self.stage() };
+        let played = play(stage, steps, &origin, Some(signature)).await;
+        self.fuzz.target.clean_up_after(&origin, false).await;
+        Some(played)
+    }
+
+    /// What fails as a whole is not asked any more.
+    fn avoid(&mut self, shown: &Counterexample) {
+        let Signature { harm, step, differs } = &shown.problem.signature;
+        let is_whole = matches!(harm, Harm::Refused | Harm::Broken) || differs.starts_with("status ");
+        let is_missing = *harm == Harm::Refused && matches!(differs.as_str(), "405" | "501");
+        let is_bare = is_missing || shrink::is_bare(&shown.steps);
+        match *step {
+            "read" | "create" => {}
+            "find" | "count" | "list" => drop(self.avoided.insert(step)),
+            step if is_whole && is_bare => drop(self.avoided.insert(step)),
+            _ => {}
+        }
+        if matches!(differs.as_str(), "version" | "ETag") {
+            self.ground.etag = false;
+        }
+        let path = differs.split([' ', '.']).next().unwrap_or_default().to_owned();
+        let is_attribute = *harm == Harm::Wrong;
+        self.ground.tints.retain(|tint| !is_attribute || !tint.name.eq_ignore_ascii_case(&path));
+    }
+}
+
+/// How often a sequence is tried: one with a race need not show what it has shown.
+fn attempts(steps: &[Step]) -> usize {
+    if steps.iter().any(|step| matches!(step, Step::AtOnce { .. })) { ATTEMPTS } else { 1 }
+}

@@ -1,0 +1,210 @@
+//! Fuzzing lifecycles: users and groups that are created, changed, renamed, deactivated, deleted and created again, held
+//! against a model after each step; and several clients at once, held against every order of their requests.
+//!
+//! First comes a tour of short sequences that goes through every transition, then races, then sequences of chance. Each
+//! is played in a name space of its own. What contradicts the model is tried again from scratch and shrunk: cut at the step
+//! that showed it, reduced to the resources and names that it is about, then step by step and value by value.
+
+pub mod ground;
+mod hunt;
+pub mod look;
+pub mod model;
+pub mod play;
+pub mod problem;
+pub mod race;
+pub mod record;
+pub mod saved;
+mod shrink;
+pub mod step;
+pub mod tour;
+
+use std::collections::BTreeMap;
+
+use super::progress::Progress;
+use super::{Ended, Found, Options, Setting};
+use crate::run::Templates;
+use crate::suite::fresh::Generator;
+use crate::target::Target;
+use crate::target::exchange::ExchangeId;
+use crate::target::probe::Probe;
+use problem::{Problem, Signature};
+use step::Sequence;
+
+/// What is needed to fuzz.
+pub struct Fuzz<'a> {
+    /// The client.
+    pub target: &'a Target,
+    /// What the service provider says of itself.
+    pub probe: &'a Probe,
+    /// The maker of fresh values.
+    pub generator: &'a Generator,
+    /// What the operator puts under every resource.
+    pub templates: &'a Templates,
+    /// What is wanted.
+    pub options: Options,
+    /// Counterexamples of earlier runs, which are tried first.
+    pub saved: &'a [SavedSequence],
+    /// Who is told how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// Fuzzes lifecycles, and says what came of it.
+pub async fn fuzz(setting: &Setting<'_>) -> Found {
+    let saved = saved::sequences(setting.saved);
+    let fuzz = Fuzz {
+        target: setting.target,
+        probe: setting.probe,
+        generator: setting.generator,
+        templates: setting.templates,
+        options: setting.options.clone(),
+        saved: &saved,
+        progress: setting.progress,
+    };
+    match fuzz.lifecycles().await {
+        Ok(fuzzed) => record::found(&fuzzed, setting.catalogue, setting.options.seed),
+        Err(error) => record::unjudged(&error),
+    }
+}
+
+/// A counterexample of an earlier run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedSequence {
+    /// Its name, for people: the file.
+    pub name: String,
+    /// The steps.
+    pub steps: Sequence,
+}
+
+/// A property that lifecycles are held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Property {
+    /// What was found before and saved.
+    Saved,
+    /// Every transition once.
+    Transitions,
+    /// Several clients at once.
+    Races,
+    /// Sequences of chance.
+    Chance,
+}
+
+impl Property {
+    /// All of them.
+    pub const ALL: [Property; 4] =
+        [Property::Saved, Property::Transitions, Property::Races, Property::Chance];
+
+    /// Its name in ids.
+    pub fn name(self) -> &'static str {
+        match self {
+            Property::Saved => "saved",
+            Property::Transitions => "transitions",
+            Property::Races => "races",
+            Property::Chance => "chance",
+        }
+    }
+
+    /// What it says.
+    pub fn title(self) -> &'static str {
+        match self {
+            Property::Saved => "what an earlier run has found holds now",
+            Property::Transitions => "every step of a lifecycle leads where the RFCs have it lead",
+            Property::Races => {
+                "what several clients do at once comes to what they would do one after the other"
+            }
+            Property::Chance => "lifecycles of chance lead where the RFCs have them lead",
+        }
+    }
+}
+
+/// What one cause showed, as small as it gets.
+#[derive(Debug, Clone)]
+pub struct Counterexample {
+    /// Which property it breaks.
+    pub property: Property,
+    /// The steps as they were first seen, up to the one that showed it.
+    pub seen: Sequence,
+    /// The smallest sequence that shows it.
+    pub steps: Sequence,
+    /// What it shows.
+    pub problem: Problem,
+    /// Whether it showed again from scratch. `None` where that could not be tried.
+    pub again: Option<bool>,
+    /// The exchanges of the smallest sequence, in order.
+    pub exchanges: Vec<ExchangeId>,
+    /// The requests made when it was first seen, those of the probe among them.
+    pub sighted_at: u64,
+    /// The requests made when it was as small as it gets.
+    pub minimal_at: u64,
+}
+
+/// A cause with what shows it.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    /// What all sightings have in common.
+    pub signature: Signature,
+    /// How often it was seen.
+    pub sightings: u64,
+    /// What it was first seen by.
+    pub shown: Counterexample,
+}
+
+/// What was tried of each property, and what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many sequences were judged, by property.
+    pub judged: BTreeMap<Property, u64>,
+    /// How many steps.
+    pub steps: u64,
+    /// How many sequences ended without saying anything.
+    pub unjudged: u64,
+    /// How many sightings a known cause explained.
+    pub left_alone: u64,
+    /// How many requests went into shrinking and judging anew.
+    pub shrinking: u64,
+}
+
+impl Tally {
+    /// How many sequences were judged.
+    pub fn lifecycles(&self) -> u64 {
+        self.judged.values().sum()
+    }
+}
+
+/// What fuzzing lifecycles came to.
+#[derive(Debug)]
+pub struct Fuzzed {
+    /// The causes that were found, in the order of their first sighting.
+    pub causes: Vec<Cause>,
+    /// What was tried.
+    pub tally: Tally,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// Why it ended.
+    pub ended: Ended,
+    /// How many resources were made, by endpoint.
+    pub resources: Vec<(String, usize)>,
+    /// The saved cases that hold now.
+    pub mended: Vec<String>,
+}
+
+/// Why lifecycles cannot be fuzzed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FuzzError {
+    /// The service provider declares no users.
+    #[error("the server declares no users")]
+    NoUsers,
+    /// The run only reads.
+    #[error("fuzzing makes resources, and the run is --read-only")]
+    ReadOnly,
+}
+
+impl Fuzz<'_> {
+    /// Fuzzes lifecycles until everything was tried, the budget is spent or the run is interrupted. What was made stays
+    /// for the target's clean-up.
+    ///
+    /// # Errors
+    /// If there is nothing that could live.
+    pub async fn lifecycles(&self) -> Result<Fuzzed, FuzzError> {
+        hunt::hunt(self).await
+    }
+}
