@@ -261,7 +261,7 @@ impl Maker<'_> {
         let unread: Vec<&str> =
             made.iter().filter(|one| one.state.is_none()).map(|one| one.id.as_str()).collect();
         let mut rows = if unread.len() > 1 {
-            self.target.survey(&set.endpoint, &unread, self.generator.mark(), ORIGIN).await
+            self.target.survey(&set.endpoint, &unread, self.generator.mark(), ORIGIN).await.rows
         } else {
             BTreeMap::new()
         };
@@ -280,7 +280,7 @@ impl Maker<'_> {
     /// Reads all of them again, in one list where that shows them: what was made since may show in them.
     pub async fn refresh(&self, set: &mut DataSet) {
         let ids: Vec<&str> = set.rows.iter().map(|row| row.id.as_str()).collect();
-        let mut rows = self.target.survey(&set.endpoint, &ids, self.generator.mark(), ORIGIN).await;
+        let mut rows = self.target.survey(&set.endpoint, &ids, self.generator.mark(), ORIGIN).await.rows;
         for row in &mut set.rows {
             if let Some((_, state)) = rows.remove(&row.id) {
                 row.state = state;

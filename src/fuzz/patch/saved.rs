@@ -50,7 +50,7 @@ impl SavedCase {
 /// The cases of suites that can be tried first. What refers to what only a suite knows is for `run` to replay.
 pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
     let mut cases = Vec::new();
-    for SavedSuite { name, suite } in suites {
+    for SavedSuite { name, suite, .. } in suites {
         for case in &suite.cases {
             let resource = case.given.get(HANDLE).and_then(|given| given.inline.as_ref());
             let step = case.steps.iter().find(|step| step.operations.is_some() || step.body.is_some());
