@@ -222,7 +222,9 @@ fn one_defect_is_reported_once_and_left_alone() {
 
 #[test]
 fn a_counterexample_is_saved_as_a_suite_that_replays() {
-    for name in ["patch-replace-ignores:User.nickName", "patch-no-target-ignored", "patch-add-ignores:Group.members"] {
+    for name in
+        ["patch-replace-ignores:User.nickName", "patch-no-target-ignored", "patch-add-ignores:Group.members"]
+    {
         let caught = Hunt { stop_at_first: true, ..Hunt::fault(name, 3) }.run();
         let reported = caught.reported();
         let outcome = reported.outcomes.iter().find(|it| it.verdict == Verdict::Failed).expect("it is found");
@@ -230,7 +232,8 @@ fn a_counterexample_is_saved_as_a_suite_that_replays() {
         let suite = reported.suites.first().unwrap_or_else(|| panic!("{name} can be said"));
         let folder = tempfile::tempdir().expect("a folder");
         saved::write(folder.path(), Subject::Patch, suite).expect("it can be written");
-        let read = saved::read(folder.path(), Subject::Patch).unwrap_or_else(|error| panic!("{error}\n{}", suite.text));
+        let read = saved::read(folder.path(), Subject::Patch)
+            .unwrap_or_else(|error| panic!("{error}\n{}", suite.text));
         let again = cases(&read);
         assert_eq!(again.len(), 1, "{}", suite.text);
         // What was saved is tried first, and holds where the defect is gone.
@@ -249,7 +252,8 @@ fn replays(folder: &std::path::Path, fault: &str) {
     for (faults, exit) in [(vec![Fault::from_name(fault).expect("a fault")], 1), (Vec::new(), 0)] {
         let reference = Reference::start(ServerOptions { faults, ..ServerOptions::default() });
         let suites = folder.display().to_string();
-        let words = ["run", reference.url(), "--token-env", VARIABLE, "--suites", &suites, "--case", "fuzz-patch-*"];
+        let words =
+            ["run", reference.url(), "--token-env", VARIABLE, "--suites", &suites, "--case", "fuzz-patch-*"];
         let ran = Bench::new().run(&words);
         assert_eq!(ran.code, Some(exit), "{fault}:\n{}\n{}", ran.stdout, ran.stderr);
     }
@@ -351,7 +355,10 @@ fn every_patch_fault_is_found() {
         )
         .expect("a text");
         if soon * 10 < seeds.len() * 9 || count > 2 {
-            late.push(format!("{fault}: {soon} of {} within {SOON} requests, {count} operations", seeds.len()));
+            late.push(format!(
+                "{fault}: {soon} of {} within {SOON} requests, {count} operations",
+                seeds.len()
+            ));
         }
     }
     if std::env::var("UPDATE_FUZZ").as_deref() == Ok("1") {

@@ -47,10 +47,7 @@ impl Feature {
 
     /// Whether others have it too often by chance.
     fn is_incidental(&self) -> bool {
-        matches!(
-            self,
-            Feature::Literal(_) | Feature::Extension | Feature::Operation(_) | Feature::Form(_)
-        )
+        matches!(self, Feature::Literal(_) | Feature::Extension | Feature::Operation(_) | Feature::Form(_))
     }
 }
 

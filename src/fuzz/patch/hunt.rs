@@ -255,12 +255,16 @@ impl Hunt<'_> {
     pub(super) async fn renew(&mut self, field: usize) {
         self.words += 1;
         let word = self.word(self.words);
-        let made = self.stage(field).make(&self.fields[field].base, &word, "make another resource to patch").await;
+        let made =
+            self.stage(field).make(&self.fields[field].base, &word, "make another resource to patch").await;
         match made {
             Ok(specimen) => self.fields[field].specimen = specimen,
             Err(_) if self.fuzz.target.interrupted() => {}
             Err(why) => {
-                let note = format!("no other resource could be made at {}: {why}", self.fields[field].definition.endpoint);
+                let note = format!(
+                    "no other resource could be made at {}: {why}",
+                    self.fields[field].definition.endpoint
+                );
                 if !self.notes.contains(&note) {
                     self.notes.push(note);
                 }
@@ -279,7 +283,8 @@ impl Hunt<'_> {
             && self.fields.iter().any(|field| field.together)
         {
             self.fields.iter_mut().for_each(|field| field.together = false);
-            let note = "several operations in one PATCH are not carried out right, so each was sent by itself";
+            let note =
+                "several operations in one PATCH are not carried out right, so each was sent by itself";
             self.notes.push(note.to_owned());
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn simplest(field: &Field) -> Vec<Value> {
             && it.attribute.kind == AttributeType::String
             && !it.attribute.required
             && it.attribute.canonical_values.is_empty()
-            && !["externalId", "locale", "preferredLanguage", "timezone"].contains(&it.attribute.name.as_str())
+            && !["displayName", "externalId", "locale", "preferredLanguage", "timezone"]
+                .contains(&it.attribute.name.as_str())
     };
     let plain = field.places.iter().filter(is_plain);
     let mut all: Vec<Value> = plain
@@ -53,11 +54,15 @@ pub(super) fn simplest(field: &Field) -> Vec<Value> {
         let value = |it: &Place| {
             let mark = crate::fuzz::strategy::data::MARK;
             let domain = &field.stock.domain;
-            if it.attribute.name == "userName" { format!("{mark}.simple@{domain}") } else { format!("{mark} simple") }
+            if it.attribute.name == "userName" {
+                format!("{mark}.simple@{domain}")
+            } else {
+                format!("{mark} simple")
+            }
         };
-        all.extend(required.map(|it| {
-            envelope(&[json!({"op": "replace", "path": it.path(), "value": value(it)})])
-        }));
+        all.extend(
+            required.map(|it| envelope(&[json!({"op": "replace", "path": it.path(), "value": value(it)})])),
+        );
     }
     all
 }
@@ -151,23 +156,34 @@ impl Hunt<'_> {
                     && it.attribute.kind == AttributeType::String
                     && !it.attribute.required
                     && it.attribute.canonical_values.is_empty()
-                    && !["externalId", "locale", "preferredLanguage", "timezone"].contains(&it.attribute.name.as_str())
+                    && !["displayName", "externalId", "locale", "preferredLanguage", "timezone"]
+                        .contains(&it.attribute.name.as_str())
             })
             .collect();
         if let [one, other, ..] = plain.as_slice() {
             let (one, other) = (one.path(), other.path());
-            add(json!([{"op": "replace", "path": one, "value": "first"}, {"op": "replace", "path": one, "value": "second"}]));
+            add(
+                json!([{"op": "replace", "path": one, "value": "first"}, {"op": "replace", "path": one, "value": "second"}]),
+            );
             add(json!([{"op": "remove", "path": one}, {"op": "add", "path": one, "value": "third"}]));
-            add(json!([{"op": "replace", "path": one, "value": "fourth"}, {"op": "replace", "path": other, "value": "fifth"}]));
+            add(
+                json!([{"op": "replace", "path": one, "value": "fourth"}, {"op": "replace", "path": other, "value": "fifth"}]),
+            );
             add(json!([{"op": "Replace", "path": one, "value": "sixth"}]));
         }
-        for place in places.iter().filter(|it| it.class() == Class::Several && it.attribute.kind == AttributeType::Complex) {
+        for place in places
+            .iter()
+            .filter(|it| it.class() == Class::Several && it.attribute.kind == AttributeType::Complex)
+        {
             let path = place.path();
             let known = elements(place.value(&specimen.state).unwrap_or(&Value::Null));
-            let Some(first) = known.first().and_then(|it| get(it, "value")).and_then(Value::as_str) else { continue };
+            let Some(first) = known.first().and_then(|it| get(it, "value")).and_then(Value::as_str) else {
+                continue;
+            };
             let first = Value::from(first.replace(&specimen.word, crate::fuzz::strategy::data::MARK));
             if refers(&place.attribute) {
-                let is_there = |id: &&String| known.iter().any(|it| get(it, "value") == Some(&id.as_str().into()));
+                let is_there =
+                    |id: &&String| known.iter().any(|it| get(it, "value") == Some(&id.as_str().into()));
                 let Some(new) = stock.references.iter().find(|id| !is_there(id)) else { continue };
                 add(json!([
                     {"op": "remove", "path": format!("{path}[value eq {first}]")},
@@ -179,9 +195,14 @@ impl Hunt<'_> {
             }
             let sub = parts(&place.attribute)
                 .into_iter()
-                .find(|it| it.kind == AttributeType::String && !["value", "type", "display", "primary"].contains(&it.name.as_str()))
+                .find(|it| {
+                    it.kind == AttributeType::String
+                        && !["value", "type", "display", "primary"].contains(&it.name.as_str())
+                })
                 .or_else(|| place.attribute.sub_attribute("type"))
-                .map(|it| (it.name.clone(), it.canonical_values.first().cloned().unwrap_or("other".to_owned())));
+                .map(|it| {
+                    (it.name.clone(), it.canonical_values.first().cloned().unwrap_or("other".to_owned()))
+                });
             let Some((sub, part)) = sub else { continue };
             let mail = crate::fuzz::strategy::data::MARK;
             let new = match place.attribute.name.as_str() {
@@ -198,7 +219,9 @@ impl Hunt<'_> {
                 {"op": "add", "path": path, "value": [{"value": format!("{}{new}", if new.starts_with('+') { "" } else { "x" })}]},
             ]));
             add(json!([{"op": "remove", "path": format!("{path}[value eq \"nothing like it\"]")}]));
-            add(json!([{"op": "add", "path": format!("{path}[value eq \"{mail}.made@{}\"].{sub}", stock.domain), "value": part}]));
+            add(
+                json!([{"op": "add", "path": format!("{path}[value eq \"{mail}.made@{}\"].{sub}", stock.domain), "value": part}]),
+            );
             break;
         }
         if let Some(body) = simplest(&self.fields[field]).into_iter().next() {
@@ -235,7 +258,8 @@ impl Hunt<'_> {
         }
         self.words += 1;
         let word = self.word(self.words);
-        let Ok(mut specimen) = self.stage(field).make(&bare, &word, "make one without an extension").await else {
+        let Ok(mut specimen) = self.stage(field).make(&bare, &word, "make one without an extension").await
+        else {
             return;
         };
         let body = envelope(&[
@@ -291,7 +315,8 @@ impl Hunt<'_> {
         let Field { places, specimen, definition, stock, base, .. } = &self.fields[field];
         let state = specimen.state.clone();
         let neutral = neutral(&state, &specimen.word, definition);
-        let (places, definition, stock, base) = (places.clone(), definition.clone(), stock.clone(), base.clone());
+        let (places, definition, stock, base) =
+            (places.clone(), definition.clone(), stock.clone(), base.clone());
         for place in &places {
             let Some(strategy) = patch::operations(form, place, &neutral, &definition, &stock) else {
                 lacking += usize::from(patch::operations(form, place, &base, &definition, &stock).is_some());
@@ -336,7 +361,12 @@ impl Hunt<'_> {
         let mut trials = Vec::new();
         for slip in Slip::ALL {
             let Some(strategy) = bodies(slip, ground) else { continue };
-            let times = if matches!(slip, Slip::ReadOnly | Slip::BadPath | Slip::BadFilter | Slip::TextForBoolean) { 2 } else { 1 };
+            let times =
+                if matches!(slip, Slip::ReadOnly | Slip::BadPath | Slip::BadFilter | Slip::TextForBoolean) {
+                    2
+                } else {
+                    1
+                };
             let mut seen: Vec<Value> = Vec::new();
             for _ in 0..times {
                 let Some(body) = dice.draw(&strategy) else { continue };
@@ -360,7 +390,16 @@ impl Hunt<'_> {
                 if !self.goes_on() {
                     return;
                 }
-                if self.is_explained(&Features::from([Feature::Slip(slip.words())])) {
+                let Field { specimen, definition, .. } = &self.fields[field];
+                let mut known: Vec<Features> = operations(&trial.body)
+                    .iter()
+                    .map(|it| {
+                        super::features::features(std::slice::from_ref(it), &specimen.state, definition)
+                    })
+                    .filter(|features| !features.is_empty())
+                    .collect();
+                known.push(Features::from([Feature::Slip(slip.words())]));
+                if known.iter().any(|features| self.is_explained(features)) {
                     continue;
                 }
                 self.tell("trying mistakes");
@@ -382,14 +421,20 @@ impl Hunt<'_> {
             let mut specimen = self.fields[field].specimen.clone();
             let word = specimen.word.clone();
             let before = specimen.state.clone();
-            let Ok(after) = self.stage(field).read(&specimen.id, "see whether what was refused changed it").await else {
+            let Ok(after) =
+                self.stage(field).read(&specimen.id, "see whether what was refused changed it").await
+            else {
                 continue;
             };
             let definition = &self.fields[field].definition;
-            let found = departures(&Write::Refused { before: &before }, &after, definition).unwrap_or_default();
+            let found =
+                departures(&Write::Refused { before: &before }, &after, definition).unwrap_or_default();
             let is_changed = found.iter().any(|it| it.grade == Grade::Failure);
             specimen.state = after.clone();
             self.fields[field].specimen = specimen;
+            if is_changed {
+                self.renew(field).await;
+            }
             for (trial, mut played) in waiting {
                 // A group that changed something says nothing of any one of them.
                 if !is_changed {
@@ -411,12 +456,15 @@ impl Hunt<'_> {
         }
         let Some(bystander) = self.fields[field].bystander.clone() else { return };
         self.tell("looking at a resource beside");
-        let Ok(after) = self.stage(field).read(&bystander.id, "see whether another resource has changed").await else {
+        let Ok(after) =
+            self.stage(field).read(&bystander.id, "see whether another resource has changed").await
+        else {
             return;
         };
         *self.tally.judged.entry(Property::Neighbours).or_default() += 1;
         let definition = self.fields[field].definition.clone();
-        let found = departures(&Write::Refused { before: &bystander.state }, &after, &definition).unwrap_or_default();
+        let found =
+            departures(&Write::Refused { before: &bystander.state }, &after, &definition).unwrap_or_default();
         if let Some(specimen) = &mut self.fields[field].bystander {
             specimen.state = after;
         }
@@ -436,13 +484,15 @@ impl Hunt<'_> {
             let mut specimen = self.fields[field].specimen.clone();
             let before = self.fields[field].bystander.as_ref().map(|it| it.state.clone()).unwrap_or_default();
             self.stage(field).send(&specimen, body, false, "see whether this changes another resource").await;
-            let read = self.stage(field).read(&bystander.id, "see whether another resource has changed").await;
+            let read =
+                self.stage(field).read(&bystander.id, "see whether another resource has changed").await;
             if let Ok(state) = self.stage(field).read(&specimen.id, "read back what was patched").await {
                 specimen.state = state;
                 self.fields[field].specimen = specimen;
             }
             let Ok(after) = read else { continue };
-            let changed = departures(&Write::Refused { before: &before }, &after, &definition).unwrap_or_default();
+            let changed =
+                departures(&Write::Refused { before: &before }, &after, &definition).unwrap_or_default();
             if let Some(specimen) = &mut self.fields[field].bystander {
                 specimen.state = after;
             }
@@ -525,7 +575,9 @@ impl Hunt<'_> {
             if matches!(form, Form::OtherCase | Form::ReplaceWithPart) {
                 continue;
             }
-            let Some(strategy) = patch::operations(*form, place, &neutral, &definition, &stock) else { continue };
+            let Some(strategy) = patch::operations(*form, place, &neutral, &definition, &stock) else {
+                continue;
+            };
             let Some(operation) = dice.draw(&strategy) else { continue };
             let features = super::features::features(std::slice::from_ref(&operation), &neutral, &definition);
             if self.is_explained(&features) {
@@ -569,8 +621,9 @@ impl Hunt<'_> {
         self.tell("comparing with PUT");
         let stage = self.stage(field);
         let Ok(mut twin) = stage.make(&base, &word, "make a twin").await else { return };
-        let mut plan = RequestPlan::new("PUT", resource_path(stage.endpoint(), &twin.id), crate::fuzz::ORIGIN)
-            .json(&stage.body(&patched, &word));
+        let mut plan =
+            RequestPlan::new("PUT", resource_path(stage.endpoint(), &twin.id), crate::fuzz::ORIGIN)
+                .json(&stage.body(&patched, &word));
         plan.reason = Some("put what PATCHes have led to".to_owned());
         let Ok(sent) = self.fuzz.target.send(plan).await else { return };
         // What PUT refuses is no matter of PATCH.

@@ -132,7 +132,8 @@ impl<'a> Stage<'a> {
             Some(state) if get(state, "id") == Some(&id.as_str().into()) => Some(state.clone()),
             _ => self.read(id, "read what is going to be patched").await.ok(),
         };
-        let state = state.ok_or_else(|| format!("{} could not be read", resource_path(self.endpoint(), id)))?;
+        let state =
+            state.ok_or_else(|| format!("{} could not be read", resource_path(self.endpoint(), id)))?;
         Ok(Specimen { id: id.clone(), word: word.to_owned(), state })
     }
 
@@ -248,7 +249,8 @@ fn read(target: &Target, exchange: &Exchange) -> Answer {
             let body = exchange.json().filter(|body| body.is_object());
             let scim_type = body.and_then(|body| get(body, "scimType")).and_then(Value::as_str);
             let is_text = body.is_none() && !response.body.is_empty();
-            let flaw = is_text.then(|| format!("answered {} with a body that is no SCIM error", response.status));
+            let flaw =
+                is_text.then(|| format!("answered {} with a body that is no SCIM error", response.status));
             Answer::Refused { status: response.status, scim_type: scim_type.map(str::to_owned), flaw }
         }
         status @ 200..=299 => {

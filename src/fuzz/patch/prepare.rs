@@ -36,7 +36,8 @@ impl Hunt<'_> {
         for kind in kinds.into_iter().take(2) {
             if !target.can_spare(AROUND * 2) {
                 if self.fields.is_empty() {
-                    let note = "the budget of requests allows no resource to patch: --requests 200 is a beginning";
+                    let note =
+                        "the budget of requests allows no resource to patch: --requests 200 is a beginning";
                     self.notes.push(note.to_owned());
                     self.ended = Some(Ended::BudgetSpent);
                 }
@@ -99,7 +100,11 @@ impl Hunt<'_> {
         ids
     }
 
-    async fn field(&mut self, definition: &ResourceDefinition, references: Vec<String>) -> Result<Field, String> {
+    async fn field(
+        &mut self,
+        definition: &ResourceDefinition,
+        references: Vec<String>,
+    ) -> Result<Field, String> {
         let fuzz = self.fuzz;
         let stage = Stage::of(fuzz, definition);
         let stock =
@@ -124,7 +129,8 @@ impl Hunt<'_> {
             let strategy = resources(definition, places.clone(), stock.clone());
             let Some(whole) = dice.draw(&strategy) else { continue };
             self.words += 1;
-            let specimen = match stage.make(&whole, &self.word(self.words), "make a resource to patch").await {
+            let specimen = match stage.make(&whole, &self.word(self.words), "make a resource to patch").await
+            {
                 Ok(specimen) => specimen,
                 Err(refusal) => {
                     why = refusal;
@@ -135,7 +141,8 @@ impl Hunt<'_> {
             let places: Vec<Place> =
                 places.into_iter().filter(|place| place.value(&specimen.state).is_some()).collect();
             self.words += 1;
-            let beside = stage.make(&whole, &self.word(self.words), "make a resource that stays as it is").await;
+            let beside =
+                stage.make(&whole, &self.word(self.words), "make a resource that stays as it is").await;
             return Ok(Field {
                 base: stage.neutral(&specimen),
                 definition: definition.clone(),
@@ -156,7 +163,9 @@ impl Hunt<'_> {
     async fn patch_there(&mut self) -> Result<(), FuzzError> {
         let patch = Requires::Capability(Capability::Patch);
         let Err(evidence) = self.fuzz.probe.capabilities.check(&patch) else { return Ok(()) };
-        let Some(body) = self.fields.first().and_then(|field| super::phases::simplest(field).into_iter().next()) else {
+        let Some(body) =
+            self.fields.first().and_then(|field| super::phases::simplest(field).into_iter().next())
+        else {
             return Ok(());
         };
         let played = self.send_one(0, &body).await;

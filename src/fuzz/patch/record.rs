@@ -151,9 +151,8 @@ fn outcome(
         .collect();
     outcome.notes = notes(cause, shown);
     if cause.sightings.iter().all(|sighting| sighting.again == Some(false)) {
-        outcome.verdict = Verdict::Inconclusive {
-            why: format!("{}, and not again on a fresh resource", finding.message),
-        };
+        outcome.verdict =
+            Verdict::Inconclusive { why: format!("{}, and not again on a fresh resource", finding.message) };
     }
     outcome.findings.push(finding);
     outcome
@@ -236,7 +235,8 @@ fn expected(shown: &Counterexample) -> String {
         Sighted::Wrong(found) => listed(found, |it| it.expected.as_ref()),
         Sighted::Changed(found) => listed(found, |it| it.expected.as_ref()),
         Sighted::Misreported(_) => {
-            "200 with the whole resource as it is, or 204 without a body; 200 where attributes are asked for".to_owned()
+            "200 with the whole resource as it is, or 204 without a body; 200 where attributes are asked for"
+                .to_owned()
         }
         Sighted::Refused { .. } => "200 with the resource, or 204: a client may send this".to_owned(),
         Sighted::Served { .. } | Sighted::Miscalled { .. } => refusal(),
@@ -256,7 +256,9 @@ fn actual(shown: &Counterexample) -> String {
             keyword(*status, scim_type.as_ref())
         }
         Sighted::Served { status, changed } if changed.is_empty() => format!("{status}, and nothing changed"),
-        Sighted::Served { status, changed } => format!("{status}\n{}", listed(changed, |it| it.actual.as_ref())),
+        Sighted::Served { status, changed } => {
+            format!("{status}\n{}", listed(changed, |it| it.actual.as_ref()))
+        }
         Sighted::Right | Sighted::Nothing(_) => String::new(),
     }
 }
@@ -290,12 +292,8 @@ fn notes(cause: &Cause<Counterexample>, shown: &Counterexample) -> Vec<String> {
         format!("what these have in common: {}", cause.about()),
         format!("the resource before: {}", clip(&shown.resource.to_string(), TOLD)),
     ];
-    let mut others: Vec<String> = cause
-        .sightings
-        .iter()
-        .filter(|it| it.body != shown.body)
-        .map(|it| clip(&told(it), 160))
-        .collect();
+    let mut others: Vec<String> =
+        cause.sightings.iter().filter(|it| it.body != shown.body).map(|it| clip(&told(it), 160)).collect();
     others.dedup();
     if !others.is_empty() {
         let more = others.len().saturating_sub(ALSO);
@@ -313,7 +311,9 @@ fn notes(cause: &Cause<Counterexample>, shown: &Counterexample) -> Vec<String> {
     notes.push(
         match shown.again {
             Some(true) => "judged anew on a fresh resource: the same",
-            Some(false) => "judged anew on a fresh resource, it was right: something before it has a part in it",
+            Some(false) => {
+                "judged anew on a fresh resource, it was right: something before it has a part in it"
+            }
             None => "not judged anew: the budget did not allow it, or what it needs could not be made",
         }
         .to_owned(),
@@ -400,9 +400,14 @@ mod tests {
             let id = of_feature(&feature).unwrap_or_else(|| panic!("{feature:?}"));
             assert!(catalogue.get(id).is_some(), "{feature:?}: {id}");
         }
-        for id in
-            ["RFC7644-3.5.2-19", "RFC7644-3.5.2-20", "RFC7644-3.5.2-21", "RFC7644-3.5.2-23", "RFC7644-3.5.2-24", "RFC7644-3.5.2.1-12"]
-        {
+        for id in [
+            "RFC7644-3.5.2-19",
+            "RFC7644-3.5.2-20",
+            "RFC7644-3.5.2-21",
+            "RFC7644-3.5.2-23",
+            "RFC7644-3.5.2-24",
+            "RFC7644-3.5.2.1-12",
+        ] {
             assert!(catalogue.get(id).is_some(), "{id}");
         }
     }

@@ -56,7 +56,9 @@ pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
             let step = case.steps.iter().find(|step| step.operations.is_some() || step.body.is_some());
             let (Some(resource), Some(step)) = (resource, step) else { continue };
             let path = step.send.as_deref().and_then(|send| send.strip_prefix("PATCH "));
-            let Some((endpoint, query)) = path.and_then(|path| path.split_once("/${r1.id}")) else { continue };
+            let Some((endpoint, query)) = path.and_then(|path| path.split_once("/${r1.id}")) else {
+                continue;
+            };
             let body = match (&step.operations, &step.body) {
                 (Some(operations), _) => json!({"schemas": [names::PATCH_OP], "Operations": operations}),
                 (None, Some(body)) => body.clone(),
@@ -103,7 +105,11 @@ pub fn suite(name: &str, about: &str, shown: &Counterexample, spec: &[String], s
         writeln!(given, "      other:\n        inline: {user}").ok()?;
     }
     writeln!(given, "      {HANDLE}:\n        inline: {resource}").ok()?;
-    let send = format!("PATCH {}/${{{HANDLE}.id}}{}", shown.endpoint, if shown.projected { "?attributes=id" } else { "" });
+    let send = format!(
+        "PATCH {}/${{{HANDLE}.id}}{}",
+        shown.endpoint,
+        if shown.projected { "?attributes=id" } else { "" }
+    );
     let is_plain = schemas(&shown.body) == [names::PATCH_OP]
         && shown.body.as_object().is_some_and(|it| it.len() == 2 && it.contains_key("Operations"));
     let said = match is_plain {
@@ -114,7 +120,11 @@ pub fn suite(name: &str, about: &str, shown: &Counterexample, spec: &[String], s
     let times: &[&str] = if shown.property == Property::Repeats { &["once", "change"] } else { &["change"] };
     for id in times {
         let expectation = expectation(shown, &body)?;
-        write!(steps, "      - id: {id}\n        send: {send}\n        {said}\n        expect: {expectation}\n").ok()?;
+        write!(
+            steps,
+            "      - id: {id}\n        send: {send}\n        {said}\n        expect: {expectation}\n"
+        )
+        .ok()?;
         match shown.wants {
             Wants::Refused(_) => writeln!(steps, "      - unchanged: [{HANDLE}]").ok()?,
             Wants::Carried => writeln!(
@@ -166,7 +176,9 @@ fn expectation(shown: &Counterexample, body: &Value) -> Option<String> {
             let is_name = path.chars().all(|it| it.is_ascii_alphanumeric());
             let shows = json!({ path: value });
             is_name.then(|| {
-                format!("{{any: [{{name: quiet, status: 204}}, {{name: shown, status: 200, body: {shows}}}]}}")
+                format!(
+                    "{{any: [{{name: quiet, status: 204}}, {{name: shown, status: 200, body: {shows}}}]}}"
+                )
             })
         }
         (Wants::Carried, _) => Some("{status: [200, 204]}".to_owned()),

@@ -73,7 +73,8 @@ impl Hunt<'_> {
         let suspects: Vec<&Value> =
             left.iter().filter(|it| !tops(it, &definition).is_disjoint(&harmed)).collect();
         // What is harmed by an operation that is known is known.
-        let is_known = left.len() < operations(&trial.body).len() && !harmed.is_empty() && suspects.is_empty();
+        let is_known =
+            left.len() < operations(&trial.body).len() && !harmed.is_empty() && suspects.is_empty();
         if (left.is_empty() && !operations(&trial.body).is_empty()) || is_known {
             return false;
         }
@@ -101,9 +102,14 @@ impl Hunt<'_> {
         if trial.projected && !is_several {
             features = Features::from([Feature::Slip("a PATCH that asks for attributes")]);
         }
-        if let Some(harmed) = beside(&minimal, &definition).filter(|_| is_found && trial.wants == Wants::Carried) {
+        if let Some(harmed) =
+            beside(&minimal, &definition).filter(|_| is_found && trial.wants == Wants::Carried)
+        {
             // Something that the operation is not about: every other PATCH will show it, too.
-            features = Features::from([Feature::Attribute(harmed.clone()), Feature::Form("an operation on something else")]);
+            features = Features::from([
+                Feature::Attribute(harmed.clone()),
+                Feature::Form("an operation on something else"),
+            ]);
             self.fields[field].blind.insert(harmed);
         } else if trial.wants == Wants::Carried && is_found && !trial.projected {
             self.control(field, &minimal, &mut features).await;
@@ -290,7 +296,8 @@ impl Hunt<'_> {
         let mut specimen = stage.make(resource, &word, "judge it on a fresh resource").await.ok()?;
         attempts.left -= 1;
         let trial = attempts.trial;
-        let mut played = stage.play(&mut specimen, body, trial.projected, "judge it on a fresh resource").await;
+        let mut played =
+            stage.play(&mut specimen, body, trial.projected, "judge it on a fresh resource").await;
         let mut judgement = self.judge(field, &played, trial.wants);
         if trial.property == Property::Repeats && !judgement.is_bad() {
             let again = self.stage(field).play(&mut specimen, body, false, "repeat it").await;
@@ -340,7 +347,10 @@ impl Hunt<'_> {
         if harm == Harm::Contradiction {
             self.deaf = true;
         } else {
-            self.notes.push("the simplest PATCHes of other attributes show the same, so nothing more was tried".to_owned());
+            self.notes.push(
+                "the simplest PATCHes of other attributes show the same, so nothing more was tried"
+                    .to_owned(),
+            );
             self.ended.get_or_insert(Ended::Done);
         }
     }
@@ -386,7 +396,9 @@ fn members(operation: &Value, definition: &ResourceDefinition) -> Vec<(Option<St
     for (name, value) in get(operation, "value").and_then(Value::as_object).into_iter().flatten() {
         match (definition.extension(name), value.as_object()) {
             (Some(_), Some(inner)) => {
-                all.extend(inner.iter().map(|(inner, value)| (Some(name.clone()), inner.clone(), value.clone())));
+                all.extend(
+                    inner.iter().map(|(inner, value)| (Some(name.clone()), inner.clone(), value.clone())),
+                );
             }
             _ => all.push((None, name.clone(), value.clone())),
         }
@@ -418,7 +430,10 @@ fn simpler(operation: &Value, harmed: &BTreeSet<String>, definition: &ResourceDe
     };
     let value = get(operation, "value");
     let Some(path) = get(operation, "path").and_then(Value::as_str) else {
-        return fewer_members(operation, harmed, definition).into_iter().map(|it| with("value", it)).collect();
+        return fewer_members(operation, harmed, definition)
+            .into_iter()
+            .map(|it| with("value", it))
+            .collect();
     };
     let mut all = Vec::new();
     if let Ok(path) = PatchPath::parse(path)
@@ -444,7 +459,11 @@ fn simpler(operation: &Value, harmed: &BTreeSet<String>, definition: &ResourceDe
 }
 
 /// A value without a path, with one attribute of several, or two.
-fn fewer_members(operation: &Value, harmed: &BTreeSet<String>, definition: &ResourceDefinition) -> Vec<Value> {
+fn fewer_members(
+    operation: &Value,
+    harmed: &BTreeSet<String>,
+    definition: &ResourceDefinition,
+) -> Vec<Value> {
     let mut all = members(operation, definition);
     if all.len() < 2 {
         return Vec::new();

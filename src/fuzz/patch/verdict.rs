@@ -133,7 +133,9 @@ pub fn judge(played: &Played, wants: Wants, definition: &ResourceDefinition) -> 
         Answer::Nothing(why) => return Judgement::nothing(why.clone()),
         Answer::Broken(what) => return Judgement::failure(Verdict::Broken(what.clone())),
         Answer::Done { status, .. } if !matches!(status, 200 | 204) => {
-            return Judgement::failure(Verdict::Misreported(format!("answered {status}, where 200 or 204 is due")));
+            return Judgement::failure(Verdict::Misreported(format!(
+                "answered {status}, where 200 or 204 is due"
+            )));
         }
         Answer::Done { .. } | Answer::Refused { .. } => {}
     }
@@ -163,7 +165,9 @@ fn severity(found: &[Departure]) -> Option<Severity> {
 /// What became of what is no matter of the operations: the id, and when it was made.
 fn of_identity(before: &Value, after: &Value) -> Vec<Departure> {
     let mut found = Vec::new();
-    for (pointer, path) in [("/id", "id"), ("/meta/created", "meta.created"), ("/meta/resourceType", "meta.resourceType")] {
+    for (pointer, path) in
+        [("/id", "id"), ("/meta/created", "meta.created"), ("/meta/resourceType", "meta.resourceType")]
+    {
         let (was, is) = (before.pointer(pointer), after.pointer(pointer));
         if was.is_some() && was != is {
             found.push(Departure {
@@ -236,7 +240,12 @@ fn adds_nothing(body: &Value, before: &Value, definition: &ResourceDefinition) -
         && matches!(effect(body, before, definition), Effect::Changes(changes) if changes.is_empty())
 }
 
-fn declined(played: &Played, status: u16, scim_type: Option<&str>, definition: &ResourceDefinition) -> Judgement {
+fn declined(
+    played: &Played,
+    status: u16,
+    scim_type: Option<&str>,
+    definition: &ResourceDefinition,
+) -> Judgement {
     if let Some(changed) = changed(played, definition) {
         return Judgement::failure(Verdict::Changed(changed));
     }
@@ -281,7 +290,8 @@ fn served(played: &Played, slip: Slip, status: u16, definition: &ResourceDefinit
         return Judgement::of(Verdict::Served { status, changed: Vec::new() }, severity);
     };
     // What some server is known to make of it is a warning.
-    let by_model = departures(&Write::Patch { sent: &played.body, before: &played.before }, after, definition);
+    let by_model =
+        departures(&Write::Patch { sent: &played.body, before: &played.before }, after, definition);
     let is_known = slip != Slip::Taken
         && of_identity(&played.before, after).is_empty()
         && by_model.is_some_and(|found| found.iter().all(|it| it.grade < Grade::Failure));
@@ -291,10 +301,12 @@ fn served(played: &Played, slip: Slip, status: u16, definition: &ResourceDefinit
 
 /// An attribute that no schema defines, and that is there now.
 fn stored(before: &Value, after: &Value, definition: &ResourceDefinition) -> Option<Departure> {
-    let is_known = |name: &str| definition.top_attribute(name).is_some() || definition.extension(name).is_some();
-    let (name, value) = after.as_object()?.iter().find(|(name, value)| {
-        !is_known(name) && !is_unassigned(value) && get(before, name) != Some(value)
-    })?;
+    let is_known =
+        |name: &str| definition.top_attribute(name).is_some() || definition.extension(name).is_some();
+    let (name, value) = after
+        .as_object()?
+        .iter()
+        .find(|(name, value)| !is_known(name) && !is_unassigned(value) && get(before, name) != Some(value))?;
     Some(Departure {
         path: name.clone(),
         expected: None,
@@ -374,11 +386,15 @@ fn open(operation: &PatchOperation, state: &Value, definition: &ResourceDefiniti
                 // The URI of an extension alone (AMB-106).
                 return (Severity::Note, Severity::Failure);
             };
-            let spelled = [Some((&path.attribute.name, &attribute.name)), path.attribute.sub.as_ref().zip(sub.map(|it| &it.name))];
+            let spelled = [
+                Some((&path.attribute.name, &attribute.name)),
+                path.attribute.sub.as_ref().zip(sub.map(|it| &it.name)),
+            ];
             if spelled.into_iter().flatten().any(|(written, declared)| written != declared) {
                 return (Severity::Warning, Severity::Warning);
             }
-            if attribute.name.eq_ignore_ascii_case("schemas") || attribute.mutability == Mutability::ReadOnly {
+            if attribute.name.eq_ignore_ascii_case("schemas") || attribute.mutability == Mutability::ReadOnly
+            {
                 return (Severity::Note, Severity::Warning);
             }
             // Whether a password may be changed, and into what, is the server's affair.
@@ -417,7 +433,9 @@ fn open_without_path(operation: &PatchOperation, definition: &ResourceDefinition
         let inner = definition.extension(name).and(value.as_object()).into_iter().flatten();
         let is_cleared = is_unassigned(value) || inner.clone().any(|(_, value)| is_unassigned(value));
         let is_odd_name = inner.into_iter().any(|(inner, _)| {
-            definition.extension(name).is_some_and(|it| it.schema.attribute(inner).is_none_or(|it| it.name != *inner))
+            definition
+                .extension(name)
+                .is_some_and(|it| it.schema.attribute(inner).is_none_or(|it| it.name != *inner))
         });
         if !is_known || is_read_only || is_common {
             open = open.min_with((Severity::Note, Severity::Warning));
@@ -477,7 +495,10 @@ fn open_at(
         PatchOp::Remove => (Severity::Failure, Severity::Failure),
         // An object that says only some of its parts is merged; servers that substitute are known (AMB-103).
         PatchOp::Replace
-            if !is_part && attribute.kind == AttributeType::Complex && !attribute.multi_valued && !is_whole(value, path, state, definition) =>
+            if !is_part
+                && attribute.kind == AttributeType::Complex
+                && !attribute.multi_valued
+                && !is_whole(value, path, state, definition) =>
         {
             (Severity::Failure, Severity::Warning)
         }
@@ -490,7 +511,12 @@ fn open_at(
 }
 
 /// Whether an object says every part that the value has which is there.
-fn is_whole(value: Option<&Value>, path: &AttributePath, state: &Value, definition: &ResourceDefinition) -> bool {
+fn is_whole(
+    value: Option<&Value>,
+    path: &AttributePath,
+    state: &Value,
+    definition: &ResourceDefinition,
+) -> bool {
     let holder = match definition.resolve(path) {
         Some(Resolved::Attribute { extension: Some(schema), .. }) => get(state, &schema.id),
         _ => Some(state),

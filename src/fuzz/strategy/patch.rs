@@ -200,7 +200,8 @@ pub fn places(definition: &ResourceDefinition, stock: &Stock) -> Vec<Place> {
     });
     core.chain(of_extensions)
         .filter(|(urn, attribute)| {
-            let is_common = ["schemas", "id", "meta"].iter().any(|it| it.eq_ignore_ascii_case(&attribute.name));
+            let is_common =
+                ["schemas", "id", "meta"].iter().any(|it| it.eq_ignore_ascii_case(&attribute.name));
             !(urn.is_none() && is_common) && is_writable(attribute) && !attribute.name.contains('$')
         })
         .filter(|(_, attribute)| match attribute.kind {
@@ -231,7 +232,11 @@ pub fn parts(attribute: &Attribute) -> Vec<&Attribute> {
             && !sub.name.starts_with('$')
     };
     let all = attribute.sub_attributes.iter().filter(is_part);
-    if refers(attribute) { all.filter(|sub| sub.name.eq_ignore_ascii_case("value")).collect() } else { all.collect() }
+    if refers(attribute) {
+        all.filter(|sub| sub.name.eq_ignore_ascii_case("value")).collect()
+    } else {
+        all.collect()
+    }
 }
 
 /// The parts that an operation may be about by themselves: what follows from others is not judged.
@@ -248,7 +253,13 @@ fn targets(attribute: &Attribute) -> Vec<&Attribute> {
 
 impl Stock {
     /// A value of a simple attribute; another one than `current` where there are others.
-    fn simple(&self, attribute: &Attribute, parent: Option<&str>, number: usize, current: Option<&Value>) -> Value {
+    fn simple(
+        &self,
+        attribute: &Attribute,
+        parent: Option<&str>,
+        number: usize,
+        current: Option<&Value>,
+    ) -> Value {
         match attribute.kind {
             AttributeType::Boolean => match current {
                 Some(Value::Bool(current)) => (!current).into(),
@@ -264,9 +275,16 @@ impl Stock {
         }
     }
 
-    fn text(&self, attribute: &Attribute, parent: Option<&str>, number: usize, current: Option<&Value>) -> String {
+    fn text(
+        &self,
+        attribute: &Attribute,
+        parent: Option<&str>,
+        number: usize,
+        current: Option<&Value>,
+    ) -> String {
         let of = |all: &[&str]| {
-            let other: Vec<&&str> = all.iter().filter(|it| current.is_none_or(|current| current != **it)).collect();
+            let other: Vec<&&str> =
+                all.iter().filter(|it| current.is_none_or(|current| current != **it)).collect();
             other.get(number % other.len().max(1)).map_or_else(String::new, |it| (**it).to_owned())
         };
         let canonical: Vec<&str> = attribute.canonical_values.iter().map(String::as_str).collect();
@@ -325,7 +343,8 @@ impl Stock {
         let mut list: Vec<Value> = Vec::new();
         for index in 0..count {
             let mut element = self.element(attribute, number + index, [0, 1, 0][index % 3]);
-            let may_be_primary = index == 1 && attribute.sub_attribute("primary").is_some() && !refers(attribute);
+            let may_be_primary =
+                index == 1 && attribute.sub_attribute("primary").is_some() && !refers(attribute);
             if let Some(members) = element.as_object_mut().filter(|_| may_be_primary) {
                 members.insert("primary".to_owned(), true.into());
             }
@@ -469,14 +488,17 @@ fn of_something(
             match (form, class) {
                 (Form::AddSame, Class::Several) => {
                     // A primary one would be made primary again.
-                    let some = elements(&value).iter().find(|it| get(it, "primary") != Some(&Value::Bool(true)))?;
+                    let some =
+                        elements(&value).iter().find(|it| get(it, "primary") != Some(&Value::Bool(true)))?;
                     fixed(operation(op, Some(place.path()), Some(json!([some]))))
                 }
                 _ => fixed(operation(op, Some(place.path()), Some(value))),
             }
         }
         Form::FullName if place.urn.is_some() || class == Class::Complex => None,
-        Form::FullName if !definition.schema.attributes.iter().any(|it| it.name == place.attribute.name) => None,
+        Form::FullName if !definition.schema.attributes.iter().any(|it| it.name == place.attribute.name) => {
+            None
+        }
         Form::OtherCase if class == Class::Complex => None,
         _ => {
             let schema = definition.schema.id.clone();
@@ -511,7 +533,8 @@ fn of_something(
 
 /// The path with the name in capitals, or in small letters where it has none other.
 fn other_case(path: &str, name: &str) -> String {
-    let other = if name.to_ascii_uppercase() == name { name.to_ascii_lowercase() } else { name.to_ascii_uppercase() };
+    let other =
+        if name.to_ascii_uppercase() == name { name.to_ascii_lowercase() } else { name.to_ascii_uppercase() };
     format!("{}{other}", &path[..path.len() - name.len()])
 }
 
@@ -522,7 +545,11 @@ pub fn written(attribute: &Attribute, value: &Value) -> Value {
         Value::Object(members) if attribute.kind == AttributeType::Complex => {
             let known = parts(attribute);
             let is_known = |name: &str| known.iter().any(|sub| sub.name.eq_ignore_ascii_case(name));
-            members.iter().filter(|(name, _)| is_known(name)).map(|(name, it)| (name.clone(), it.clone())).collect()
+            members
+                .iter()
+                .filter(|(name, _)| is_known(name))
+                .map(|(name, it)| (name.clone(), it.clone()))
+                .collect()
         }
         other => other.clone(),
     }
@@ -594,7 +621,8 @@ fn of_list(form: Form, place: &Place, current: &Value, stock: &Stock) -> Option<
                     json!([element])
                 } else if refers(attribute) {
                     // Three who are not there yet, as far as there are so many.
-                    let is_there = |id: &String| known.iter().any(|it| get(it, "value") == Some(&id.as_str().into()));
+                    let is_there =
+                        |id: &String| known.iter().any(|it| get(it, "value") == Some(&id.as_str().into()));
                     let new = stock.references.iter().filter(|id| !is_there(id)).take(3);
                     new.map(|id| json!({ "value": id })).collect()
                 } else {
@@ -614,7 +642,9 @@ pub fn terms(attribute: &Attribute, list: &[Value]) -> Vec<Filter> {
             && !sub.multi_valued
             && is_visible(sub)
             && (!is_free(sub, Some(attribute)))
-            && list.iter().all(|it| get(it, &sub.name).is_some_and(|it| it.as_str().is_some_and(|it| !it.is_empty())))
+            && list
+                .iter()
+                .all(|it| get(it, &sub.name).is_some_and(|it| it.as_str().is_some_and(|it| !it.is_empty())))
     });
     for sub in subs {
         for element in list {
@@ -627,7 +657,8 @@ pub fn terms(attribute: &Attribute, list: &[Value]) -> Vec<Filter> {
             let term = compare(CompareOperator::Equal, text);
             if !terms.contains(&term) {
                 terms.push(term);
-                if text.is_ascii() && text.len() > 3 {
+                // A part of an id means nothing.
+                if text.is_ascii() && text.len() > 3 && !refers(attribute) {
                     terms.push(compare(CompareOperator::StartsWith, &text[..text.len() - 1]));
                     terms.push(compare(CompareOperator::EndsWith, &text[1..]));
                 }

@@ -156,15 +156,21 @@ impl Slip {
             }
             Slip::ReadOnly | Slip::Identity => &["mutability"],
             Slip::RemoveWithoutPath | Slip::RemoveOfValue => &["noTarget"],
-            Slip::BadPath | Slip::Prototype => &["invalidPath", "noTarget", "invalidFilter", "invalidSyntax", "invalidValue"],
+            Slip::BadPath | Slip::Prototype => {
+                &["invalidPath", "noTarget", "invalidFilter", "invalidSyntax", "invalidValue"]
+            }
             Slip::BadFilter => &["invalidFilter", "invalidPath", "noTarget"],
             Slip::PathOfAnotherType => &["invalidPath", "invalidSyntax", "invalidValue", "noTarget"],
             Slip::NoTarget => &["noTarget"],
-            Slip::AnotherType | Slip::TextForBoolean | Slip::TextForComplex => &["invalidValue", "invalidSyntax"],
+            Slip::AnotherType | Slip::TextForBoolean | Slip::TextForComplex => {
+                &["invalidValue", "invalidSyntax"]
+            }
             Slip::NoObject => &["invalidValue", "invalidSyntax", "noTarget", "invalidPath"],
             Slip::RequiredRemoved => &["mutability", "invalidValue"],
             Slip::RequiredCleared => &["invalidValue", "mutability", "invalidSyntax"],
-            Slip::SchemasRemoved => &["mutability", "invalidValue", "invalidPath", "noTarget", "invalidSyntax"],
+            Slip::SchemasRemoved => {
+                &["mutability", "invalidValue", "invalidPath", "noTarget", "invalidSyntax"]
+            }
             Slip::Taken => &["uniqueness"],
             Slip::UnknownOp => &["invalidSyntax", "invalidValue", "invalidPath"],
             Slip::NoOp | Slip::NoOperations | Slip::NoValue => &["invalidSyntax", "invalidValue"],
@@ -259,13 +265,16 @@ pub struct Ground<'a> {
 pub fn bodies(slip: Slip, ground: Ground<'_>) -> Option<BoxedStrategy<Value>> {
     let Ground { places, state, definition, other, .. } = ground;
     let is_text = |it: &&Place| {
-        it.attribute.kind == AttributeType::String && !it.attribute.multi_valued && it.attribute.canonical_values.is_empty()
+        it.attribute.kind == AttributeType::String
+            && !it.attribute.multi_valued
+            && it.attribute.canonical_values.is_empty()
     };
-    // A name of a resource is no good for mistakes, since values of it are of one form.
+    // A name of a resource is no good for mistakes, since values of it are of one form; nor is one that servers compute.
     let is_plain = |it: &&Place| {
         is_text(it)
             && !it.attribute.required
-            && !["externalId", "locale", "preferredLanguage", "timezone"].contains(&it.attribute.name.as_str())
+            && !["displayName", "externalId", "locale", "preferredLanguage", "timezone"]
+                .contains(&it.attribute.name.as_str())
     };
     let texts: Vec<&Place> = places.iter().filter(is_plain).collect();
     let text = texts.first().copied().or_else(|| places.iter().find(is_text));
@@ -275,10 +284,8 @@ pub fn bodies(slip: Slip, ground: Ground<'_>) -> Option<BoxedStrategy<Value>> {
         .filter(|it| it.value(state).is_some())
         .collect();
     let plain_lists: Vec<&Place> = lists.iter().copied().filter(|it| !refers(&it.attribute)).collect();
-    let complex: Vec<&Place> = places
-        .iter()
-        .filter(|it| it.class() == Class::Complex && !refers(&it.attribute))
-        .collect();
+    let complex: Vec<&Place> =
+        places.iter().filter(|it| it.class() == Class::Complex && !refers(&it.attribute)).collect();
     let body = |operations: Value| json!({"schemas": [names::PATCH_OP], "Operations": operations});
     let one = |op: &str, path: String, value: Value| body(json!([{"op": op, "path": path, "value": value}]));
     let good = |text: &Place| json!({"op": "replace", "path": text.path(), "value": good_value(text)});
@@ -354,7 +361,10 @@ pub fn bodies(slip: Slip, ground: Ground<'_>) -> Option<BoxedStrategy<Value>> {
         Slip::NoTarget => plain_lists.iter().map(|it| body(json!([missing(it)]))).collect(),
         Slip::AnotherType => {
             let text = text?;
-            vec![one("replace", text.path(), json!({"not": "a text"})), one("add", text.path(), json!(["a", "b"]))]
+            vec![
+                one("replace", text.path(), json!({"not": "a text"})),
+                one("add", text.path(), json!(["a", "b"])),
+            ]
         }
         Slip::TextForBoolean => {
             let boolean = places.iter().find(|it| it.attribute.kind == AttributeType::Boolean)?;
@@ -367,7 +377,9 @@ pub fn bodies(slip: Slip, ground: Ground<'_>) -> Option<BoxedStrategy<Value>> {
             .filter(|it| it.attribute.kind == AttributeType::Complex)
             .map(|it| one("replace", it.path(), "a text".into()))
             .collect(),
-        Slip::RequiredRemoved => required(places).map(|it| body(json!([{"op": "remove", "path": it.path()}]))).collect(),
+        Slip::RequiredRemoved => {
+            required(places).map(|it| body(json!([{"op": "remove", "path": it.path()}]))).collect()
+        }
         Slip::RequiredCleared => required(places).map(|it| one("replace", it.path(), Value::Null)).collect(),
         Slip::SchemasRemoved => vec![body(json!([{"op": "remove", "path": "schemas"}]))],
         Slip::Taken => {
@@ -377,9 +389,7 @@ pub fn bodies(slip: Slip, ground: Ground<'_>) -> Option<BoxedStrategy<Value>> {
         }
         Slip::UnknownOp => {
             let text = text?;
-            ["move", "test", "set"]
-                .map(|op| one(op, text.path(), good_value(text)))
-                .to_vec()
+            ["move", "test", "set"].map(|op| one(op, text.path(), good_value(text))).to_vec()
         }
         Slip::NoOp => vec![body(json!([{"path": text?.path(), "value": good_value(text?)}]))],
         Slip::NoOperations => vec![
@@ -439,8 +449,13 @@ mod tests {
             let state = dice.draw(&resources(&definition, places.clone(), stock.clone())).unwrap();
             let mut made = 0;
             for slip in Slip::ALL {
-                let ground =
-                    Ground { places: &places, state: &state, definition: &definition, stock: &stock, other: Some(&state) };
+                let ground = Ground {
+                    places: &places,
+                    state: &state,
+                    definition: &definition,
+                    stock: &stock,
+                    other: Some(&state),
+                };
                 let Some(strategy) = bodies(slip, ground) else { continue };
                 made += 1;
                 for _ in 0..8 {
@@ -448,7 +463,10 @@ mod tests {
                     // Whether a name is taken is no matter of one resource.
                     if slip != Slip::Taken {
                         let done = effect(&body, &state, &definition);
-                        assert!(matches!(done, Effect::Refused(_)), "{slip:?} {body} is carried out: {done:?}");
+                        assert!(
+                            matches!(done, Effect::Refused(_)),
+                            "{slip:?} {body} is carried out: {done:?}"
+                        );
                     }
                 }
             }
