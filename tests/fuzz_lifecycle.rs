@@ -362,6 +362,10 @@ fn every_lifecycle_fault_is_found() {
         faults.iter().flat_map(|fault| seeds.iter().map(move |seed| (*fault, *seed))).collect();
     let found = common::side_by_side(&trials, |(name, seed)| {
         let caught = Hunt::fault(name, *seed).run();
+        println!(
+            "{name}: {}",
+            first(&caught).map_or_else(|| format!("not found {:?}", caught.found()), line)
+        );
         if std::env::var("REPLAY").is_ok() && first(&caught).is_some() {
             let suites = caught.reported().suites;
             if suites.is_empty() {
@@ -379,13 +383,7 @@ fn every_lifecycle_fault_is_found() {
         first(&caught).map(|cause| {
             let shown = &cause.shown;
             let steps: Vec<String> = shown.steps.iter().map(ToString::to_string).collect();
-            (
-                shown.sighted_at,
-                shown.minimal_at - shown.sighted_at,
-                shown.steps.len(),
-                steps.join(" → "),
-                line(cause),
-            )
+            (shown.sighted_at, shown.minimal_at - shown.sighted_at, shown.steps.len(), steps.join(" → "))
         })
     });
     let mut table = String::new();
@@ -401,10 +399,6 @@ fn every_lifecycle_fault_is_found() {
         let most = |all: &[u64]| all.last().map_or("–".to_owned(), u64::to_string);
         let steps = of.iter().filter_map(|it| it.as_ref().map(|it| it.2)).max().unwrap_or(0);
         let shown = of.iter().find_map(|it| it.as_ref().map(|it| it.3.clone())).unwrap_or_default();
-        println!(
-            "{fault}: {}",
-            of.iter().find_map(|it| it.as_ref().map(|it| it.4.as_str())).unwrap_or("not found")
-        );
         writeln!(
             table,
             "| `{fault}` | {soon} of {} | {} | {} | {} | {} | {steps} | {} |",
@@ -448,7 +442,13 @@ fn nothing_is_reported_of_anything_legal() {
         let of = Hunt { variants, most: Some(most.min(100)), requests: 20_000, in_flight: 2, ..Hunt::of(1) };
         ((*name).to_owned(), of)
     }));
-    let ran = common::side_by_side(&hunts, |(_, hunt)| hunt.run());
+    let ran = common::side_by_side(&hunts, |(name, hunt)| {
+        let caught = hunt.run();
+        for line in caught.found() {
+            println!("{name}: {line}");
+        }
+        caught
+    });
     let mut table = String::new();
     let mut alarms = Vec::new();
     for ((name, _), caught) in hunts.iter().zip(&ran) {
@@ -465,8 +465,6 @@ fn nothing_is_reported_of_anything_legal() {
                 fuzzed.tally.unjudged,
                 caught.found()
             ));
-        } else if warned > 0 {
-            println!("{name}: {:#?}", caught.found());
         }
         writeln!(
             table,

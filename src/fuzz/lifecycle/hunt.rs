@@ -344,7 +344,7 @@ impl Hunt<'_> {
             step if is_whole && is_bare => drop(self.avoided.insert(step)),
             _ => {}
         }
-        if matches!(differs.as_str(), "version" | "ETag") {
+        if matches!(differs.as_str(), "version" | "ETag" | "ETag of version") {
             self.ground.etag = false;
         }
         let path = differs.split([' ', '.']).next().unwrap_or_default().to_owned();

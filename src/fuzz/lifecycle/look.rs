@@ -420,7 +420,7 @@ impl Look<'_> {
         if let Some(said) = said.filter(|said| bare(said) != bare(header)) {
             let message = format!("a read of {} has another ETag than meta.version", self.who);
             return Err(self
-                .problem("ETag", message, read.id)
+                .problem("ETag of version", message, read.id)
                 .told(format!("ETag: {said}"), format!("ETag: {header}"))
                 .breaks(&["RFC7643-3.1-25"])
                 .into());

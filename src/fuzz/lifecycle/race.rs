@@ -54,13 +54,13 @@ pub struct Things {
 struct Thing {
     alive: bool,
     key: Key,
-    /// How often it was changed since the race began.
-    changes: u32,
     /// The values of the attributes that are written; `None` where anything may be there.
     values: BTreeMap<String, Option<Value>>,
     /// The same when the race began.
     at_first: BTreeMap<String, Option<Value>>,
     members: BTreeSet<Var>,
+    first_members: BTreeSet<Var>,
+    first_key: Key,
 }
 
 impl Things {
@@ -91,9 +91,10 @@ impl Things {
         let thing = Thing {
             alive: known.alive,
             key: known.key,
-            changes: 0,
             at_first: values.clone(),
             values,
+            first_key: known.key,
+            first_members: model.members(known),
             members: model.members(known),
         };
         self.things.insert(who, thing);
@@ -130,7 +131,7 @@ impl Things {
                 (reading == Reading::Suffering).then_some(next)
             }
             (_, Outcome::Done) => {
-                let is_stale = condition(step) == Condition::Fresh && thing.changes > 0;
+                let is_stale = condition(step) == Condition::Fresh && thing.is_another();
                 if !thing.alive || is_stale {
                     return None;
                 }
@@ -174,8 +175,19 @@ impl Things {
 }
 
 impl Thing {
+    /// Whether it is another one than when the race began, so that its version is another one. A write that changes
+    /// nothing need not change the version, and one back to what was may bring the old one back.
+    fn is_another(&self) -> bool {
+        let has_changed = |(name, first): (&String, &Option<Value>)| match (first, self.values.get(name)) {
+            (Some(first), Some(Some(now))) => !same_value(first, now, None),
+            _ => false,
+        };
+        self.key != self.first_key
+            || self.members != self.first_members
+            || self.at_first.iter().any(has_changed)
+    }
+
     fn write(&mut self, step: &Step) {
-        self.changes += 1;
         match step {
             Step::Delete { .. } => self.alive = false,
             Step::Replace { body, members, whole, key, .. } => {
@@ -480,6 +492,7 @@ mod tests {
             at_first: values.clone(),
             values,
             members: members.iter().map(|number| Var::user(*number)).collect(),
+            first_members: members.iter().map(|number| Var::user(*number)).collect(),
             ..Thing::default()
         }
     }
@@ -562,6 +575,10 @@ mod tests {
         let of = |second| at_once(&[(put("b"), second), (put("c"), Outcome::Done)]);
         assert!(is_explained(&before, &of(Outcome::Refused(412)), &after, Reading::Exact));
         assert!(!is_explained(&before, &of(Outcome::Done), &after, Reading::Exact));
+        // A write that changes nothing may leave the version as it is.
+        let idle = patch(ann, Change::Set("title".to_owned(), json!("a")));
+        let events = at_once(&[(idle, Outcome::Done), (put("c"), Outcome::Done)]);
+        assert!(is_explained(&before, &events, &after, Reading::Exact));
     }
 
     #[test]

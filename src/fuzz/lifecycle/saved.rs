@@ -118,7 +118,7 @@ impl<'a> Writer<'a> {
             step => is_conditional(step),
         });
         let mut requires = BTreeSet::from(["users"]);
-        if has_conditions || matches!(signature.differs.as_str(), "version" | "ETag") {
+        if has_conditions || matches!(signature.differs.as_str(), "version" | "ETag" | "ETag of version") {
             requires.insert("etag");
         }
         Writer {
@@ -459,7 +459,14 @@ impl<'a> Writer<'a> {
         let role = Role { key, life, alive: true, members: members.clone(), tags: Vec::new() };
         self.roles.insert(who, role);
         let handle = self.handle(who)?;
-        let expect = self.with_answer("{status: 201}".to_owned(), who, body, is_last);
+        let expect = match is_last && self.signature.differs == "Location" {
+            true => {
+                let checks =
+                    "[{header: Location, nonempty: true}, {path: $.meta.location, same-as: header Location}]";
+                format!("{{status: 201, checks: {checks}}}")
+            }
+            false => self.with_answer("{status: 201}".to_owned(), who, body, is_last),
+        };
         self.add(vec![("id", handle), ("send", send), ("make", make), ("expect", expect)]);
         self.closing(step, who, body, is_last)
     }
@@ -521,11 +528,16 @@ impl<'a> Writer<'a> {
                 let checks = format!("[{{header: ETag, differs: \"${{{tag}}}\"}}]");
                 vec![("send", get), ("expect", format!("{{status: 200, checks: {checks}}}"))]
             }
+            "ETag of version" => {
+                let checks = "[{path: $.meta.version, same-as: header ETag}]";
+                vec![("send", get), ("expect", format!("{{status: 200, checks: {checks}}}"))]
+            }
             "ETag" => vec![
                 ("send", get),
                 ("expect", "{status: 200, checks: [{header: ETag, is: etag}]}".to_owned()),
             ],
-            "Location" | "meta.lastModified" | "no id" | "another id" | "used id" => return None,
+            "Location" => return Some(()),
+            "meta.lastModified" | "no id" | "another id" | "used id" => return None,
             other if other.starts_with("answer ") => {
                 return self.part(who, other.trim_start_matches("answer "), body).map(drop);
             }
@@ -623,11 +635,18 @@ impl<'a> Writer<'a> {
             let headers = self.header(who, Condition::Fresh)??;
             let mut requests = Vec::new();
             for step in &steps {
-                let Step::Replace { body, whole: true, condition: Condition::Fresh, .. } = step else {
-                    return None;
-                };
-                let set = Value::Object(self.values(who, 1, body));
-                requests.push(format!("{{send: \"PUT {path}\", make: {{from: {handle}, set: {set}}}}}"));
+                match step {
+                    Step::Replace { body, condition: Condition::Fresh, .. } => {
+                        let set = Value::Object(self.values(who, 1, body));
+                        requests
+                            .push(format!("{{send: \"PUT {path}\", make: {{from: {handle}, set: {set}}}}}"));
+                    }
+                    Step::Patch { changes, condition: Condition::Fresh, .. } => {
+                        let operations = self.operations(who, changes)?;
+                        requests.push(format!("{{send: \"PATCH {path}\", operations: {operations}}}"));
+                    }
+                    _ => return None,
+                }
             }
             let tally = "{tally: [{name: carried out, status: [200, 204], at-most: 1}, {name: refused, error: {status: [409, 412]}, rest: true}]}";
             self.add(vec![
