@@ -64,7 +64,8 @@ fn an_answer_as_documented_deviates_and_the_case_goes_on() {
     assert_eq!(deleted.findings[0].signature.actual, "status 200");
     // The read after the DELETE was made and judged.
     let of_flow = ran.exchanges.iter().filter(|exchange| exchange.origin == "delete/one-user");
-    let next = of_flow.skip_while(|exchange| exchange.request.method != "DELETE").nth(1).expect("an exchange");
+    let next =
+        of_flow.skip_while(|exchange| exchange.request.method != "DELETE").nth(1).expect("an exchange");
     assert_eq!((next.request.method.as_str(), next.status()), ("GET", Some(404)));
 
     let rule = outcome(&ran, "rules/location-on-create");

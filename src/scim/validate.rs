@@ -408,13 +408,14 @@ impl Validator {
         if !is_listed(&definition.schema.id) {
             self.report("schemas", ViolationKind::Schemas, format!("lacks {}", definition.schema.id));
         }
+        let mut seen = HashSet::new();
         for (index, urn) in urns.iter().enumerate() {
             if !definition.knows_schema(urn) {
                 let message =
                     format!("is {urn}, which is no schema of the resource type {}", definition.name);
                 self.report(&format!("schemas[{index}]"), ViolationKind::Schemas, message);
             }
-            if urns[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(urn)) {
+            if !seen.insert(urn.to_ascii_lowercase()) {
                 self.report(&format!("schemas[{index}]"), ViolationKind::Schemas, format!("repeats {urn}"));
             }
         }

@@ -102,6 +102,16 @@ fn requests_are_checked_but_for_what_is_read_only() {
 }
 
 #[test]
+fn a_resource_of_many_schemas_is_looked_through_once() {
+    let urns: Vec<String> = (0..100_000).map(|number| format!("urn:example:{number}")).collect();
+    let found = kinds(json!({"schemas": urns, "id": "1"}), "User", ValidationPurpose::ProjectedAnswer);
+    assert_eq!(found.len(), MAX_VIOLATIONS);
+    let twice = json!({"schemas": [names::USER, "urn:ietf:params:scim:schemas:core:2.0:USER"], "id": "1"});
+    let repeated = [("schemas[1]".to_owned(), ViolationKind::Schemas)];
+    assert_eq!(kinds(twice, "User", ValidationPurpose::ProjectedAnswer), repeated);
+}
+
+#[test]
 fn base64_is_known_when_seen() {
     for text in ["", "AA==", "AAA=", "AAAA", "AA", "-_8=", "AAAA\r\nAAAA"] {
         assert!(is_base64(text), "{text}");
