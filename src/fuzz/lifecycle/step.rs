@@ -283,25 +283,29 @@ impl Step {
     /// How large it is, for the choice of the smaller one.
     pub fn size(&self) -> usize {
         let body = |body: &Attributes| body.values().map(|value| value.to_string().len() + 4).sum::<usize>();
+        let conditions = |condition: &Condition| usize::from(*condition != Condition::None);
         match self {
             Step::Create { body: own, members, .. } => 2 + body(own) + members.len(),
-            Step::Replace { body: own, members, key, whole, .. } => {
+            Step::Replace { body: own, members, key, whole, condition, .. } => {
                 2 + body(own)
                     + members.as_ref().map_or(0, |it| 1 + it.len())
                     + usize::from(key.is_some())
                     + usize::from(*whole)
+                    + conditions(condition)
             }
-            Step::Patch { changes, .. } => {
-                1 + changes
-                    .iter()
-                    .map(|change| match change {
-                        Change::Set(_, value) | Change::Add(_, value) => 2 + value.to_string().len(),
-                        Change::SetAll(all) => 2 + body(all),
-                        _ => 2,
-                    })
-                    .sum::<usize>()
+            Step::Patch { changes, condition, .. } => {
+                1 + conditions(condition)
+                    + changes
+                        .iter()
+                        .map(|change| match change {
+                            Change::Set(_, value) | Change::Add(_, value) => 2 + value.to_string().len(),
+                            Change::SetAll(all) => 2 + body(all),
+                            _ => 2,
+                        })
+                        .sum::<usize>()
             }
             Step::AtOnce { lanes } => lanes.iter().flatten().map(|step| 1 + step.size()).sum(),
+            Step::Delete { condition, .. } => 1 + conditions(condition),
             _ => 1,
         }
     }

@@ -236,8 +236,14 @@ impl Hunt<'_> {
             _ => {
                 *self.tally.judged.entry(trial.property).or_default() += 1;
                 let before = self.fuzz.target.requests_made();
+                let mut left = judgement;
                 for _ in 0..CULPRITS {
-                    if !self.hunt_down(field, trial, &played, &judgement, word).await {
+                    if !self.hunt_down(field, trial, &played, &left, word).await {
+                        break;
+                    }
+                    // What was found may explain the rest.
+                    left = self.judge(field, &played, trial.wants);
+                    if matches!(left.verdict, Verdict::Right) {
                         break;
                     }
                 }

@@ -840,7 +840,10 @@ mod tests {
                             made.insert(form);
                             let body = json!({"schemas": [names::PATCH_OP], "Operations": [operation]});
                             let done = effect(&body, state, &definition);
-                            let is_same = matches!(form, Form::AddSame | Form::ReplaceSame);
+                            // What is added may be there already.
+                            let is_same = matches!(form, Form::AddSame | Form::ReplaceSame)
+                                || (matches!(form, Form::Add | Form::AddPathless)
+                                    && place.attribute.multi_valued);
                             match done {
                                 Effect::Refused(why) => panic!("{form:?} {operation} is refused: {why:?}"),
                                 Effect::Changes(changes) => {
