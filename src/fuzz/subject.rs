@@ -1,5 +1,5 @@
 //! What can be fuzzed, what it is called, and what each fuzzer is given and gives. Another one is a variant here, a
-//! module beside [`filter`](super::filter), and a subcommand.
+//! module beside [`filter`], and a subcommand.
 
 use super::progress::Progress;
 use super::saved::SavedSuite;

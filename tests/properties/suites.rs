@@ -183,7 +183,7 @@ fn slip(text: &str, choices: &mut Choices<'_>) -> String {
             let with = choices.below(lines.len());
             lines.swap(at, with);
         }
-        3 | 4 | 5 => lines[at] = with_value(&lines[at], &scalar(choices)),
+        3..=5 => lines[at] = with_value(&lines[at], &scalar(choices)),
         6 => lines[at].insert_str(0, &" ".repeat(1 + choices.below(5))),
         7 => lines[at] = lines[at].strip_prefix("  ").unwrap_or_default().to_owned(),
         8 => {

@@ -98,7 +98,7 @@ pub fn is_same(before: &Value, now: &Value, definition: &ResourceDefinition) -> 
 fn worst(found: Option<Vec<Departure>>) -> Vec<Departure> {
     let mut failures: Vec<Departure> =
         found.unwrap_or_default().into_iter().filter(|it| it.grade == Grade::Failure).collect();
-    failures.sort_by(|left, right| plain(&left.path).cmp(&plain(&right.path)));
+    failures.sort_by_key(|failure| plain(&failure.path));
     failures
 }
 

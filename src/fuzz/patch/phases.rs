@@ -544,13 +544,13 @@ impl Hunt<'_> {
                 let trial = Trial { property: Property::Repeats, ..trial };
                 self.try_it(field, &trial, "trying it twice").await;
             }
-            if round % TWINS == 0 && self.goes_on() {
+            if round.is_multiple_of(TWINS) && self.goes_on() {
                 self.twin(field).await;
             }
-            if round % LOOK == 0 {
+            if round.is_multiple_of(LOOK) {
                 self.neighbours(field).await;
             }
-            if round % 64 == 0 && self.goes_on() {
+            if round.is_multiple_of(64) && self.goes_on() {
                 let mistakes = self.mistakes_of_chance(field, round);
                 self.try_mistakes(field, mistakes).await;
             }
