@@ -90,10 +90,11 @@ fn links_of_the_readme_lead_somewhere() {
 fn options_of_the_readme_are_options_of_the_program() {
     let option = Regex::new(r"`[^`\n]*`").expect("the pattern is valid");
     let named = Regex::new(r"--[a-z][a-z-]+").expect("the pattern is valid");
-    let help: String = ["run", "serve", "list", "snapshots", "profile", "baseline"]
+    let help: String = ["run", "serve", "list", "snapshots", "profile", "baseline", "fuzz lifecycle"]
         .iter()
         .map(|command| {
-            let output = Command::new(env!("CARGO_BIN_EXE_scimspec")).args([command, "--help"]).output();
+            let output =
+                Command::new(env!("CARGO_BIN_EXE_scimspec")).args(command.split(' ')).arg("--help").output();
             String::from_utf8(output.expect("the program runs").stdout).expect("help is UTF-8")
         })
         .collect();
