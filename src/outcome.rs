@@ -82,6 +82,18 @@ pub enum Severity {
     Failure,
 }
 
+impl Severity {
+    /// The level of a requirement against which a finding has this severity: the other way round of
+    /// [`Level::severity`].
+    pub fn level(self) -> Level {
+        match self {
+            Severity::Failure => Level::Must,
+            Severity::Warning => Level::Should,
+            Severity::Note => Level::May,
+        }
+    }
+}
+
 /// A place in a suite file, for people and for editors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Place {

@@ -8,13 +8,11 @@ mod hostile;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use binary::{Bench, Ran, Reference, TOKEN, VARIABLE};
-use hostile::{Act, Hostile, Received, answer, error, forward, forwarded};
+use binary::{Bench, Ran, Reference, VARIABLE, ask, count, there, until};
+use hostile::{Act, Hostile, Received, answer, error, forward};
 use scimspec::server::{Fault, ServerOptions};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Fuzzes filters there, one request at a time, with reports.
 fn words(url: &str, more: &[&str]) -> Vec<String> {
@@ -35,44 +33,12 @@ fn fuzz(bench: &Bench, url: &str, more: &[&str]) -> Ran {
     ran
 }
 
-/// What the reference server itself answers.
-fn ask(port: u16, method: &str, path: &str, body: Option<&Value>) -> Value {
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let request = Received {
-        method: method.to_owned(),
-        path: format!("/scim/v2{path}"),
-        headers: vec![
-            ("Authorization".to_owned(), format!("Bearer {TOKEN}")),
-            ("Content-Type".to_owned(), "application/scim+json".to_owned()),
-            ("Content-Length".to_owned(), body.len().to_string()),
-        ],
-        body: body.into_bytes(),
-    };
-    let bytes = forwarded(port, &request).expect("the reference server answers");
-    let text = String::from_utf8(bytes).expect("JSON is UTF-8");
-    let (_, body) = text.split_once("\r\n\r\n").expect("a body behind the head");
-    serde_json::from_str(body).unwrap_or(Value::Null)
-}
-
 fn left(reference: &Reference) -> u64 {
-    let total = |endpoint| ask(reference.port(), "GET", endpoint, None)["totalResults"].as_u64();
-    total("/Users").expect("a list") + total("/Groups").expect("a list")
+    there(reference.port(), "/Users") + there(reference.port(), "/Groups")
 }
 
 fn filters(request: &Received) -> bool {
     request.path.contains("filter=") || request.path.contains("/.search")
-}
-
-fn count(report: &Value, verdict: &str) -> u64 {
-    report["summary"]["verdicts"][verdict].as_u64().unwrap_or_else(|| panic!("no {verdict}"))
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(40), "{what} never came");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// What the reference server answers, with the proxy's port for its own, in requests as in answers: filters are about

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use binary::{Bench, RUNTIME, Ran, Reference, TOKEN, VARIABLE, stable};
-use hostile::{Act, Behaviour, Hostile, Received, answer, error, forward, forwarded, tls_server};
+use binary::{Bench, RUNTIME, Ran, Reference, VARIABLE, ask, count, stable, there, until};
+use hostile::{Act, Behaviour, Hostile, Received, answer, error, forward, tls_server};
 use serde_json::{Value, json};
 
 /// Several scenes at once, since most of them wait; in the order given.
@@ -66,10 +66,6 @@ fn start_cases(bench: &Bench, url: &str, cases: &[&str], more: &[&str]) -> binar
     bench.start(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn count(report: &Value, verdict: &str) -> u64 {
-    report["summary"]["verdicts"][verdict].as_u64().unwrap_or_else(|| panic!("no {verdict}"))
-}
-
 /// Every outcome with that verdict: its id and the verdict whole.
 fn outcomes<'r>(report: &'r Value, verdict: &str) -> Vec<(&'r str, &'r Value)> {
     let all = report["outcomes"].as_array().unwrap();
@@ -79,36 +75,13 @@ fn outcomes<'r>(report: &'r Value, verdict: &str) -> Vec<(&'r str, &'r Value)> {
         .collect()
 }
 
-/// Asks the reference server itself, past every proxy.
-fn ask(reference: &Reference, method: &str, path: &str, body: Option<&Value>) -> Value {
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let request = Received {
-        method: method.to_owned(),
-        path: format!("/scim/v2{path}"),
-        headers: vec![
-            ("Authorization".to_owned(), format!("Bearer {TOKEN}")),
-            ("Content-Type".to_owned(), "application/scim+json".to_owned()),
-            ("Content-Length".to_owned(), body.len().to_string()),
-        ],
-        body: body.into_bytes(),
-    };
-    let bytes = forwarded(reference.port(), &request).expect("the reference server answers");
-    let text = String::from_utf8(bytes).unwrap();
-    let (_, body) = text.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap_or(Value::Null)
-}
-
 /// A user that no run has made.
 fn stranger(reference: &Reference, name: &str) -> Value {
     let user = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name,
         "emails": [{"value": format!("{name}@example.org"), "type": "work", "primary": true}]});
-    let made = ask(reference, "POST", "/Users", Some(&user));
+    let made = ask(reference.port(), "POST", "/Users", Some(&user));
     assert!(made["id"].is_string(), "{made}");
     made
-}
-
-fn there(reference: &Reference, endpoint: &str) -> u64 {
-    ask(reference, "GET", endpoint, None)["totalResults"].as_u64().unwrap()
 }
 
 fn proxy(reference: &Reference) -> Hostile {
@@ -118,15 +91,6 @@ fn proxy(reference: &Reference) -> Hostile {
 
 fn writes(request: &Received) -> bool {
     !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") && !request.path.contains("/.search")
-}
-
-/// Waits until something holds.
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(30), "{what} never came");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 // --- no run comes about ---------------------------------------------------------------------------------
@@ -474,7 +438,7 @@ fn somebody_elses_id_is_a_finding_and_never_written_to() {
             .map(|request| format!("{} {}", request.method, request.path))
             .collect();
         assert!(touched.is_empty(), "whole: {whole}, met: {met}; written to the stranger: {touched:?}");
-        assert_eq!(ask(&reference, "GET", &format!("/Users/{id}"), None), known);
+        assert_eq!(ask(reference.port(), "GET", &format!("/Users/{id}"), None), known);
         let report = bench.json("run.json");
         let failed = report["outcomes"].as_array().unwrap().iter();
         let found = failed
@@ -550,7 +514,7 @@ fn a_short_429_is_waited_out() {
     let bench = Bench::new();
     let cases = ["create/*", "query/*", "delete/*"];
     let ran = run_cases(&bench, server.base_url().as_str(), &cases, &["--jobs", "1"]).exits(0);
-    assert!(there(&reference, "/Users") == 0, "{}", ran.stdout);
+    assert!(there(reference.port(), "/Users") == 0, "{}", ran.stdout);
 }
 
 // --- promises -------------------------------------------------------------------------------------------
@@ -580,7 +544,11 @@ fn the_budget_is_kept_and_what_it_left_out_is_said() {
     let bench = Bench::new();
     let ran = run_cases(&bench, recorder.base_url().as_str(), &[], &["--requests", "60"]).exits(0);
     assert!(recorder.received().len() <= 60, "{} requests", recorder.received().len());
-    assert_eq!(there(&reference, "/Users") + there(&reference, "/Groups"), 0, "something is left");
+    assert_eq!(
+        there(reference.port(), "/Users") + there(reference.port(), "/Groups"),
+        0,
+        "something is left"
+    );
     assert!(ran.stdout.contains("the request budget (--requests) is spent"), "{}", ran.stdout);
     let last = ran.stdout.trim_end().lines().last().unwrap();
     assert!(last.contains("--requests"), "a part is not the whole: {last}");
@@ -633,10 +601,10 @@ fn an_interrupt_cleans_up_and_reports() {
         going.signal(signal);
         let ran = going.end().exits(3);
         bench.no_secret(&ran);
-        let left = ask(&reference, "GET", "/Users", None);
+        let left = ask(reference.port(), "GET", "/Users", None);
         assert_eq!(left["totalResults"], 1, "{signal}: {left}\n{}", ran.stdout);
         assert_eq!(left["Resources"][0]["id"], bystander["id"]);
-        assert_eq!(there(&reference, "/Groups"), 0, "{signal}");
+        assert_eq!(there(reference.port(), "/Groups"), 0, "{signal}");
         assert!(bench.ledgers().is_empty(), "{signal}");
         let report = bench.json("run.json");
         assert_eq!(report["summary"]["exit_code"], 3, "{signal}");
@@ -691,10 +659,10 @@ fn a_second_interrupt_ends_at_once_and_clean_finishes() {
     bench.no_secret(&ran);
     assert!(ran.took < Duration::from_secs(20), "{:?}", ran.took);
     insta::assert_snapshot!(ran.trouble());
-    assert!(there(&reference, "/Users") > 0);
+    assert!(there(reference.port(), "/Users") > 0);
     stuck.store(false, Ordering::SeqCst);
     bench.run(&["clean", url.as_str(), "--token-env", VARIABLE]).exits(0);
-    assert_eq!(there(&reference, "/Users") + there(&reference, "/Groups"), 0);
+    assert_eq!(there(reference.port(), "/Users") + there(reference.port(), "/Groups"), 0);
     assert!(bench.ledgers().is_empty());
 }
 
@@ -714,7 +682,7 @@ fn clean_deletes_what_a_killed_run_left_and_nothing_else() {
     assert_eq!(ran.code, None);
     bench.no_secret(&ran);
     stalled.store(false, Ordering::SeqCst);
-    assert!(there(&reference, "/Users") > 4);
+    assert!(there(reference.port(), "/Users") > 4);
     assert_eq!(bench.ledgers().len(), 1);
 
     let listed = bench.run(&["clean"]).exits(0);
@@ -722,13 +690,13 @@ fn clean_deletes_what_a_killed_run_left_and_nothing_else() {
     let elsewhere = bench.run(&["clean", "http://127.0.0.1:1/scim/v2"]).exits(0);
     let refused = bench.run(&["clean", url.as_str()]);
     let cleaned = bench.run(&["clean", url.as_str(), "--token-env", VARIABLE]).exits(0);
-    let left = ask(&reference, "GET", "/Users", None);
+    let left = ask(reference.port(), "GET", "/Users", None);
     assert_eq!(left["totalResults"], 1, "{left}\n{}", cleaned.stdout);
     assert_eq!(
         left["Resources"][0],
-        ask(&reference, "GET", &format!("/Users/{}", bystander["id"].as_str().unwrap()), None)
+        ask(reference.port(), "GET", &format!("/Users/{}", bystander["id"].as_str().unwrap()), None)
     );
-    assert_eq!(there(&reference, "/Groups"), 0);
+    assert_eq!(there(reference.port(), "/Groups"), 0);
     assert!(bench.ledgers().is_empty());
     let again = bench.run(&["clean", url.as_str(), "--token-env", VARIABLE]).exits(0);
 

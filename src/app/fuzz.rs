@@ -1,15 +1,13 @@
 //! `scimspec fuzz`: probe, fuzz, clean up, report.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chrono::Utc;
 
-use super::run::{Place, capabilities, interrupts, learn, library, paced, record, requirement, show};
-use super::{AppError, runtime};
+use super::AppError;
+use super::run::{library, requirement, show};
+use super::session::{Place, Seen, Session, consented, paced};
 use crate::cli::{FuzzArguments, FuzzCommand};
 use crate::config::Config;
 use crate::fuzz::progress::Bar;
@@ -18,14 +16,11 @@ use crate::fuzz::subject::FoundSuite;
 use crate::fuzz::{Options, Setting, Subject};
 use crate::outcome::Exit;
 use crate::profile::Profile;
-use crate::report::mask::Ours;
 use crate::report::model::{Run, RunReport};
 use crate::report::{file, fuzz, json, junit, text};
 use crate::requirement::Catalogue;
 use crate::run::Templates;
-use crate::suite::fresh::{Generator, run_mark};
-use crate::target::probe::probe;
-use crate::target::{CleanUp, consent_needed};
+use crate::target::CleanUp;
 
 /// How many requests are made where nobody says how many: ten minutes of a target that allows 100 a minute.
 const REQUESTS: u64 = 1000;
@@ -64,12 +59,7 @@ fn fuzz_any(config: &Config, wanted: &Wanted<'_>) -> Result<Exit, AppError> {
     let mut config = paced(config, profile);
     let budget = *config.requests.get_or_insert(REQUESTS);
     let config = &config;
-    if let Some(url) = &config.url
-        && consent_needed(url)
-        && !config.consent
-    {
-        return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
-    }
+    consented(config)?;
     for path in [&config.json, &config.junit].into_iter().flatten() {
         file::check(path)?;
     }
@@ -81,28 +71,17 @@ fn fuzz_any(config: &Config, wanted: &Wanted<'_>) -> Result<Exit, AppError> {
         None => Vec::new(),
     };
     let catalogue = Catalogue::embedded();
-    let runtime = runtime()?;
-    let place = Place::of(config, profile, &runtime)?;
-    let generator = Generator::new(run_mark(), config.seed, config.patterns.clone());
-    let target = Arc::new(place.target(config, profile, generator.mark())?);
-    let begun = Arc::new(AtomicBool::new(false));
-    let interrupts = runtime.spawn(interrupts(Arc::clone(&target), Arc::clone(&begun)));
-    runtime.block_on(target.authenticate())?;
-    let probed = runtime.block_on(probe(&target));
-    if target.interrupted() {
-        return Ok(Exit::Unreachable);
-    }
-    let mut probed = probed?;
-    learn(&mut probed, config, profile);
-    show(&announcement(config, &place, subject, budget, &suites))?;
-    begun.store(true, Ordering::SeqCst);
+    let Some(session) = Session::open(config, profile)? else { return Ok(Exit::Unreachable) };
+    let Session { runtime, place, generator, target, probe, .. } = &session;
+    show(&announcement(config, place, subject, budget, &suites))?;
+    session.begin();
 
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
     let bar = Bar::new(budget, &format!("{}s", subject.noun()), config.look.colour);
     let setting = Setting {
-        target: &target,
-        probe: &probed,
-        generator: &generator,
+        target,
+        probe,
+        generator,
         templates: &templates,
         catalogue,
         options: Options {
@@ -117,45 +96,24 @@ fn fuzz_any(config: &Config, wanted: &Wanted<'_>) -> Result<Exit, AppError> {
     let mut found = runtime.block_on(subject.fuzz(&setting));
     bar.clear();
     let clean_up = runtime.block_on(target.clean_up());
-    interrupts.abort();
+    session.end();
 
     let kept = save(arguments.save.as_deref(), subject, &found.suites)?;
     found.record.command = words(config, wanted);
     found.record.saved = kept.iter().map(|path| path.display().to_string()).collect();
     let exchanges = target.exchanges();
-    let ours = Ours {
-        ids: target.owned().into_iter().map(|resource| resource.id).collect::<BTreeSet<_>>(),
-        mark: generator.mark().to_owned(),
-    };
-    let report = Run {
+    let ours = session.ours();
+    let seen = Seen {
         suites: library.digest(),
-        target: place.identity(config, &target, &probed),
-        profile: profile.name.clone(),
-        reading: config.reading,
-        deny_warnings: config.deny_warnings,
-        seed: config.seed,
-        ours: &ours,
         started,
         duration: clock.elapsed(),
-        arguments: config.arguments.clone(),
-        capabilities: capabilities(&probed),
+        ours: &ours,
         outcomes: &found.outcomes,
         exchanges: &exchanges,
-        requests: target.requests_made(),
-        keep: config.keep,
         requirement: &|id: &str| requirement(catalogue, id),
-        clean_up: record(&clean_up),
-        interrupted: target.interrupted(),
-        deviations: Vec::new(),
-        settling: None,
-        readiness: Vec::new(),
-        client: None,
-        require_core: false,
-        narrowed: false,
-        baseline: None,
-        fuzz: Some(found.record),
-    }
-    .report();
+        clean_up: &clean_up,
+    };
+    let report = Run { fuzz: Some(found.record), ..session.run(config, profile, seen) }.report();
     if let Some(path) = &config.json {
         json::write(&report, path)?;
     }
@@ -163,7 +121,7 @@ fn fuzz_any(config: &Config, wanted: &Wanted<'_>) -> Result<Exit, AppError> {
         junit::write(&report, path)?;
     }
     show(&fuzz_report(&report, config, &clean_up))?;
-    place.close(&runtime);
+    session.close();
     Ok(report.exit())
 }
 
@@ -182,10 +140,6 @@ fn announcement(
     budget: u64,
     suites: &[SavedSuite],
 ) -> String {
-    let (what, url) = match place {
-        Place::Elsewhere(url) => (String::new(), url),
-        Place::Embedded(_, url) => ("the reference server inside scimspec at ".to_owned(), url),
-    };
     let time = config.rate.map(|rate| {
         format!("; at {rate} this takes up to {}", crate::plan::estimate::time(rate.time_for(budget)))
     });
@@ -195,8 +149,9 @@ fn announcement(
         some => format!("{} saved by earlier runs first\n", text::count(some as u64, "case")),
     };
     format!(
-        "scimspec {} → {what}{url}\nfuzzing {}s with up to {budget} requests, seed {}{}\n{tried}",
+        "scimspec {} → {}\nfuzzing {}s with up to {budget} requests, seed {}{}\n{tried}",
         env!("CARGO_PKG_VERSION"),
+        place.words(),
         subject.noun(),
         config.seed,
         time.unwrap_or_default(),

@@ -15,6 +15,7 @@ mod probe;
 mod profile;
 mod run;
 mod serve;
+mod session;
 mod snapshots;
 
 use std::io::{self, Write};

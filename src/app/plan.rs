@@ -1,6 +1,7 @@
 //! `scimspec list --plan`: how many requests a run will need, and how long they take, before the first is made.
 
-use super::run::{Place, estimate, learn, library, paced};
+use super::run::{estimate, library};
+use super::session::{Place, learn, paced};
 use super::{AppError, print, runtime};
 use crate::config::Config;
 use crate::outcome::Exit;

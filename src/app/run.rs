@@ -4,16 +4,15 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use libtest_mimic::ColorSetting;
 use tokio::runtime::Runtime;
-use url::Url;
 
-use super::{AppError, print, runtime};
+use super::session::{Place, Seen, Session, consented, paced};
+use super::{AppError, print};
 use crate::baseline::Judge;
 use crate::config::Config;
 use crate::outcome::{ErrorCause, Exit, Outcome, Verdict};
@@ -21,10 +20,8 @@ use crate::plan::{Conditions, Estimate, Phase, Plan, Selection, plan};
 use crate::profile::Profile;
 use crate::readiness::{LeftOut, readiness};
 use crate::report::failure;
-use crate::report::mask::Ours;
 use crate::report::model::{
-    BaselineRecord, CapabilityEvidence, CleanUpRecord, DeviationRecord, LeftBehind, RequirementText, Run,
-    RunReport, SettledReads, SettlingRecord, TargetIdentity,
+    BaselineRecord, DeviationRecord, RequirementText, Run, RunReport, SettledReads, SettlingRecord,
 };
 use crate::report::{file, json, junit, terminal};
 use crate::requirement::Catalogue;
@@ -32,14 +29,12 @@ use crate::run::board::{Board, Revise};
 use crate::run::deviation::Came;
 use crate::run::patience::{Patience, ReadKind, Tally};
 use crate::run::{Shared, Templates};
-use crate::server::{self, RunningServer, ServerOptions, ServerProfile, interrupted};
 use crate::snapshot::Snapshots;
 use crate::suite::diagnostic::Severity;
-use crate::suite::fresh::{Generator, Patterns, run_mark};
+use crate::suite::fresh::Patterns;
 use crate::suite::load::{Library, Origin};
-use crate::target::client::resource_path;
-use crate::target::probe::{Probe, probe};
-use crate::target::{CleanUp, Credentials, Left, Target, consent_needed};
+use crate::target::CleanUp;
+use crate::target::probe::Probe;
 use crate::trial;
 
 /// Runs the command.
@@ -53,12 +48,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     let profile = Profile::chosen(&library, &config.profile)?;
     let settings = profile.confirm(&library, &config.settings)?;
     let config = &paced(config, profile);
-    if let Some(url) = &config.url
-        && consent_needed(url)
-        && !config.consent
-        && !config.read_only
-    {
-        return Err(AppError::Consent { host: url.host_str().unwrap_or_default().to_owned() });
+    if !config.read_only {
+        consented(config)?;
     }
     let catalogue = Catalogue::embedded();
     // Which cases there are does not depend on the target: what is wrong with the baseline is said before it is asked.
@@ -78,23 +69,8 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         file::check(path)?;
     }
     let snapshots = snapshots(config, profile)?;
-    let runtime = runtime()?;
-    let place = Place::of(config, profile, &runtime)?;
-    let generator = Generator::new(run_mark(), config.seed, config.patterns.clone());
-    let target = Arc::new(place.target(config, profile, generator.mark())?);
-    let begun = Arc::new(AtomicBool::new(false));
-    let interrupts = runtime.spawn(interrupts(Arc::clone(&target), Arc::clone(&begun)));
-    let authenticated = runtime.block_on(target.authenticate());
-    if target.interrupted() {
-        return Ok(Exit::Unreachable);
-    }
-    authenticated?;
-    let probe = runtime.block_on(probe(&target));
-    if target.interrupted() {
-        return Ok(Exit::Unreachable);
-    }
-    let mut probe = probe?;
-    learn(&mut probe, config, profile);
+    let Some(session) = Session::open(config, profile)? else { return Ok(Exit::Unreachable) };
+    let Session { runtime, place, generator, target, probe, .. } = &session;
     let claims = |requires: &_| probe.capabilities.check(requires);
     let conditions = Conditions {
         claims: &claims,
@@ -111,13 +87,13 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
     if plan.jobs.is_empty() {
         return Err(AppError::NothingSelected);
     }
-    let estimate = estimate(config, &library, &plan, &probe);
+    let estimate = estimate(config, &library, &plan, probe);
     show(&place.announcement(config, profile, &plan, &estimate))?;
-    begun.store(true, Ordering::SeqCst);
+    session.begin();
 
     let templates = Templates { user: config.template_user.clone(), group: config.template_group.clone() };
     let mut shared =
-        Shared::new(&target, &library, catalogue, &plan, &probe, config.reading, templates, &generator);
+        Shared::new(target, &library, catalogue, &plan, probe, config.reading, templates, generator);
     shared.profile = Some(profile);
     shared.settings = settings.values;
     shared.snapshots = snapshots.as_ref();
@@ -131,34 +107,22 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         let judge = Judge::new(baseline.clone(), today, config.deny_warnings, rules, !left_out.is_empty());
         Box::new(move |outcome| judge.judge(outcome)) as Revise
     });
-    let (outcomes, clean_up) = execute(config, &runtime, &shared, &plan, revise)?;
-    interrupts.abort();
+    let (outcomes, clean_up) = execute(config, runtime, &shared, &plan, revise)?;
+    session.end();
 
     let exchanges = target.exchanges();
-    let ours = Ours {
-        ids: target.owned().into_iter().map(|resource| resource.id).collect::<BTreeSet<_>>(),
-        mark: generator.mark().to_owned(),
-    };
-    let requirement = |id: &str| requirement(catalogue, id);
-    let report = Run {
+    let ours = session.ours();
+    let seen = Seen {
         suites: library.digest(),
-        target: place.identity(config, &target, &probe),
-        profile: profile.name.clone(),
-        reading: config.reading,
-        deny_warnings: config.deny_warnings,
-        seed: config.seed,
-        ours: &ours,
         started,
         duration: clock.elapsed(),
-        arguments: config.arguments.clone(),
-        capabilities: capabilities(&probe),
+        ours: &ours,
         outcomes: &outcomes,
         exchanges: &exchanges,
-        requests: target.requests_made(),
-        keep: config.keep,
-        requirement: &requirement,
-        clean_up: record(&clean_up),
-        interrupted: target.interrupted(),
+        requirement: &|id: &str| requirement(catalogue, id),
+        clean_up: &clean_up,
+    };
+    let report = Run {
         deviations: deviations(profile, &shared),
         settling: shared.patience.as_ref().map(settling),
         readiness: readiness(&profile.features, &outcomes, &left_out, config.deny_warnings),
@@ -166,11 +130,12 @@ pub fn run(config: &Config) -> Result<Exit, AppError> {
         require_core: config.require_core,
         narrowed: !left_out.is_empty(),
         baseline: baseline.as_ref().map(|baseline| BaselineRecord::of(baseline, &outcomes)),
-        fuzz: None,
+        ..session.run(config, profile, seen)
     }
     .report();
     publish(config, &report)?;
-    place.close(&runtime);
+    drop(shared);
+    session.close();
     Ok(report.exit())
 }
 
@@ -196,22 +161,6 @@ pub(super) fn estimate(config: &Config, library: &Library, plan: &Plan<'_>, prob
     Estimate::of(plan, library, &|requires| probe.capabilities.check(requires), together)
 }
 
-/// What the operator and the profile know of a target beside what it says itself.
-pub(super) fn learn(probe: &mut Probe, config: &Config, profile: &Profile) {
-    probe.capabilities.page_size.clone_from(&profile.page_size);
-    probe.capabilities.hooks = config.hooks.names();
-}
-
-/// The configuration with the profile's limits where the operator says nothing.
-pub(super) fn paced(config: &Config, profile: &Profile) -> Config {
-    let mut config = config.clone();
-    config.rate = config.rate.or(profile.limits.rate);
-    config.requests = config.requests.or(profile.limits.requests);
-    config.settle = config.settle.or(profile.consistency);
-    config
-}
-
-/// What came of the profile's deviations.
 fn deviations(profile: &Profile, shared: &Shared<'_>) -> Vec<DeviationRecord> {
     let record = |(index, came): (usize, Came)| {
         let deviation = profile.deviations.get(index)?;
@@ -352,24 +301,6 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// The first Ctrl-C (or SIGTERM, as pipelines send it) ends the run and lets clean-up happen; the second ends the
-/// process. Before the run has begun there is nothing to clean up.
-pub(super) async fn interrupts(target: Arc<Target>, begun: Arc<AtomicBool>) {
-    if interrupted().await.is_ok() {
-        target.interrupt();
-        if !begun.load(Ordering::SeqCst) {
-            eprintln!("\ninterrupted before the run began; nothing was created");
-            return;
-        }
-        eprintln!(
-            "\ninterrupted: cleaning up what this run created; press Ctrl-C again to leave it ('scimspec clean' deletes it later)"
-        );
-        if interrupted().await.is_ok() {
-            std::process::exit(i32::from(Exit::Unreachable.code()));
-        }
-    }
-}
-
 /// The reports in files and on screen. That nobody reads the screen any more keeps no file from being written, and
 /// changes no verdict.
 fn publish(config: &Config, report: &RunReport) -> Result<(), AppError> {
@@ -387,46 +318,7 @@ pub(super) fn show(text: &str) -> Result<(), AppError> {
     print(text).or_else(|error| if error.is_broken_pipe() { Ok(()) } else { Err(error) })
 }
 
-/// Where the service provider is: somewhere, or inside scimspec.
-pub(super) enum Place {
-    Elsewhere(Url),
-    Embedded(RunningServer, Url),
-}
-
 impl Place {
-    /// Without a URL it is inside scimspec: as the profile's vendor documents it, where there is such a double.
-    pub(super) fn of(config: &Config, profile: &Profile, runtime: &Runtime) -> Result<Place, AppError> {
-        match &config.url {
-            Some(url) => Ok(Place::Elsewhere(url.clone())),
-            None => {
-                let double = profile.server.as_deref().map(ServerProfile::from_name).transpose()?;
-                let options = ServerOptions { profile: double, ..ServerOptions::default() };
-                let server = runtime.block_on(server::start(options))?;
-                let url = Url::parse(server.base_url())
-                    .map_err(|error| std::io::Error::other(format!("{}: {error}", server.base_url())))?;
-                Ok(Place::Embedded(server, url))
-            }
-        }
-    }
-
-    pub(super) fn target(&self, config: &Config, profile: &Profile, mark: &str) -> Result<Target, AppError> {
-        let mut options = match self {
-            Place::Elsewhere(url) => config.target_options(url.clone(), mark),
-            Place::Embedded(server, url) => {
-                let mut options = config.target_options(url.clone(), mark);
-                options.auth = Credentials::bearer(server.token())
-                    .map_err(|error| std::io::Error::other(error.to_string()))?;
-                options.second = Some(
-                    Credentials::bearer(server.second_token())
-                        .map_err(|error| std::io::Error::other(error.to_string()))?,
-                );
-                options
-            }
-        };
-        options.page_size_parameter = profile.page_size_parameter().to_owned();
-        Ok(Target::new(options)?)
-    }
-
     fn announcement(
         &self,
         config: &Config,
@@ -436,13 +328,10 @@ impl Place {
     ) -> String {
         let cases = plan.parts().count();
         let running = plan.running().map(|job| job.parts.len()).sum::<usize>();
-        let (what, url) = match self {
-            Place::Elsewhere(url) => (String::new(), url),
-            Place::Embedded(_, url) => ("the reference server inside scimspec at ".to_owned(), url),
-        };
         let mut text = format!(
-            "scimspec {} → {what}{url}\nprofile {} ({}), {} reading: {running} of {cases} cases, seed {}\n",
+            "scimspec {} → {}\nprofile {} ({}), {} reading: {running} of {cases} cases, seed {}\n",
             env!("CARGO_PKG_VERSION"),
+            self.words(),
             profile.name,
             profile.title,
             config.reading,
@@ -457,49 +346,6 @@ impl Place {
         }
         text
     }
-
-    pub(super) fn identity(&self, config: &Config, target: &Target, probe: &Probe) -> TargetIdentity {
-        TargetIdentity {
-            base_url: target.base_url().to_owned(),
-            embedded: matches!(self, Place::Embedded(..)),
-            product: probe.server.clone(),
-            documentation: probe.capabilities.documentation.clone(),
-            credentials: config.credential_names.clone(),
-            headers: config.header_names.clone(),
-            access: config.access_names.clone(),
-        }
-    }
-
-    pub(super) fn close(self, runtime: &Runtime) {
-        if let Place::Embedded(server, _) = self {
-            runtime.block_on(server.shutdown());
-        }
-    }
-}
-
-pub(super) fn capabilities(probe: &Probe) -> Vec<CapabilityEvidence> {
-    probe
-        .capabilities
-        .claims()
-        .map(|(name, claim)| CapabilityEvidence {
-            name: name.to_owned(),
-            claimed: (!claim.assumed).then_some(claim.supported),
-            evidence: claim.evidence.clone(),
-        })
-        .collect()
-}
-
-pub(super) fn record(clean_up: &CleanUp) -> CleanUpRecord {
-    CleanUpRecord {
-        deleted: clean_up.deleted.len() as u64,
-        already_gone: clean_up.already_gone.len() as u64,
-        left_behind: clean_up
-            .left
-            .iter()
-            .chain(&clean_up.disowned)
-            .map(|left| LeftBehind { path: whereabouts(left), why: left.why.clone() })
-            .collect(),
-    }
 }
 
 /// How reads agreed with writes.
@@ -513,14 +359,5 @@ fn settling(patience: &Patience) -> SettlingRecord {
         within_ms: milliseconds(patience.within()),
         resources: reads(ReadKind::Resource),
         lists: reads(ReadKind::List),
-    }
-}
-
-/// Where something that is left may be found.
-fn whereabouts(left: &Left) -> String {
-    match (&left.id, &left.trace) {
-        (Some(id), _) => resource_path(&left.endpoint, id),
-        (None, Some(trace)) => format!("{} with {trace}", left.endpoint),
-        (None, None) => left.endpoint.clone(),
     }
 }

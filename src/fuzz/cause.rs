@@ -90,6 +90,27 @@ pub enum Harm {
     Contradiction,
 }
 
+impl Harm {
+    /// Its word in names.
+    pub fn word(self) -> &'static str {
+        match self {
+            Harm::Wrong => "wrong",
+            Harm::Refused => "refused",
+            Harm::Served => "served",
+            Harm::Broken => "broken",
+            Harm::Contradiction => "contradiction",
+        }
+    }
+}
+
+/// Words as a name: small letters, digits and full stops, with one hyphen between.
+pub fn slug(words: &str) -> String {
+    let plain =
+        |it: char| if it.is_ascii_alphanumeric() || it == '.' { it.to_ascii_lowercase() } else { '-' };
+    let name: String = words.chars().map(plain).collect();
+    name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
 /// A cause, with the evidence of each sighting.
 #[derive(Debug, Clone)]
 pub struct Cause<E> {
@@ -232,18 +253,8 @@ impl<E> Cause<E> {
                 _ => None,
             }));
         }
-        let harm = match self.harm {
-            Harm::Wrong => "wrong",
-            Harm::Refused => "refused",
-            Harm::Served => "served",
-            Harm::Broken => "broken",
-            Harm::Contradiction => "contradiction",
-        };
-        words.push(harm.to_owned());
-        let plain =
-            |it: char| if it.is_ascii_alphanumeric() || it == '.' { it.to_ascii_lowercase() } else { '-' };
-        let name: String = words.join("-").replace("[]", "brackets").chars().map(plain).collect();
-        name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+        words.push(self.harm.word().to_owned());
+        slug(&words.join("-").replace("[]", "brackets"))
     }
 }
 

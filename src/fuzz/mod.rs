@@ -7,6 +7,9 @@
 //! | [`dice`] | draws from them, the same again for the same seed |
 //! | [`dataset`] | makes the resources that are fuzzed over, and reads them back |
 //! | [`cause`] | groups what was sighted by its cause, so that one defect is reported once |
+//! | [`course`] | how long a hunt goes on, and why it ended |
+//! | [`heard`] | what came of a request, before it means anything to a fuzzer |
+//! | [`tally`] | what was tried of each property, counted |
 //! | [`filter`] | fuzzes filters: what is asked in which order, shrinking, judging anew |
 //! | [`patch`] | fuzzes PATCH: what is sent in which order, what it comes to, shrinking on fresh resources |
 //! | [`lifecycle`] | fuzzes lifecycles: the steps, the model, races, the tour, judging, shrinking |
@@ -19,9 +22,11 @@
 //! [`target`](crate::target)'s.
 
 pub mod cause;
+pub mod course;
 pub mod dataset;
 pub mod dice;
 pub mod filter;
+pub mod heard;
 pub mod lifecycle;
 pub mod patch;
 pub mod progress;
@@ -29,6 +34,7 @@ pub mod record;
 pub mod saved;
 pub mod strategy;
 pub mod subject;
+pub mod tally;
 
 pub use subject::{Found, Setting, Subject};
 

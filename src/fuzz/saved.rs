@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::Subject;
 use super::subject::FoundSuite;
+use crate::outcome::Level;
+use crate::report::text::clip;
 use crate::suite::diagnostic::Diagnostic;
 use crate::suite::model::Suite;
 use crate::suite::yaml;
@@ -98,6 +100,54 @@ pub fn write(folder: &Path, subject: Subject, suite: &FoundSuite) -> Result<Path
     fs::create_dir_all(folder.join(FOLDER)).map_err(failed("make the folder of"))?;
     fs::write(&path, &suite.text).map_err(failed("write"))?;
     Ok(path)
+}
+
+/// What stands at the head of a suite, and of its only case.
+#[derive(Debug)]
+pub struct Head<'h> {
+    /// What it is about.
+    pub subject: Subject,
+    /// The seed of the run that found it.
+    pub seed: u64,
+    /// A line of comment, if there is one.
+    pub comment: Option<String>,
+    /// The name of the cause.
+    pub name: &'h str,
+    /// What the suite is about.
+    pub about: String,
+    /// What it needs of the service provider.
+    pub requires: &'h [&'h str],
+    /// What the case shows; as much of it as a title bears.
+    pub title: &'h str,
+    /// How strongly it binds, where that is not what the requirements say.
+    pub level: Option<Level>,
+    /// The requirements that the case is about.
+    pub spec: &'h [String],
+}
+
+impl Head<'_> {
+    /// The YAML up to the keys that are each fuzzer's own.
+    pub fn text(&self) -> String {
+        let Head { subject, seed, comment, name, about, requires, title, level, spec } = self;
+        let quoted = |text: &str| Value::from(text).to_string();
+        let what = subject.name();
+        let comment = comment.as_ref().map(|line| format!("{line}\n")).unwrap_or_default();
+        let level = level
+            .map(|level| format!("    level: {}\n", level.to_string().to_lowercase()))
+            .unwrap_or_default();
+        let spec = if spec.is_empty() { String::new() } else { format!("    spec: [{}]\n", spec.join(", ")) };
+        format!(
+            "# Found by 'scimspec fuzz {what} --seed {seed}'. 'scimspec run URL --suites DIR' replays it.\n\
+             {comment}suite: fuzz-{what}-{name}\n\
+             title: {}\n\
+             requires: [{}]\n\
+             cases:\n  - id: {name}\n    title: {}\n{level}{spec}",
+            quoted(about),
+            requires.join(", "),
+            // What is sent may look like a reference, and a title has none.
+            quoted(&clip(title, 200).replace("${", "$ {")),
+        )
+    }
 }
 
 /// A value with one text for another in all that it says. The depth is that of the value, which its reader bounds.

@@ -8,9 +8,10 @@ use crate::outcome::Outcome;
 use crate::report::model::FuzzRecord;
 use crate::requirement::Catalogue;
 use crate::run::Templates;
+use crate::scim::schema::ResourceType;
 use crate::suite::fresh::Generator;
-use crate::target::Target;
 use crate::target::probe::Probe;
+use crate::target::{BulkUse, Target};
 
 /// What is fuzzed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub enum Subject {
     Lifecycle,
 }
 
-/// What every fuzzer is given.
-pub struct Setting<'a> {
+/// What every fuzzer is given, with what earlier runs have saved as `S`: as suites, or as the fuzzer reads them.
+pub struct Setting<'a, S = SavedSuite> {
     /// The client.
     pub target: &'a Target,
     /// What the service provider says of itself.
@@ -37,10 +38,44 @@ pub struct Setting<'a> {
     pub catalogue: &'a Catalogue,
     /// What is wanted.
     pub options: Options,
-    /// The suites that earlier runs about the same subject have saved.
-    pub saved: &'a [SavedSuite],
+    /// What earlier runs about the same subject have saved, which is tried first.
+    pub saved: &'a [S],
     /// Who is told how far it is.
     pub progress: &'a dyn Progress,
+}
+
+impl<'a, S> Setting<'a, S> {
+    /// The same, with what was saved in another form.
+    pub fn with<'b, T>(&self, saved: &'b [T]) -> Setting<'b, T>
+    where
+        'a: 'b,
+    {
+        Setting {
+            target: self.target,
+            probe: self.probe,
+            generator: self.generator,
+            templates: self.templates,
+            catalogue: self.catalogue,
+            options: self.options.clone(),
+            saved,
+            progress: self.progress,
+        }
+    }
+
+    /// The two resource types that are fuzzed: users and groups, or others where one of these is missing. Bulk is used
+    /// from now on where the service provider has it.
+    pub fn kinds(&self) -> impl Iterator<Item = &'a ResourceType> + use<'a, S> {
+        if let Some(bulk) = BulkUse::of(&self.probe.capabilities) {
+            self.target.may_use_bulk(bulk);
+        }
+        let mut kinds: Vec<_> = self.probe.schemas.resource_types.iter().collect();
+        kinds.sort_by_key(|kind| match kind.name.as_str() {
+            "User" => 0,
+            "Group" => 1,
+            _ => 2,
+        });
+        kinds.into_iter().take(2)
+    }
 }
 
 /// What a fuzzer gives.

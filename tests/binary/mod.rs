@@ -245,3 +245,34 @@ impl Reference {
         self.url().parse::<url::Url>().unwrap().port().unwrap()
     }
 }
+
+/// What the reference server at a port itself answers, past every proxy: `null` is no body.
+pub fn ask(port: u16, method: &str, path: &str, body: Option<&Value>) -> Value {
+    let method = method.parse::<reqwest::Method>().expect("a method");
+    let request = reqwest::Client::new()
+        .request(method, format!("http://127.0.0.1:{port}/scim/v2{path}"))
+        .bearer_auth(TOKEN)
+        .header("Content-Type", "application/scim+json")
+        .body(body.map(Value::to_string).unwrap_or_default());
+    let text = RUNTIME.block_on(async { request.send().await?.text().await });
+    serde_json::from_str(&text.expect("the reference server answers")).unwrap_or(Value::Null)
+}
+
+/// How many resources a reference server has at an endpoint.
+pub fn there(port: u16, endpoint: &str) -> u64 {
+    ask(port, "GET", endpoint, None)["totalResults"].as_u64().expect("a list")
+}
+
+/// How many outcomes of a report have that verdict.
+pub fn count(report: &Value, verdict: &str) -> u64 {
+    report["summary"]["verdicts"][verdict].as_u64().unwrap_or_else(|| panic!("no {verdict}"))
+}
+
+/// Waits until something holds.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(40), "{what} never came");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::fuzz::ORIGIN;
+use crate::fuzz::heard::{Unheard, keyword, response};
 use crate::scim::list::ListResponse;
 use crate::scim::names;
 use crate::scim::resource::get;
@@ -147,11 +148,10 @@ async fn page(
 
 /// What an exchange says.
 fn read(target: &Target, exchange: &Exchange, start: usize) -> Answer {
-    let response = match &exchange.answer {
+    let response = match response(target, exchange) {
         Ok(response) => response,
-        Err(TransportFailure::NotSent { why }) => return Answer::Nothing(why.clone()),
-        Err(_) if target.interrupted() => return Answer::Nothing("the run was interrupted".to_owned()),
-        Err(failure) => return Answer::Broken(failure.to_string()),
+        Err(Unheard::Nothing(why)) => return Answer::Nothing(why),
+        Err(Unheard::Broken(why)) => return Answer::Broken(why),
     };
     match response.status {
         429 | 503 => Answer::Nothing(format!("{}, also after waiting", response.status)),
@@ -159,10 +159,7 @@ fn read(target: &Target, exchange: &Exchange, start: usize) -> Answer {
             Answer::Nothing(format!("answered {}: the credentials were not accepted", response.status))
         }
         500.. if response.status != 501 => Answer::Broken(format!("answered {}", response.status)),
-        400..=499 | 501 => {
-            let scim_type = exchange.json().and_then(|body| get(body, "scimType")).and_then(Value::as_str);
-            Answer::Refused { status: response.status, scim_type: scim_type.map(str::to_owned) }
-        }
+        400..=499 | 501 => Answer::Refused { status: response.status, scim_type: keyword(exchange) },
         200 => {
             let list = match response.body.json() {
                 Err(problem) => return Answer::Broken(format!("answered 200, and {problem}")),

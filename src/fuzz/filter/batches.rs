@@ -61,7 +61,7 @@ impl Hunt<'_> {
                 continue;
             }
             self.heed(&asked);
-            if self.ended.is_some() {
+            if self.course.ended.is_some() {
                 return;
             }
             let Answer::List(found) = &asked.answer else {
@@ -111,7 +111,7 @@ impl Hunt<'_> {
             let mut is_guilty = suspects.is_empty();
             for (at, (_, trial)) in batch.iter().enumerate() {
                 if !suspects.contains(&at) {
-                    *self.tally.judged.entry(property).or_default() += 1;
+                    self.tally.judge(property);
                     self.was_right(field, trial);
                     continue;
                 }

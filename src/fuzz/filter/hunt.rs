@@ -9,19 +9,17 @@ use super::ask::{Answer, Asked, Way, ask};
 use super::features::features;
 use super::terms::Term;
 use super::verdict::{Judge, Verdict};
-use super::{Counterexample, Fuzz, FuzzError, Fuzzed, Property, RowInQuestion, Tally, harm};
+use super::{Counterexample, Fuzz, FuzzError, Fuzzed, Property, RowInQuestion, harm};
 use crate::fuzz::Ended;
 use crate::fuzz::cause::{Causes, Feature, Features};
+use crate::fuzz::course::{Course, Heard};
 use crate::fuzz::dataset::{DataSet, Maker};
 use crate::fuzz::dice::Dice;
+use crate::fuzz::tally::Tally;
 use crate::oracle::truth::explain;
 use crate::oracle::world::{World, Worlds};
 use crate::scim::filter::{CompareOperator, Filter};
 
-/// After so many answers in a row that did not come, the target counts as gone.
-const GONE_AFTER: u32 = 4;
-/// After so many answers in a row that say nothing, it is no use to go on.
-const HOPELESS: u32 = 4;
 /// So many requests are kept for shrinking what is found late.
 pub(super) const FOR_SHRINKING: u64 = 30;
 
@@ -54,13 +52,11 @@ pub(super) struct Hunt<'a> {
     pub(super) fuzz: &'a Fuzz<'a>,
     pub(super) fields: Vec<Field>,
     pub(super) causes: Causes<Counterexample>,
-    pub(super) tally: Tally,
+    pub(super) tally: Tally<Property>,
     pub(super) notes: Vec<String>,
     pub(super) mended: Vec<String>,
-    pub(super) ended: Option<Ended>,
+    pub(super) course: Course,
     pub(super) memo: HashMap<(usize, String), (Verdict, Asked)>,
-    silent: u32,
-    hopeless: u32,
     /// Whether it was looked at whether filters have an effect at all.
     controlled: bool,
     /// Whether calibration was taken back.
@@ -81,16 +77,14 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         tally: Tally::default(),
         notes: Vec::new(),
         mended: Vec::new(),
-        ended: None,
+        course: Course::default(),
         memo: HashMap::new(),
-        silent: 0,
-        hopeless: 0,
         controlled: false,
         uncalibrated: false,
         copies: 0,
     };
     hunt.prepare().await?;
-    if hunt.ended.is_none() {
+    if hunt.course.ended.is_none() {
         hunt.phases().await;
     }
     let dialect = hunt.fields.first().map(|field| field.worlds.dialect()).unwrap_or_default();
@@ -101,7 +95,7 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         tally: hunt.tally,
         dialect,
         notes: hunt.notes,
-        ended: hunt.ended.unwrap_or(Ended::Done),
+        ended: hunt.course.ended.unwrap_or(Ended::Done),
         resources,
         mended: hunt.mended,
     })
@@ -128,25 +122,15 @@ impl Hunt<'_> {
 
     /// Whether the hunt goes on; where not, why it ended is noted.
     pub(super) fn goes_on(&mut self) -> bool {
-        if self.ended.is_some() {
-            return false;
-        }
         let is_found =
             || self.causes.all().iter().any(|it| it.sightings.iter().any(|it| it.again != Some(false)));
-        let has_enough = self.fuzz.options.most.is_some_and(|most| self.tally.filters() >= most);
-        if self.fuzz.target.interrupted() {
-            self.ended = Some(Ended::Interrupted);
-        } else if has_enough || (self.fuzz.options.stop_at_first && is_found()) {
-            self.ended = Some(Ended::Done);
-        } else if !self.may_search() {
-            self.ended = Some(Ended::BudgetSpent);
-        }
-        self.ended.is_none()
+        let Fuzz { target, options, .. } = self.fuzz;
+        self.course.goes_on(target, options, FOR_SHRINKING, self.tally.tried(), is_found)
     }
 
     pub(super) fn tell(&self, doing: &str) {
         let found = self.causes.all().len();
-        self.fuzz.progress.tell(self.fuzz.target.requests_made(), self.tally.filters(), found, doing);
+        self.fuzz.progress.tell(self.fuzz.target.requests_made(), self.tally.tried(), found, doing);
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -192,21 +176,13 @@ impl Hunt<'_> {
     /// Takes note of whether an answer says that it is no use to go on.
     pub(super) fn heed(&mut self, asked: &Asked) {
         let answered = asked.exchange.as_ref().is_some_and(|exchange| exchange.answer.is_ok());
-        self.silent = if answered { 0 } else { self.silent + 1 };
-        match &asked.answer {
-            Answer::Nothing(why) => {
-                self.hopeless += 1;
-                self.tally.unjudged += 1;
-                if self.hopeless >= HOPELESS && self.ended.is_none() && !self.fuzz.target.interrupted() {
-                    let spent = !self.fuzz.target.can_spare(0);
-                    self.ended = Some(if spent { Ended::BudgetSpent } else { Ended::Gone(why.clone()) });
-                }
-            }
-            Answer::Broken(why) if self.silent >= GONE_AFTER && self.ended.is_none() => {
-                self.ended = Some(Ended::Gone(why.clone()));
-            }
-            _ => self.hopeless = 0,
-        }
+        self.tally.unjudged += u64::from(matches!(asked.answer, Answer::Nothing(_)));
+        let heard = match &asked.answer {
+            Answer::Nothing(why) => Heard::Nothing(why),
+            Answer::Broken(why) => Heard::Broken(why),
+            Answer::List(_) | Answer::Refused { .. } => Heard::Something,
+        };
+        self.course.heed(self.fuzz.target, answered, heard);
     }
 
     /// Judges the answer to a filter that was asked alone.
@@ -228,13 +204,13 @@ impl Hunt<'_> {
         match verdict {
             Verdict::Nothing(_) => {}
             Verdict::Right => {
-                *self.tally.judged.entry(property).or_default() += 1;
+                self.tally.judge(property);
                 self.was_right(field, trial);
             }
             Verdict::Wrong(mistake) if !mistake.is_firm => {
                 // Some reading allows it, but not the one that the probes showed: a defect may have been taken for a
                 // reading. Nothing is said against a server on such grounds.
-                *self.tally.judged.entry(property).or_default() += 1;
+                self.tally.judge(property);
                 for field in &mut self.fields {
                     field.worlds = Worlds::all();
                 }
@@ -247,7 +223,7 @@ impl Hunt<'_> {
                 self.memo.clear();
             }
             bad => {
-                *self.tally.judged.entry(property).or_default() += 1;
+                self.tally.judge(property);
                 if !self.is_explained(&trial.features) {
                     self.hunt_down(field, property, trial, bad, asked).await;
                 }
@@ -403,7 +379,7 @@ impl Hunt<'_> {
         counterexample.again = Some(true);
         self.notes.push(format!("{what}, so that nothing more was tried"));
         self.causes.add(&Features::new(), harm(verdict), counterexample);
-        self.ended = Some(Ended::Done);
+        self.course.ended = Some(Ended::Done);
         true
     }
 

@@ -25,48 +25,20 @@ use std::sync::Arc;
 
 use super::cause::{Cause, Features, Harm};
 use super::dataset::{DataSet, TooFew};
-use super::progress::Progress;
-use super::{Ended, Found, Options, Setting};
+use super::tally::{self, Tally};
+use super::{Ended, Found, Setting};
 use crate::oracle::truth::Explanation;
-use crate::run::Templates;
-use crate::suite::fresh::Generator;
-use crate::target::Target;
 use crate::target::exchange::Exchange;
-use crate::target::probe::Probe;
 use saved::SavedCase;
 use verdict::Verdict;
 
 /// What is needed to fuzz.
-pub struct Fuzz<'a> {
-    /// The client.
-    pub target: &'a Target,
-    /// What the service provider says of itself.
-    pub probe: &'a Probe,
-    /// The maker of fresh values.
-    pub generator: &'a Generator,
-    /// What the operator puts under every resource.
-    pub templates: &'a Templates,
-    /// What is wanted.
-    pub options: Options,
-    /// Counterexamples of earlier runs, which are tried first.
-    pub saved: &'a [SavedCase],
-    /// Who is told how far it is.
-    pub progress: &'a dyn Progress,
-}
+pub type Fuzz<'a> = Setting<'a, SavedCase>;
 
 /// Fuzzes filters, and says what came of it.
 pub async fn fuzz(setting: &Setting<'_>) -> Found {
     let saved = saved::cases(setting.saved);
-    let fuzz = Fuzz {
-        target: setting.target,
-        probe: setting.probe,
-        generator: setting.generator,
-        templates: setting.templates,
-        options: setting.options.clone(),
-        saved: &saved,
-        progress: setting.progress,
-    };
-    match fuzz.filters().await {
+    match setting.with(&saved).filters().await {
         Ok(fuzzed) => record::found(&fuzzed, setting.catalogue, setting.options.seed),
         Err(error) => record::unjudged(&error),
     }
@@ -93,9 +65,8 @@ pub enum Property {
     Random,
 }
 
-impl Property {
-    /// All of them.
-    pub const ALL: [Property; 8] = [
+impl tally::Property for Property {
+    const ALL: &'static [Property] = &[
         Property::Saved,
         Property::Connectives,
         Property::Lookups,
@@ -106,8 +77,7 @@ impl Property {
         Property::Random,
     ];
 
-    /// Its name in ids.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Property::Saved => "saved",
             Property::Connectives => "connectives",
@@ -120,8 +90,7 @@ impl Property {
         }
     }
 
-    /// What it says.
-    pub fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Property::Saved => "what an earlier run has found holds now",
             Property::Connectives => "and, or, not, parentheses and brackets mean what RFC 7644 says",
@@ -184,33 +153,13 @@ pub struct RowInQuestion {
     pub explanation: Explanation,
 }
 
-/// What was tried of each property, and what came of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many filters were judged, by property.
-    pub judged: std::collections::BTreeMap<Property, u64>,
-    /// How many answers said nothing.
-    pub unjudged: u64,
-    /// How many filters a known cause explained before they were asked.
-    pub left_alone: u64,
-    /// How many requests went into shrinking and judging anew.
-    pub shrinking: u64,
-}
-
-impl Tally {
-    /// How many filters were judged.
-    pub fn filters(&self) -> u64 {
-        self.judged.values().sum()
-    }
-}
-
 /// What fuzzing filters came to.
 #[derive(Debug)]
 pub struct Fuzzed {
     /// The causes that were found, in the order of their first sighting.
     pub causes: Vec<Cause<Counterexample>>,
     /// What was tried.
-    pub tally: Tally,
+    pub tally: Tally<Property>,
     /// The service provider's dialect, as far as probes settled it.
     pub dialect: Vec<String>,
     /// What a reader should know.

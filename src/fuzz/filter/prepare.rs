@@ -13,7 +13,7 @@ use crate::oracle::world::Worlds;
 use crate::scim::filter::Filter;
 use crate::scim::resource::get;
 use crate::suite::model::{Capability, Requires};
-use crate::target::{BulkUse, probe};
+use crate::target::probe;
 
 /// So many resources of others are judged by what they show; with more of them, filters are narrowed to ours.
 const STRANGERS: u64 = 100;
@@ -24,17 +24,8 @@ impl Hunt<'_> {
     /// Makes the resources: of users, and beside them of groups, or of whatever type the service provider has.
     pub(super) async fn prepare(&mut self) -> Result<(), FuzzError> {
         let Fuzz { target, probe, saved, .. } = self.fuzz;
-        if let Some(bulk) = BulkUse::of(&probe.capabilities) {
-            target.may_use_bulk(bulk);
-        }
-        let mut kinds: Vec<_> = probe.schemas.resource_types.iter().collect();
-        kinds.sort_by_key(|kind| match kind.name.as_str() {
-            "User" => 0,
-            "Group" => 1,
-            _ => 2,
-        });
-        for kind in kinds.into_iter().take(2) {
-            if self.fields.len() == 1 && (!self.may_search() || self.ended.is_some()) {
+        for kind in self.fuzz.kinds() {
+            if self.fields.len() == 1 && (!self.may_search() || self.course.ended.is_some()) {
                 break;
             }
             let Some(definition) = probe.schemas.definition(&kind.name) else { continue };
@@ -55,7 +46,7 @@ impl Hunt<'_> {
                         "the budget of requests allows no resources to filter: --requests 200 is a beginning"
                             .to_owned(),
                     );
-                    self.ended = Some(Ended::BudgetSpent);
+                    self.course.ended = Some(Ended::BudgetSpent);
                 }
                 break;
             };
@@ -72,22 +63,22 @@ impl Hunt<'_> {
                     let field = self.field(set);
                     self.fields.push(field);
                 }
-                Err(_) if target.interrupted() => self.ended = Some(Ended::Interrupted),
+                Err(_) if target.interrupted() => self.course.ended = Some(Ended::Interrupted),
                 Err(error) if self.fields.is_empty() && !target.can_spare(FOR_SHRINKING) => {
                     self.notes.push(error.to_string());
-                    self.ended = Some(Ended::BudgetSpent);
+                    self.course.ended = Some(Ended::BudgetSpent);
                 }
                 Err(error) if self.fields.is_empty() && probe.schemas.resource_types.len() == 1 => {
                     return Err(error.into());
                 }
                 Err(error) => self.notes.push(error.to_string()),
             }
-            if self.ended.is_some() {
+            if self.course.ended.is_some() {
                 return Ok(());
             }
         }
         if self.fields.is_empty() {
-            return if self.ended.is_some() { Ok(()) } else { Err(FuzzError::NoResources) };
+            return if self.course.ended.is_some() { Ok(()) } else { Err(FuzzError::NoResources) };
         }
         // Who is in a group shows it.
         if self.fields.len() > 1 {

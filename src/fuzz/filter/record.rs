@@ -4,13 +4,11 @@ use super::saved;
 use super::verdict::Verdict as Sighted;
 use super::{Counterexample, FuzzError, Fuzzed, Property, RowInQuestion};
 use crate::fuzz::cause::{Cause, Feature, Features, Harm};
-use crate::fuzz::record::{blank, distinct, ending, id, id_of_cause, whole};
-use crate::fuzz::subject::{Found, FoundSuite, Subject};
+use crate::fuzz::record::{self, Said, also, failed, take_back};
+use crate::fuzz::subject::{Found, Subject};
 use crate::oracle::truth::Explanation;
-use crate::outcome::{
-    Difference, ErrorCause, Finding, Level, Outcome, Severity, Signature, SkipReason, Verdict,
-};
-use crate::report::model::{FuzzRecord, PropertyRecord, ResourceCount};
+use crate::outcome::{Difference, ErrorCause, Outcome, Severity, Signature, SkipReason, Verdict};
+use crate::report::model::FuzzRecord;
 use crate::report::text::count;
 use crate::requirement::Catalogue;
 
@@ -18,35 +16,18 @@ use crate::requirement::Catalogue;
 const EXPLAINED: usize = 1;
 /// How many resources a finding lists.
 const LISTED: usize = 6;
-/// How many further sightings are named.
-const ALSO: usize = 4;
 
 /// What was found and what held, in the order of the properties, with a suite for each cause that one can say.
 pub fn found(fuzzed: &Fuzzed, catalogue: &Catalogue, seed: u64) -> Found {
-    let mut found = Found { record: record(fuzzed), ..Found::default() };
-    let names = distinct(fuzzed.causes.iter().map(Cause::name));
-    let of = |cause: &Cause<Counterexample>| cause.sightings.first().map(|first| first.property);
-    for property in Property::ALL {
-        let judged = fuzzed.tally.judged.get(&property).copied().unwrap_or_default();
-        let causes: Vec<_> =
-            fuzzed.causes.iter().zip(&names).filter(|(cause, _)| of(cause) == Some(property)).collect();
-        if causes.is_empty() && judged > 0 {
-            let id = id(Subject::Filter, property.name());
-            let mut held = blank(Subject::Filter, id, property.title(), Vec::new());
-            held.notes.push(format!("{} judged", count(judged, "filter")));
-            found.outcomes.push(held);
-        }
-        for (cause, name) in causes {
-            let Some(shown) = best(cause) else { continue };
-            let outcome = outcome(name, property, cause, shown, catalogue);
-            let text = saved::suite(name, &cause.about(), shown, &outcome.spec, seed);
-            found.suites.extend(text.map(|text| FoundSuite { name: name.clone(), text }));
-            found.outcomes.push(outcome);
-        }
-    }
-    let was_tried = !found.outcomes.is_empty();
-    found.outcomes.extend(ending(Subject::Filter, &fuzzed.ended, was_tried));
-    found
+    let about =
+        |cause: &Cause<Counterexample>| (cause.name(), cause.sightings.first().map(|first| first.property));
+    let told = |cause: &Cause<Counterexample>, name: &str, property| {
+        let shown = best(cause)?;
+        let outcome = outcome(name, property, cause, shown, catalogue);
+        let text = saved::suite(name, &cause.about(), shown, &outcome.spec, seed);
+        Some((outcome, text))
+    };
+    record::found(Subject::Filter, (tried(fuzzed), &fuzzed.tally, &fuzzed.ended), &fuzzed.causes, about, told)
 }
 
 /// What kept filters from being fuzzed at all.
@@ -60,35 +41,18 @@ pub fn unjudged(error: &FuzzError) -> Found {
             Verdict::Errored { cause: ErrorCause::Precondition { detail: error.to_string() } }
         }
     };
-    Found {
-        outcomes: vec![whole(Subject::Filter, verdict)],
-        record: FuzzRecord::without(Subject::Filter, &error.to_string()),
-        suites: Vec::new(),
-    }
+    record::untried(Subject::Filter, verdict, &error.to_string())
 }
 
 /// The record of what was tried.
-fn record(fuzzed: &Fuzzed) -> FuzzRecord {
+fn tried(fuzzed: &Fuzzed) -> FuzzRecord {
     let Fuzzed { tally, dialect, notes, ended, resources, mended, .. } = fuzzed;
-    let judged = tally.judged.iter();
+    let resources = resources.iter().map(|(endpoint, count)| (endpoint.clone(), *count as u64));
     FuzzRecord {
-        noun: Subject::Filter.noun().to_owned(),
-        tried: tally.filters(),
-        properties: judged
-            .map(|(property, judged)| PropertyRecord { name: property.name().to_owned(), judged: *judged })
-            .collect(),
-        left_alone: tally.left_alone,
-        unjudged: tally.unjudged,
-        shrinking: tally.shrinking,
-        resources: resources
-            .iter()
-            .map(|(endpoint, count)| ResourceCount { endpoint: endpoint.clone(), count: *count as u64 })
-            .collect(),
         dialect: dialect.clone(),
         notes: notes.clone(),
         mended: mended.clone(),
-        ended: ended.sentence(),
-        ..FuzzRecord::default()
+        ..FuzzRecord::of(Subject::Filter, tally, ended, resources)
     }
 }
 
@@ -100,35 +64,17 @@ fn outcome(
     shown: &Counterexample,
     catalogue: &Catalogue,
 ) -> Outcome {
-    let requirements: Vec<String> = requirements(&cause.features)
-        .into_iter()
-        .filter(|id| catalogue.get(id).is_some())
-        .map(str::to_owned)
-        .collect();
-    let severity = severity(cause, shown);
-    let level = match severity {
-        Severity::Failure => Level::Must,
-        Severity::Warning => Level::Should,
-        Severity::Note => Level::May,
-    };
-    let id = id_of_cause(Subject::Filter, property.name(), name);
-    let mut outcome = blank(Subject::Filter, id, property.title(), requirements.clone());
-    outcome.level = level;
-    let finding = Finding {
-        check: property.name().to_owned(),
-        level,
-        severity,
-        requirements,
+    let said = Said {
+        severity: severity(cause, shown),
+        requirements: requirements(&cause.features),
         message: message(shown),
         expected: expected(shown),
         actual: actual(shown),
         differences: differences(&shown.rows),
         exchange: shown.exchange.as_ref().map(|exchange| exchange.id),
-        place: None,
         signature: signature(cause, shown),
-        snapshot: None,
     };
-    outcome.verdict = Verdict::of(std::slice::from_ref(&finding));
+    let mut outcome = failed(Subject::Filter, property, name, said, catalogue);
     outcome.exchanges = cause
         .sightings
         .iter()
@@ -137,14 +83,8 @@ fn outcome(
         .collect();
     outcome.notes = notes(cause, shown);
     if cause.sightings.iter().all(|sighting| sighting.again == Some(false)) {
-        outcome.verdict = Verdict::Inconclusive {
-            why: format!(
-                "{}, and not again from scratch: the server's answers changed meanwhile",
-                finding.message
-            ),
-        };
+        take_back(&mut outcome, "not again from scratch: the server's answers changed meanwhile");
     }
-    outcome.findings.push(finding);
     outcome
 }
 
@@ -325,22 +265,8 @@ fn signature(cause: &Cause<Counterexample>, shown: &Counterexample) -> Signature
 
 fn notes(cause: &Cause<Counterexample>, shown: &Counterexample) -> Vec<String> {
     let mut notes = vec![format!("what these have in common: {}", cause.about())];
-    let mut others: Vec<&str> = cause
-        .sightings
-        .iter()
-        .map(|it| it.filter.as_str())
-        .filter(|filter| *filter != shown.filter)
-        .collect();
-    others.dedup();
-    if !others.is_empty() {
-        let more = others.len().saturating_sub(ALSO);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let named: Vec<&str> = others.into_iter().take(ALSO).collect();
-        notes.push(format!(
-            "the same with {}{more}; filters like these were left alone from then on",
-            named.join("; ")
-        ));
-    }
+    let others = cause.sightings.iter().map(|it| &it.filter).filter(|filter| **filter != shown.filter);
+    notes.extend(also(others.cloned().collect(), "filters"));
     if shown.seen != shown.filter {
         let took = count(shown.shrinking, "request");
         notes.push(format!(

@@ -107,7 +107,7 @@ impl Hunt<'_> {
         self.tell("holding answers against each other");
         let Some((first, second)) = self.pair(field, &texts, way).await else { return };
         let Some(broken) = self.contradicts(field, relation, &first, &second) else {
-            *self.tally.judged.entry(Property::Relations).or_default() += 1;
+            self.tally.judge(Property::Relations);
             return;
         };
         *self.tally.judged.entry(Property::Relations).or_default() += 2;

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::Counterexample;
 use super::verdict::Verdict;
-use crate::fuzz::saved::{REFERENCE, SavedSuite, replaced};
+use crate::fuzz::Subject;
+use crate::fuzz::saved::{Head, REFERENCE, SavedSuite, replaced};
 use crate::fuzz::strategy::data::MARK;
 use crate::fuzz::strategy::literal::other_case;
 use crate::oracle::world::{Truth, Worlds};
@@ -109,19 +110,22 @@ pub fn suite(
         }
         let _ = write!(expectation, "\n          list: {{ours: [{}]}}", found.join(", "));
     }
-    let quoted = |text: &str| Value::from(text).to_string();
     let given = if given.is_empty() { String::new() } else { format!("    given:\n{given}") };
-    let spec = if spec.is_empty() { String::new() } else { format!("    spec: [{}]\n", spec.join(", ")) };
+    let head = Head {
+        subject: Subject::Filter,
+        seed,
+        comment: None,
+        name,
+        about: format!("Filters: {about}"),
+        requires: &["filter"],
+        title: filter,
+        level: None,
+        spec,
+    };
     Some(format!(
-        "# Found by 'scimspec fuzz filter --seed {seed}'. 'scimspec run URL --suites DIR' replays it.\n\
-         suite: fuzz-filter-{name}\n\
-         title: {}\n\
-         requires: [filter]\n\
-         cases:\n  - id: {name}\n    title: {}\n{spec}    fresh: {fresh}\n{given}    steps:\n      \
-         - query:\n          endpoint: {endpoint}\n          filter: {}\n        expect:\n          {expectation}\n",
-        quoted(&format!("Filters: {about}")),
-        quoted(&crate::report::text::clip(filter, 200).replace("${", "$ {")),
-        quoted(&text),
+        "{}    fresh: {fresh}\n{given}    steps:\n      - query:\n          endpoint: {endpoint}\n          filter: {}\n        expect:\n          {expectation}\n",
+        head.text(),
+        Value::from(text),
     ))
 }
 

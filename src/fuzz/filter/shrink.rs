@@ -58,7 +58,7 @@ impl Hunt<'_> {
         let Some(trial) = self.trial(field, text) else { return false };
         let key = (field, text.to_owned());
         if !self.memo.contains_key(&key) {
-            if shrinking.left == 0 || self.ended.is_some() || !self.fuzz.target.can_spare(4) {
+            if shrinking.left == 0 || self.course.ended.is_some() || !self.fuzz.target.can_spare(4) {
                 return false;
             }
             shrinking.left -= 1;

@@ -84,7 +84,7 @@ impl Hunt<'_> {
                 if matches!(verdict, Verdict::Nothing(_)) {
                     continue;
                 }
-                *self.tally.judged.entry(Property::Slips).or_default() += 1;
+                self.tally.judge(Property::Slips);
                 if verdict == Verdict::Right || self.is_explained(&features) {
                     continue;
                 }

@@ -11,16 +11,16 @@ use super::problem::Signature;
 use super::shrink::{self, Shrinker};
 use super::step::{Kind, Sequence, Step};
 use super::tour::{races, tour};
-use super::{Cause, Counterexample, Fuzz, FuzzError, Fuzzed, Property, Tally};
+use super::{Cause, Counterexample, Fuzz, FuzzError, Fuzzed, Property};
 use crate::fuzz::cause::Harm;
+use crate::fuzz::course::Course;
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::lifecycle::{Avoided, sequences};
+use crate::fuzz::tally::{Property as _, Tally};
 use crate::fuzz::{Ended, ORIGIN};
 use crate::scim::resource::get;
 use crate::target::probe;
 
-/// After so many sequences in a row that said nothing, the target counts as gone.
-const GONE_AFTER: u32 = 4;
 /// So many requests are kept for shrinking what is found late.
 const FOR_SHRINKING: u64 = 60;
 /// How often each race is run.
@@ -36,12 +36,11 @@ struct Hunt<'a> {
     causes: Vec<Cause>,
     known: BTreeSet<Signature>,
     avoided: Avoided,
-    tally: Tally,
+    tally: Tally<Property>,
+    steps: u64,
     notes: Vec<String>,
     mended: Vec<String>,
-    ended: Option<Ended>,
-    /// How many sequences in a row said nothing.
-    silent: u32,
+    course: Course,
     /// How many sequences were played, shrinking included.
     played: u64,
 }
@@ -61,10 +60,10 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         known: BTreeSet::new(),
         avoided: Avoided::new(),
         tally: Tally::default(),
+        steps: 0,
         notes: Vec::new(),
         mended: Vec::new(),
-        ended: None,
-        silent: 0,
+        course: Course::default(),
         played: 0,
     };
     hunt.phases().await;
@@ -78,8 +77,9 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         resources: kinds.map(count).filter(|(_, count)| *count > 0).collect(),
         causes: hunt.causes,
         tally: hunt.tally,
+        steps: hunt.steps,
         notes: hunt.notes,
-        ended: hunt.ended.unwrap_or(Ended::Done),
+        ended: hunt.course.ended.unwrap_or(Ended::Done),
         mended: hunt.mended,
     })
 }
@@ -112,10 +112,10 @@ impl Hunt<'_> {
         for saved in self.fuzz.saved {
             let has_found = self.causes.len();
             self.take(Property::Saved, vec![saved.steps.clone()]).await;
-            if self.ended.is_some() {
+            if self.course.ended.is_some() {
                 return;
             }
-            if self.causes.len() == has_found && self.silent == 0 {
+            if self.causes.len() == has_found && self.course.is_heard() {
                 self.mended.push(saved.name.clone());
             }
         }
@@ -145,24 +145,14 @@ impl Hunt<'_> {
 
     /// Whether the hunt goes on; where not, why it ended is noted.
     fn goes_on(&mut self) -> bool {
-        if self.ended.is_some() {
-            return false;
-        }
         let is_found = || self.causes.iter().any(|cause| cause.shown.again != Some(false));
-        let has_enough = self.fuzz.options.most.is_some_and(|most| self.tally.lifecycles() >= most);
-        if self.fuzz.target.interrupted() {
-            self.ended = Some(Ended::Interrupted);
-        } else if has_enough || (self.fuzz.options.stop_at_first && is_found()) {
-            self.ended = Some(Ended::Done);
-        } else if !self.fuzz.target.can_spare(FOR_SHRINKING) {
-            self.ended = Some(Ended::BudgetSpent);
-        }
-        self.ended.is_none()
+        let Fuzz { target, options, .. } = self.fuzz;
+        self.course.goes_on(target, options, FOR_SHRINKING, self.tally.tried(), is_found)
     }
 
     fn tell(&self, doing: &str) {
         let found = self.causes.len();
-        self.fuzz.progress.tell(self.fuzz.target.requests_made(), self.tally.lifecycles(), found, doing);
+        self.fuzz.progress.tell(self.fuzz.target.requests_made(), self.tally.tried(), found, doing);
     }
 
     fn origin(&mut self) -> String {
@@ -175,7 +165,7 @@ impl Hunt<'_> {
         let mut left = sequences.into_iter().peekable();
         while left.peek().is_some() && self.goes_on() {
             let allowed =
-                self.fuzz.options.most.map_or(u64::MAX, |most| most.saturating_sub(self.tally.lifecycles()));
+                self.fuzz.options.most.map_or(u64::MAX, |most| most.saturating_sub(self.tally.tried()));
             let at_once = (self.fuzz.options.in_flight.max(1) as u64).min(allowed) as usize;
             let mut some: Vec<Sequence> = left.by_ref().take(at_once).collect();
             if property != Property::Saved {
@@ -198,9 +188,9 @@ impl Hunt<'_> {
     }
 
     fn heed(&mut self, property: Property, played: &Played) {
-        self.tally.steps += played.steps;
+        self.steps += played.steps;
         self.tally.left_alone += played.left_alone;
-        *self.tally.judged.entry(property).or_default() += 1;
+        self.tally.judge(property);
         for feature in &played.declined {
             let note = format!("{feature} are declined, and left out");
             if !self.notes.contains(&note) {
@@ -213,16 +203,10 @@ impl Hunt<'_> {
             }
         }
         match &played.nothing {
-            None => self.silent = 0,
+            None => self.course.said_something(),
             Some(why) => {
                 self.tally.unjudged += 1;
-                self.silent += 1;
-                if self.silent >= GONE_AFTER && self.ended.is_none() && !self.fuzz.target.interrupted() {
-                    self.ended = Some(match self.fuzz.target.can_spare(1) {
-                        true => Ended::Gone(why.clone()),
-                        false => Ended::BudgetSpent,
-                    });
-                }
+                self.course.said_nothing(self.fuzz.target, why, 1);
             }
         }
     }

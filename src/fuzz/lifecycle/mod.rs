@@ -18,49 +18,19 @@ mod shrink;
 pub mod step;
 pub mod tour;
 
-use std::collections::BTreeMap;
-
-use super::progress::Progress;
-use super::{Ended, Found, Options, Setting};
-use crate::run::Templates;
-use crate::suite::fresh::Generator;
-use crate::target::Target;
+use super::tally::{self, Tally};
+use super::{Ended, Found, Setting};
 use crate::target::exchange::ExchangeId;
-use crate::target::probe::Probe;
 use problem::{Problem, Signature};
 use step::Sequence;
 
 /// What is needed to fuzz.
-pub struct Fuzz<'a> {
-    /// The client.
-    pub target: &'a Target,
-    /// What the service provider says of itself.
-    pub probe: &'a Probe,
-    /// The maker of fresh values.
-    pub generator: &'a Generator,
-    /// What the operator puts under every resource.
-    pub templates: &'a Templates,
-    /// What is wanted.
-    pub options: Options,
-    /// Counterexamples of earlier runs, which are tried first.
-    pub saved: &'a [SavedSequence],
-    /// Who is told how far it is.
-    pub progress: &'a dyn Progress,
-}
+pub type Fuzz<'a> = Setting<'a, SavedSequence>;
 
 /// Fuzzes lifecycles, and says what came of it.
 pub async fn fuzz(setting: &Setting<'_>) -> Found {
     let saved = saved::sequences(setting.saved);
-    let fuzz = Fuzz {
-        target: setting.target,
-        probe: setting.probe,
-        generator: setting.generator,
-        templates: setting.templates,
-        options: setting.options.clone(),
-        saved: &saved,
-        progress: setting.progress,
-    };
-    match fuzz.lifecycles().await {
+    match setting.with(&saved).lifecycles().await {
         Ok(fuzzed) => record::found(&fuzzed, setting.catalogue, setting.options.seed),
         Err(error) => record::unjudged(&error),
     }
@@ -88,13 +58,11 @@ pub enum Property {
     Chance,
 }
 
-impl Property {
-    /// All of them.
-    pub const ALL: [Property; 4] =
-        [Property::Saved, Property::Transitions, Property::Races, Property::Chance];
+impl tally::Property for Property {
+    const ALL: &'static [Property] =
+        &[Property::Saved, Property::Transitions, Property::Races, Property::Chance];
 
-    /// Its name in ids.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Property::Saved => "saved",
             Property::Transitions => "transitions",
@@ -103,8 +71,7 @@ impl Property {
         }
     }
 
-    /// What it says.
-    pub fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Property::Saved => "what an earlier run has found holds now",
             Property::Transitions => "every step of a lifecycle leads where the RFCs have it lead",
@@ -148,35 +115,15 @@ pub struct Cause {
     pub shown: Counterexample,
 }
 
-/// What was tried of each property, and what came of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many sequences were judged, by property.
-    pub judged: BTreeMap<Property, u64>,
-    /// How many steps.
-    pub steps: u64,
-    /// How many sequences ended without saying anything.
-    pub unjudged: u64,
-    /// How many sightings a known cause explained.
-    pub left_alone: u64,
-    /// How many requests went into shrinking and judging anew.
-    pub shrinking: u64,
-}
-
-impl Tally {
-    /// How many sequences were judged.
-    pub fn lifecycles(&self) -> u64 {
-        self.judged.values().sum()
-    }
-}
-
 /// What fuzzing lifecycles came to.
 #[derive(Debug)]
 pub struct Fuzzed {
     /// The causes that were found, in the order of their first sighting.
     pub causes: Vec<Cause>,
     /// What was tried.
-    pub tally: Tally,
+    pub tally: Tally<Property>,
+    /// How many steps were taken.
+    pub steps: u64,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// Why it ended.

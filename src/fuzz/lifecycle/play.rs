@@ -14,6 +14,7 @@ use super::problem::{Problem, Signature, statuses};
 use super::race;
 use super::step::{Attributes, Change, Condition, Key, Kind, Step, Var, key_word};
 use crate::fuzz::cause::Harm;
+use crate::fuzz::heard::keyword;
 use crate::fuzz::strategy::data::marked;
 use crate::outcome::Severity;
 use crate::run::Templates;
@@ -133,10 +134,7 @@ pub fn came(target: &Target, exchange: &Exchange) -> Came {
         401 | 403 | 407 => {
             Came::Nothing(format!("answered {}: the credentials were not accepted", response.status))
         }
-        status @ (400..=499 | 501) => {
-            let scim_type = exchange.json().and_then(|body| get(body, "scimType")).and_then(Value::as_str);
-            Came::Refused { status, scim_type: scim_type.map(str::to_owned) }
-        }
+        status @ (400..=499 | 501) => Came::Refused { status, scim_type: keyword(exchange) },
         status => Came::Broken(format!("answered {status}")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::step::{Key, Kind, Step, Var};
-use crate::fuzz::cause::Harm;
+use crate::fuzz::cause::{Harm, slug};
 use crate::outcome::{Difference, Severity};
 use crate::target::exchange::ExchangeId;
 
@@ -21,20 +21,7 @@ pub struct Signature {
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let harm = match self.harm {
-            Harm::Wrong => "wrong",
-            Harm::Refused => "refused",
-            Harm::Served => "served",
-            Harm::Broken => "broken",
-            Harm::Contradiction => "contradiction",
-        };
-        let text = format!("{}-{harm}-{}", self.step, self.differs);
-        let plain: String = text
-            .chars()
-            .map(|it| if it.is_ascii_alphanumeric() || it == '.' { it.to_ascii_lowercase() } else { '-' })
-            .collect();
-        let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();
-        f.write_str(&words.join("-"))
+        f.write_str(&slug(&format!("{}-{}-{}", self.step, self.harm.word(), self.differs)))
     }
 }
 

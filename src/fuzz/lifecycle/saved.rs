@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use super::problem::Signature;
 use super::step::{Attributes, Change, Condition, Key, Kind, Sequence, Step, Var, key_word};
 use super::{Cause, SavedSequence};
+use crate::fuzz::Subject;
 use crate::fuzz::cause::Harm;
-use crate::fuzz::saved::{REFERENCE, SavedSuite, replaced};
+use crate::fuzz::saved::{Head, REFERENCE, SavedSuite, replaced};
 use crate::fuzz::strategy::data::MARK;
-use crate::report::text::clip;
 use crate::scim::names;
 
 /// What the line of comment begins with.
@@ -38,24 +38,19 @@ pub fn suite(name: &str, cause: &Cause, spec: &[String], seed: u64) -> Option<St
     for (at, step) in shown.steps.iter().enumerate() {
         writer.step(step, at == last)?;
     }
-    let quoted = |text: &str| Value::from(text).to_string();
     let fresh: Vec<String> = writer.fresh.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-    let requires: Vec<&str> = writer.requires.iter().copied().collect();
-    let spec = if spec.is_empty() { String::new() } else { format!("    spec: [{}]\n", spec.join(", ")) };
-    let title = clip(&shown.problem.message, 200).replace("${", "$ {");
-    let mut text = format!(
-        "# Found by 'scimspec fuzz lifecycle --seed {seed}'. 'scimspec run URL --suites DIR' replays it.\n\
-         {STEPS}{}\n\
-         suite: fuzz-lifecycle-{name}\n\
-         title: {}\n\
-         requires: [{}]\n\
-         cases:\n  - id: {name}\n    title: {}\n{spec}    fresh: {{{}}}\n    steps:\n",
-        serde_json::to_string(&shown.steps).ok()?,
-        quoted(&format!("Lifecycles: {}", name.replace('-', " "))),
-        requires.join(", "),
-        quoted(&title),
-        fresh.join(", "),
-    );
+    let head = Head {
+        subject: Subject::Lifecycle,
+        seed,
+        comment: Some(format!("{STEPS}{}", serde_json::to_string(&shown.steps).ok()?)),
+        name,
+        about: format!("Lifecycles: {}", name.replace('-', " ")),
+        requires: &writer.requires.iter().copied().collect::<Vec<_>>(),
+        title: &shown.problem.message,
+        level: None,
+        spec,
+    };
+    let mut text = format!("{}    fresh: {{{}}}\n    steps:\n", head.text(), fresh.join(", "));
     for step in &writer.lines {
         let mut before = "      - ";
         for (key, value) in step {

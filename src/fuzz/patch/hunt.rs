@@ -7,18 +7,16 @@ use serde_json::Value;
 use super::features::features;
 use super::play::{Answer, Played, Specimen, Stage};
 use super::verdict::{Judgement, Verdict, Wants, judge};
-use super::{Counterexample, Fuzz, FuzzError, Fuzzed, Property, Tally, operations};
+use super::{Counterexample, Fuzz, FuzzError, Fuzzed, Property, operations};
 use crate::fuzz::Ended;
 use crate::fuzz::cause::{Causes, Feature, Features};
+use crate::fuzz::course::{Course, Heard};
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::patch::{Place, Stock};
+use crate::fuzz::tally::Tally;
 use crate::oracle::written::Grade;
 use crate::scim::definition::ResourceDefinition;
 
-/// After so many answers in a row that did not come, the target counts as gone.
-const GONE_AFTER: u32 = 4;
-/// After so many answers in a row that say nothing, it is no use to go on.
-const HOPELESS: u32 = 4;
 /// So many requests are kept for shrinking what is found late.
 pub(super) const FOR_SHRINKING: u64 = 24;
 /// Of one PATCH so many operations are hunted down.
@@ -65,18 +63,16 @@ pub(super) struct Hunt<'a> {
     pub(super) fuzz: &'a Fuzz<'a>,
     pub(super) fields: Vec<Field>,
     pub(super) causes: Causes<Counterexample>,
-    pub(super) tally: Tally,
+    pub(super) tally: Tally<Property>,
     pub(super) notes: Vec<String>,
     pub(super) mended: Vec<String>,
-    pub(super) ended: Option<Ended>,
+    pub(super) course: Course,
     /// How many resources have been made.
     pub(super) words: u32,
     /// Whether it is known that answers are wrong, so that nothing more is said of them.
     pub(super) deaf: bool,
     /// Whether it was looked at whether any PATCH is right at all.
     pub(super) controlled: bool,
-    silent: u32,
-    hopeless: u32,
 }
 
 /// Fuzzes.
@@ -91,15 +87,13 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         tally: Tally::default(),
         notes: Vec::new(),
         mended: Vec::new(),
-        ended: None,
+        course: Course::default(),
         words: 0,
         deaf: false,
         controlled: false,
-        silent: 0,
-        hopeless: 0,
     };
     hunt.prepare().await?;
-    if hunt.ended.is_none() {
+    if hunt.course.ended.is_none() {
         hunt.phases().await;
     }
     let attributes = hunt.fields.iter().map(|field| (field.definition.endpoint.clone(), field.places.len()));
@@ -108,7 +102,7 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         causes: hunt.causes.into_all(),
         tally: hunt.tally,
         notes: hunt.notes,
-        ended: hunt.ended.unwrap_or(Ended::Done),
+        ended: hunt.course.ended.unwrap_or(Ended::Done),
         mended: hunt.mended,
     })
 }
@@ -124,25 +118,15 @@ impl Hunt<'_> {
 
     /// Whether the hunt goes on; where not, why it ended is noted.
     pub(super) fn goes_on(&mut self) -> bool {
-        if self.ended.is_some() {
-            return false;
-        }
         let is_found =
             || self.causes.all().iter().any(|it| it.sightings.iter().any(|it| it.again != Some(false)));
-        let has_enough = self.fuzz.options.most.is_some_and(|most| self.tally.patches() >= most);
-        if self.fuzz.target.interrupted() {
-            self.ended = Some(Ended::Interrupted);
-        } else if has_enough || (self.fuzz.options.stop_at_first && is_found()) {
-            self.ended = Some(Ended::Done);
-        } else if !self.fuzz.target.can_spare(FOR_SHRINKING) {
-            self.ended = Some(Ended::BudgetSpent);
-        }
-        self.ended.is_none()
+        let Fuzz { target, options, .. } = self.fuzz;
+        self.course.goes_on(target, options, FOR_SHRINKING, self.tally.tried(), is_found)
     }
 
     pub(super) fn tell(&self, doing: &str) {
         let found = self.causes.all().len();
-        self.fuzz.progress.tell(self.fuzz.target.requests_made(), self.tally.patches(), found, doing);
+        self.fuzz.progress.tell(self.fuzz.target.requests_made(), self.tally.tried(), found, doing);
     }
 
     /// Whether a known cause explains what would come of an operation.
@@ -155,21 +139,13 @@ impl Hunt<'_> {
     /// Takes note of whether an answer says that it is no use to go on.
     pub(super) fn heed(&mut self, played: &Played) {
         let answered = played.exchange.as_ref().is_some_and(|exchange| exchange.answer.is_ok());
-        self.silent = if answered { 0 } else { self.silent + 1 };
-        match &played.answer {
-            Answer::Nothing(why) => {
-                self.hopeless += 1;
-                self.tally.unjudged += 1;
-                if self.hopeless >= HOPELESS && self.ended.is_none() && !self.fuzz.target.interrupted() {
-                    let spent = !self.fuzz.target.can_spare(0);
-                    self.ended = Some(if spent { Ended::BudgetSpent } else { Ended::Gone(why.clone()) });
-                }
-            }
-            Answer::Broken(why) if self.silent >= GONE_AFTER && self.ended.is_none() => {
-                self.ended = Some(Ended::Gone(why.clone()));
-            }
-            _ => self.hopeless = 0,
-        }
+        self.tally.unjudged += u64::from(matches!(played.answer, Answer::Nothing(_)));
+        let heard = match &played.answer {
+            Answer::Nothing(why) => Heard::Nothing(why),
+            Answer::Broken(why) => Heard::Broken(why),
+            Answer::Done { .. } | Answer::Refused { .. } => Heard::Something,
+        };
+        self.course.heed(self.fuzz.target, answered, heard);
     }
 
     /// Judges what was played, but for what is known anyhow.
@@ -222,7 +198,7 @@ impl Hunt<'_> {
                 true
             }
             Verdict::Right => {
-                *self.tally.judged.entry(trial.property).or_default() += 1;
+                self.tally.judge(trial.property);
                 let definition = &self.fields[field].definition;
                 let right: Vec<Features> = operations(&trial.body)
                     .iter()
@@ -234,7 +210,7 @@ impl Hunt<'_> {
                 true
             }
             _ => {
-                *self.tally.judged.entry(trial.property).or_default() += 1;
+                self.tally.judge(trial.property);
                 let before = self.fuzz.target.requests_made();
                 let mut left = judgement;
                 for _ in 0..CULPRITS {

@@ -16,53 +16,24 @@ pub mod saved;
 mod shrink;
 pub mod verdict;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::cause::{Cause, Features};
-use super::progress::Progress;
-use super::{Ended, Found, Options, Setting};
-use crate::run::Templates;
-use crate::suite::fresh::Generator;
-use crate::target::Target;
+use super::tally::{self, Tally};
+use super::{Ended, Found, Setting};
 use crate::target::exchange::Exchange;
-use crate::target::probe::Probe;
 use saved::SavedCase;
 use verdict::{Judgement, Wants};
 
-/// What is needed to fuzz.
-pub struct Fuzz<'a> {
-    /// The client.
-    pub target: &'a Target,
-    /// What the service provider says of itself.
-    pub probe: &'a Probe,
-    /// The maker of fresh values.
-    pub generator: &'a Generator,
-    /// What the operator puts under every resource.
-    pub templates: &'a Templates,
-    /// What is wanted. One resource is patched at a time, whatever is said of requests under way.
-    pub options: Options,
-    /// Counterexamples of earlier runs, which are tried first.
-    pub saved: &'a [SavedCase],
-    /// Who is told how far it is.
-    pub progress: &'a dyn Progress,
-}
+/// What is needed to fuzz. One resource is patched at a time, whatever is said of requests under way.
+pub type Fuzz<'a> = Setting<'a, SavedCase>;
 
 /// Fuzzes PATCH, and says what came of it.
 pub async fn fuzz(setting: &Setting<'_>) -> Found {
     let saved = saved::cases(setting.saved);
-    let fuzz = Fuzz {
-        target: setting.target,
-        probe: setting.probe,
-        generator: setting.generator,
-        templates: setting.templates,
-        options: setting.options.clone(),
-        saved: &saved,
-        progress: setting.progress,
-    };
-    match fuzz.patches().await {
+    match setting.with(&saved).patches().await {
         Ok(fuzzed) => record::found(&fuzzed, setting.catalogue, setting.options.seed),
         Err(error) => record::unjudged(&error),
     }
@@ -89,9 +60,8 @@ pub enum Property {
     Random,
 }
 
-impl Property {
-    /// All of them.
-    pub const ALL: [Property; 8] = [
+impl tally::Property for Property {
+    const ALL: &'static [Property] = &[
         Property::Saved,
         Property::Sequences,
         Property::Operations,
@@ -102,8 +72,7 @@ impl Property {
         Property::Random,
     ];
 
-    /// Its name in ids.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Property::Saved => "saved",
             Property::Sequences => "sequences",
@@ -116,8 +85,7 @@ impl Property {
         }
     }
 
-    /// What it says.
-    pub fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Property::Saved => "what an earlier run has found holds now",
             Property::Sequences => "several operations are carried out one after the other",
@@ -182,33 +150,13 @@ pub fn operations(body: &Value) -> &[Value] {
     body.get("Operations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// What was tried of each property, and what came of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many PATCHes were judged, by property.
-    pub judged: BTreeMap<Property, u64>,
-    /// How many answers said nothing.
-    pub unjudged: u64,
-    /// How many operations a known cause explained before they were tried.
-    pub left_alone: u64,
-    /// How many requests went into shrinking and judging anew.
-    pub shrinking: u64,
-}
-
-impl Tally {
-    /// How many PATCHes were judged.
-    pub fn patches(&self) -> u64 {
-        self.judged.values().sum()
-    }
-}
-
 /// What fuzzing PATCH came to.
 #[derive(Debug)]
 pub struct Fuzzed {
     /// The causes that were found, in the order of their first sighting.
     pub causes: Vec<Cause<Counterexample>>,
     /// What was tried.
-    pub tally: Tally,
+    pub tally: Tally<Property>,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// Why it ended.

@@ -461,7 +461,7 @@ impl Hunt<'_> {
         else {
             return;
         };
-        *self.tally.judged.entry(Property::Neighbours).or_default() += 1;
+        self.tally.judge(Property::Neighbours);
         let definition = self.fields[field].definition.clone();
         let found =
             departures(&Write::Refused { before: &bystander.state }, &after, &definition).unwrap_or_default();
@@ -632,7 +632,7 @@ impl Hunt<'_> {
         }
         let Ok(state) = self.stage(field).read(&twin.id, "read the twin").await else { return };
         twin.state = state;
-        *self.tally.judged.entry(Property::Twins).or_default() += 1;
+        self.tally.judge(Property::Twins);
         let put = neutral(&twin.state, &twin.word, &definition);
         let found = departures(&Write::Refused { before: &put }, &patched, &definition).unwrap_or_default();
         let found: Vec<_> = found.into_iter().filter(|it| it.grade == Grade::Failure).collect();

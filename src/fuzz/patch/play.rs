@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Fuzz;
 use crate::fuzz::ORIGIN;
+use crate::fuzz::heard::{Unheard, keyword, response};
 use crate::fuzz::saved::replaced;
 use crate::fuzz::strategy::data::{MARK, marked};
 use crate::fuzz::strategy::patch::written;
@@ -237,21 +238,18 @@ fn kept(attribute: &crate::scim::schema::Attribute, value: &Value) -> Value {
 
 /// What an exchange says.
 fn read(target: &Target, exchange: &Exchange) -> Answer {
-    let response = match &exchange.answer {
+    let response = match response(target, exchange) {
         Ok(response) => response,
-        Err(TransportFailure::NotSent { why }) => return Answer::Nothing(why.clone()),
-        Err(_) if target.interrupted() => return Answer::Nothing("the run was interrupted".to_owned()),
-        Err(failure) => return Answer::Broken(failure.to_string()),
+        Err(Unheard::Nothing(why)) => return Answer::Nothing(why),
+        Err(Unheard::Broken(why)) => return Answer::Broken(why),
     };
     match response.status {
         429 | 503 => Answer::Nothing(format!("{}, also after waiting", response.status)),
         501 | 400..=499 => {
-            let body = exchange.json().filter(|body| body.is_object());
-            let scim_type = body.and_then(|body| get(body, "scimType")).and_then(Value::as_str);
-            let is_text = body.is_none() && !response.body.is_empty();
+            let is_text = !exchange.json().is_some_and(Value::is_object) && !response.body.is_empty();
             let flaw =
                 is_text.then(|| format!("answered {} with a body that is no SCIM error", response.status));
-            Answer::Refused { status: response.status, scim_type: scim_type.map(str::to_owned), flaw }
+            Answer::Refused { status: response.status, scim_type: keyword(exchange), flaw }
         }
         status @ 200..=299 => {
             let shown = exchange.json().filter(|body| body.is_object());

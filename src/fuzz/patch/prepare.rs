@@ -11,7 +11,6 @@ use crate::fuzz::strategy::data::{MARK, Oddity};
 use crate::fuzz::strategy::patch::{Place, Stock, places, resources};
 use crate::scim::definition::ResourceDefinition;
 use crate::suite::model::{Capability, Requires};
-use crate::target::BulkUse;
 
 /// How many resources others refer to.
 const REFERENCES: usize = 6;
@@ -22,24 +21,15 @@ impl Hunt<'_> {
     /// Makes the resources.
     pub(super) async fn prepare(&mut self) -> Result<(), FuzzError> {
         let Fuzz { target, probe, .. } = self.fuzz;
-        if let Some(bulk) = BulkUse::of(&probe.capabilities) {
-            target.may_use_bulk(bulk);
-        }
-        let mut kinds: Vec<_> = probe.schemas.resource_types.iter().collect();
-        kinds.sort_by_key(|kind| match kind.name.as_str() {
-            "User" => 0,
-            "Group" => 1,
-            _ => 2,
-        });
         let mut references = Vec::new();
         let mut trouble: Option<FuzzError> = None;
-        for kind in kinds.into_iter().take(2) {
+        for kind in self.fuzz.kinds() {
             if !target.can_spare(AROUND * 2) {
                 if self.fields.is_empty() {
                     let note =
                         "the budget of requests allows no resource to patch: --requests 200 is a beginning";
                     self.notes.push(note.to_owned());
-                    self.ended = Some(Ended::BudgetSpent);
+                    self.course.ended = Some(Ended::BudgetSpent);
                 }
                 break;
             }
@@ -50,7 +40,7 @@ impl Hunt<'_> {
             }
             match self.field(&definition, references.clone()).await {
                 Ok(field) => self.fields.push(field),
-                Err(_) if target.interrupted() => self.ended = Some(Ended::Interrupted),
+                Err(_) if target.interrupted() => self.course.ended = Some(Ended::Interrupted),
                 Err(why) => {
                     let endpoint = definition.endpoint.clone();
                     let error = FuzzError::NoResource { endpoint, why };
@@ -60,13 +50,13 @@ impl Hunt<'_> {
                     trouble.get_or_insert(error);
                 }
             }
-            if self.ended.is_some() {
+            if self.course.ended.is_some() {
                 return Ok(());
             }
         }
         match trouble {
             Some(error) if self.fields.is_empty() => return Err(error),
-            _ if self.fields.is_empty() && self.ended.is_none() => return Err(FuzzError::NoResources),
+            _ if self.fields.is_empty() && self.course.ended.is_none() => return Err(FuzzError::NoResources),
             _ => {}
         }
         self.patch_there().await

@@ -6,51 +6,32 @@ use super::saved;
 use super::verdict::{Verdict as Sighted, Wants};
 use super::{Counterexample, FuzzError, Fuzzed, Property, operations};
 use crate::fuzz::cause::{Cause, Feature, Features};
-use crate::fuzz::record::{blank, distinct, ending, id, id_of_cause, whole};
+use crate::fuzz::record::{self, Said, also, failed, take_back};
 use crate::fuzz::strategy::patch_slip::Slip;
-use crate::fuzz::subject::{Found, FoundSuite, Subject};
+use crate::fuzz::subject::{Found, Subject};
 use crate::judge::words;
 use crate::oracle::written::{Departure, Grade};
-use crate::outcome::{
-    Difference, ErrorCause, Finding, Level, Outcome, Severity, Signature, SkipReason, Verdict,
-};
-use crate::report::model::{FuzzRecord, PropertyRecord, ResourceCount};
+use crate::outcome::{Difference, ErrorCause, Outcome, Signature, SkipReason, Verdict};
+use crate::report::model::FuzzRecord;
 use crate::report::text::{clip, count};
 use crate::requirement::Catalogue;
 
 /// How many differences a finding lists.
 const LISTED: usize = 6;
-/// How many further sightings are named.
-const ALSO: usize = 4;
 /// How much of a body is told.
 const TOLD: usize = 600;
 
 /// What was found and what held, in the order of the properties, with a suite for each cause that one can say.
 pub fn found(fuzzed: &Fuzzed, catalogue: &Catalogue, seed: u64) -> Found {
-    let mut found = Found { record: record(fuzzed), ..Found::default() };
-    let names = distinct(fuzzed.causes.iter().map(Cause::name));
-    let of = |cause: &Cause<Counterexample>| cause.sightings.first().map(|first| first.property);
-    for property in Property::ALL {
-        let judged = fuzzed.tally.judged.get(&property).copied().unwrap_or_default();
-        let causes: Vec<_> =
-            fuzzed.causes.iter().zip(&names).filter(|(cause, _)| of(cause) == Some(property)).collect();
-        if causes.is_empty() && judged > 0 {
-            let id = id(Subject::Patch, property.name());
-            let mut held = blank(Subject::Patch, id, property.title(), Vec::new());
-            held.notes.push(format!("{} judged", count(judged, Subject::Patch.noun())));
-            found.outcomes.push(held);
-        }
-        for (cause, name) in causes {
-            let Some(shown) = best(cause) else { continue };
-            let outcome = outcome(name, property, cause, shown, catalogue);
-            let text = saved::suite(name, &cause.about(), shown, &outcome.spec, seed);
-            found.suites.extend(text.map(|text| FoundSuite { name: name.clone(), text }));
-            found.outcomes.push(outcome);
-        }
-    }
-    let was_tried = !found.outcomes.is_empty();
-    found.outcomes.extend(ending(Subject::Patch, &fuzzed.ended, was_tried));
-    found
+    let about =
+        |cause: &Cause<Counterexample>| (cause.name(), cause.sightings.first().map(|first| first.property));
+    let told = |cause: &Cause<Counterexample>, name: &str, property| {
+        let shown = best(cause)?;
+        let outcome = outcome(name, property, cause, shown, catalogue);
+        let text = saved::suite(name, &cause.about(), shown, &outcome.spec, seed);
+        Some((outcome, text))
+    };
+    record::found(Subject::Patch, (tried(fuzzed), &fuzzed.tally, &fuzzed.ended), &fuzzed.causes, about, told)
 }
 
 /// What kept PATCH from being fuzzed at all.
@@ -64,39 +45,18 @@ pub fn unjudged(error: &FuzzError) -> Found {
             Verdict::Errored { cause: ErrorCause::Precondition { detail: error.to_string() } }
         }
     };
-    Found {
-        outcomes: vec![whole(Subject::Patch, verdict)],
-        record: FuzzRecord::without(Subject::Patch, &error.to_string()),
-        suites: Vec::new(),
-    }
+    record::untried(Subject::Patch, verdict, &error.to_string())
 }
 
 /// The record of what was tried.
-fn record(fuzzed: &Fuzzed) -> FuzzRecord {
+fn tried(fuzzed: &Fuzzed) -> FuzzRecord {
     let Fuzzed { tally, notes, ended, attributes, mended, .. } = fuzzed;
-    let judged = tally.judged.iter();
     let mut notes = notes.clone();
     notes.extend(attributes.iter().map(|(endpoint, number)| {
         format!("{endpoint}: {} that a client writes and reads again", count(*number as u64, "attribute"))
     }));
-    FuzzRecord {
-        noun: Subject::Patch.noun().to_owned(),
-        tried: tally.patches(),
-        properties: judged
-            .map(|(property, judged)| PropertyRecord { name: property.name().to_owned(), judged: *judged })
-            .collect(),
-        left_alone: tally.left_alone,
-        unjudged: tally.unjudged,
-        shrinking: tally.shrinking,
-        resources: attributes
-            .iter()
-            .map(|(endpoint, _)| ResourceCount { endpoint: endpoint.clone(), count: 2 })
-            .collect(),
-        notes,
-        mended: mended.clone(),
-        ended: ended.sentence(),
-        ..FuzzRecord::default()
-    }
+    let resources = attributes.iter().map(|(endpoint, _)| (endpoint.clone(), 2));
+    FuzzRecord { notes, mended: mended.clone(), ..FuzzRecord::of(Subject::Patch, tally, ended, resources) }
 }
 
 /// The sighting that shows a cause best: one that showed again, with the fewest operations and the shortest of them.
@@ -114,35 +74,17 @@ fn outcome(
     shown: &Counterexample,
     catalogue: &Catalogue,
 ) -> Outcome {
-    let requirements: Vec<String> = requirements(shown, &cause.features)
-        .into_iter()
-        .filter(|id| catalogue.get(id).is_some())
-        .map(str::to_owned)
-        .collect();
-    let severity = shown.judgement.severity;
-    let level = match severity {
-        Severity::Failure => Level::Must,
-        Severity::Warning => Level::Should,
-        Severity::Note => Level::May,
-    };
-    let id = id_of_cause(Subject::Patch, property.name(), name);
-    let mut outcome = blank(Subject::Patch, id, property.title(), requirements.clone());
-    outcome.level = level;
-    let finding = Finding {
-        check: property.name().to_owned(),
-        level,
-        severity,
-        requirements,
+    let said = Said {
+        severity: shown.judgement.severity,
+        requirements: requirements(shown, &cause.features),
         message: message(shown),
         expected: expected(shown),
         actual: actual(shown),
         differences: differences(shown.judgement.departures()),
         exchange: shown.exchange.as_ref().map(|exchange| exchange.id),
-        place: None,
         signature: signature(cause, shown),
-        snapshot: None,
     };
-    outcome.verdict = Verdict::of(std::slice::from_ref(&finding));
+    let mut outcome = failed(Subject::Patch, property, name, said, catalogue);
     outcome.exchanges = cause
         .sightings
         .iter()
@@ -151,10 +93,8 @@ fn outcome(
         .collect();
     outcome.notes = notes(cause, shown);
     if cause.sightings.iter().all(|sighting| sighting.again == Some(false)) {
-        outcome.verdict =
-            Verdict::Inconclusive { why: format!("{}, and not again on a fresh resource", finding.message) };
+        take_back(&mut outcome, "not again on a fresh resource");
     }
-    outcome.findings.push(finding);
     outcome
 }
 
@@ -292,18 +232,8 @@ fn notes(cause: &Cause<Counterexample>, shown: &Counterexample) -> Vec<String> {
         format!("what these have in common: {}", cause.about()),
         format!("the resource before: {}", clip(&shown.resource.to_string(), TOLD)),
     ];
-    let mut others: Vec<String> =
-        cause.sightings.iter().filter(|it| it.body != shown.body).map(|it| clip(&told(it), 160)).collect();
-    others.dedup();
-    if !others.is_empty() {
-        let more = others.len().saturating_sub(ALSO);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        others.truncate(ALSO);
-        notes.push(format!(
-            "the same with {}{more}; operations like these were left alone from then on",
-            others.join("; ")
-        ));
-    }
+    let others = cause.sightings.iter().filter(|it| it.body != shown.body);
+    notes.extend(also(others.map(|it| clip(&told(it), 160)).collect(), "operations"));
     if shown.seen != shown.body {
         let took = count(shown.shrinking, "request");
         notes.push(format!("first seen with {}; shrunk with {took}", clip(&told_body(&shown.seen), 300)));

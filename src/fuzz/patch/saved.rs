@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 
 use super::verdict::{Verdict, Wants};
 use super::{Counterexample, Property, operations};
-use crate::fuzz::saved::{REFERENCE, SavedSuite, replaced};
+use crate::fuzz::Subject;
+use crate::fuzz::saved::{Head, REFERENCE, SavedSuite, replaced};
 use crate::fuzz::strategy::data::MARK;
 use crate::fuzz::strategy::patch_slip::Slip;
-use crate::outcome::Severity;
-use crate::report::text::clip;
 use crate::scim::names;
 use crate::scim::resource::{elements, get, schemas};
 
@@ -134,23 +133,18 @@ pub fn suite(name: &str, about: &str, shown: &Counterexample, spec: &[String], s
             .ok()?,
         }
     }
-    let level = match shown.judgement.severity {
-        Severity::Failure => "must",
-        Severity::Warning => "should",
-        Severity::Note => "may",
+    let head = Head {
+        subject: Subject::Patch,
+        seed,
+        comment: None,
+        name,
+        about: format!("PATCH: {about}"),
+        requires: &["patch"],
+        title: &Value::from(operations(&shown.body)).to_string(),
+        level: Some(shown.judgement.severity.level()),
+        spec,
     };
-    let quoted = |text: &str| Value::from(text).to_string();
-    let spec = if spec.is_empty() { String::new() } else { format!("    spec: [{}]\n", spec.join(", ")) };
-    let title = clip(&Value::from(operations(&shown.body)).to_string(), 200).replace("${", "$ {");
-    Some(format!(
-        "# Found by 'scimspec fuzz patch --seed {seed}'. 'scimspec run URL --suites DIR' replays it.\n\
-         suite: fuzz-patch-{name}\n\
-         title: {}\n\
-         requires: [patch]\n\
-         cases:\n  - id: {name}\n    title: {}\n    level: {level}\n{spec}    fresh: {{word: word}}\n    given:\n{given}    steps:\n{steps}",
-        quoted(&format!("PATCH: {about}")),
-        quoted(&title),
-    ))
+    Some(format!("{}    fresh: {{word: word}}\n    given:\n{given}    steps:\n{steps}", head.text()))
 }
 
 /// What the answer has to be; none where a suite cannot say it.

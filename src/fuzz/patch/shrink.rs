@@ -53,7 +53,7 @@ impl Hunt<'_> {
         judgement: &Judgement,
         word: &str,
     ) -> bool {
-        if self.ended.is_some() {
+        if self.course.ended.is_some() {
             return false;
         }
         let sighted_at = self.fuzz.target.requests_made();
@@ -351,7 +351,7 @@ impl Hunt<'_> {
                 "the simplest PATCHes of other attributes show the same, so nothing more was tried"
                     .to_owned(),
             );
-            self.ended.get_or_insert(Ended::Done);
+            self.course.ended.get_or_insert(Ended::Done);
         }
     }
 }

@@ -240,17 +240,22 @@ fn adds_nothing(body: &Value, before: &Value, definition: &ResourceDefinition) -
         && matches!(effect(body, before, definition), Effect::Changes(changes) if changes.is_empty())
 }
 
+/// What a refusal comes to whatever was refused: it changed something all the same, or it is about something else.
+fn of_any_refusal(played: &Played, status: u16, definition: &ResourceDefinition) -> Option<Judgement> {
+    if let Some(changed) = changed(played, definition) {
+        return Some(Judgement::failure(Verdict::Changed(changed)));
+    }
+    matches!(status, 401 | 407 | 413).then(|| Judgement::nothing(format!("answered {status}")))
+}
+
 fn declined(
     played: &Played,
     status: u16,
     scim_type: Option<&str>,
     definition: &ResourceDefinition,
 ) -> Judgement {
-    if let Some(changed) = changed(played, definition) {
-        return Judgement::failure(Verdict::Changed(changed));
-    }
-    if matches!(status, 401 | 407 | 413) {
-        return Judgement::nothing(format!("answered {status}"));
+    if let Some(judgement) = of_any_refusal(played, status, definition) {
+        return judgement;
     }
     if status == 400 && matches!(effect(&played.body, &played.before, definition), Effect::Refused(_)) {
         return Judgement::right();
@@ -326,11 +331,8 @@ fn refused(
     flaw: Option<&str>,
     definition: &ResourceDefinition,
 ) -> Judgement {
-    if let Some(changed) = changed(played, definition) {
-        return Judgement::failure(Verdict::Changed(changed));
-    }
-    if matches!(status, 401 | 407 | 413) {
-        return Judgement::nothing(format!("answered {status}"));
+    if let Some(judgement) = of_any_refusal(played, status, definition) {
+        return judgement;
     }
     let miscalled = || Verdict::Miscalled { status, scim_type: scim_type.map(str::to_owned) };
     if slip.tolerates(status) {
