@@ -184,6 +184,39 @@ fn of_identity(before: &Value, after: &Value) -> Vec<Departure> {
     found
 }
 
+/// What became of a displayName that the operations are not about. It may follow a name, and so change along with it; but
+/// it cannot follow what is as it was, and be gone (RFC 7644 section 3.5.2: what no operation names stays).
+fn of_display_name(
+    body: &Value,
+    before: &Value,
+    after: &Value,
+    definition: &ResourceDefinition,
+) -> Option<Departure> {
+    let is_there = |resource: &Value| get(resource, "displayName").is_some_and(|it| !is_unassigned(it));
+    // Where there is no name that it may be computed from, it is judged as any attribute is.
+    definition.top_attribute("name")?;
+    if !is_there(before) || is_there(after) {
+        return None;
+    }
+    let Effect::Changes(changes) = effect(body, before, definition) else { return None };
+    let may_take_it_along = |name: &str, is: Option<&Value>| match name.to_ascii_lowercase().as_str() {
+        "displayname" | "name" | "username" => true,
+        _ => is.is_none_or(is_unassigned),
+    };
+    if changes.iter().any(|(name, (_, is))| may_take_it_along(name, is.as_ref())) {
+        return None;
+    }
+    Some(Departure {
+        path: "displayName".to_owned(),
+        expected: get(before, "displayName").cloned(),
+        actual: None,
+        grade: Grade::Failure,
+        why: "the operations are about nothing that it may be computed from, and it is gone",
+        requirements: &["RFC7644-3.5.2-17"],
+        dispute: None,
+    })
+}
+
 fn carried(played: &Played, definition: &ResourceDefinition) -> Judgement {
     let Played { before, body, after, .. } = played;
     let Some(after) = after else {
@@ -196,6 +229,7 @@ fn carried(played: &Played, definition: &ResourceDefinition) -> Judgement {
         return Judgement::nothing("the model cannot follow the operations");
     };
     found.extend(of_identity(before, after));
+    found.extend(of_display_name(body, before, after, definition));
     if let Some(severity) = severity(&found) {
         let result = standing(body, before, definition).result;
         found.sort_by_key(|it| std::cmp::Reverse(it.grade));
