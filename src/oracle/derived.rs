@@ -191,6 +191,15 @@ mod tests {
     }
 
     #[test]
+    fn members_refer_to_others_however_they_are_declared() {
+        let group = SchemaSet::core().definition("Group").unwrap();
+        let mut members = group.top_attribute("members").unwrap().clone();
+        members.sub_attributes.retain(|it| it.name != "$ref");
+        assert!(refers(&members));
+        assert!(!refers(user().top_attribute("emails").unwrap()));
+    }
+
+    #[test]
     fn canonical_forms_are_the_same_value() {
         let user = user();
         let top = |name: &str| user.top_attribute(name).unwrap();
