@@ -319,13 +319,6 @@ impl Play<'_> {
                     let mut body = known.state.clone();
                     let object = body.as_object_mut()?;
                     for (name, value) in attributes {
-                        // An extension that is new to the resource has to be named, too (RFC 7643 section 3).
-                        if name.starts_with("urn:")
-                            && let Some(urns) = object.get_mut("schemas").and_then(Value::as_array_mut)
-                            && !urns.contains(&name.as_str().into())
-                        {
-                            urns.push(name.as_str().into());
-                        }
                         set_member(object, &name, value);
                     }
                     if key.is_some() {
