@@ -20,9 +20,12 @@ pub fn is_visible(attribute: &Attribute) -> bool {
         && !matches!(attribute.returned, Returned::Never | Returned::Request)
 }
 
-/// Whether a complex attribute refers to other resources, so that the server can tell what is behind an id.
+/// Whether a complex attribute refers to other resources, so that the server can tell what is behind an id. Of members
+/// and groups that is so wherever they are declared with less than RFC 7643 section 4 gives them.
 pub fn refers(attribute: &Attribute) -> bool {
+    let is_either = |name: &str| attribute.name.eq_ignore_ascii_case(name);
     attribute.sub_attribute("$ref").is_some()
+        || (attribute.kind == AttributeType::Complex && ["members", "groups"].into_iter().any(is_either))
 }
 
 /// Whether an attribute never counts, whatever was written to it: `$ref` and `display` follow the resource that they
@@ -185,6 +188,15 @@ mod tests {
 
     fn user() -> ResourceDefinition {
         SchemaSet::core().definition("User").unwrap()
+    }
+
+    #[test]
+    fn members_refer_to_others_however_they_are_declared() {
+        let group = SchemaSet::core().definition("Group").unwrap();
+        let mut members = group.top_attribute("members").unwrap().clone();
+        members.sub_attributes.retain(|it| it.name != "$ref");
+        assert!(refers(&members));
+        assert!(!refers(user().top_attribute("emails").unwrap()));
     }
 
     #[test]

@@ -35,6 +35,8 @@ struct Hunt<'a> {
     ground: Ground,
     causes: Vec<Cause>,
     known: BTreeSet<Signature>,
+    /// What is passed over while something is tried again and shrunk.
+    passed_over: BTreeSet<Signature>,
     avoided: Avoided,
     tally: Tally<Property>,
     steps: u64,
@@ -58,6 +60,7 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         ground,
         causes: Vec::new(),
         known: BTreeSet::new(),
+        passed_over: BTreeSet::new(),
         avoided: Avoided::new(),
         tally: Tally::default(),
         steps: 0,
@@ -255,8 +258,19 @@ impl Hunt<'_> {
     async fn confirm(&mut self, shown: &mut Counterexample) {
         self.tell("trying it again from scratch");
         let attempts = attempts(&shown.seen);
+        self.passed_over.clear();
         for _ in 0..attempts {
-            let Some(played) = self.try_steps(&shown.seen, &shown.problem.signature).await else { return };
+            let Some(mut played) = self.try_steps(&shown.seen, &shown.problem.signature).await else {
+                return;
+            };
+            if played.shows(&shown.problem.signature).is_none() && self.ended_at_what_is_known(&played) {
+                // What is known is in the way of the rest, as a create is whose every answer lacks something.
+                self.passed_over.clone_from(&self.known);
+                match self.try_steps(&shown.seen, &shown.problem.signature).await {
+                    Some(again) => played = again,
+                    None => return,
+                }
+            }
             if let Some(sighting) = played.shows(&shown.problem.signature) {
                 shown.again = Some(true);
                 shown.steps.truncate(sighting.at + 1);
@@ -268,6 +282,11 @@ impl Hunt<'_> {
                 shown.again = Some(false);
             }
         }
+    }
+
+    /// Whether a sequence went no further than something that is known.
+    fn ended_at_what_is_known(&self, played: &Played) -> bool {
+        played.sightings.last().is_some_and(|it| self.known.contains(&it.problem.signature))
     }
 
     async fn shrink(&mut self, shown: &mut Counterexample, before: u64) {
@@ -308,9 +327,7 @@ impl Hunt<'_> {
             return None;
         }
         let origin = self.origin();
-        // What is known must show here as it showed at first.
-        let none = BTreeSet::new();
-        let stage = Stage { known: &none, ..self.stage() };
+        let stage = Stage { known: &self.passed_over, ..self.stage() };
         let played = play(stage, steps, &origin, Some(signature)).await;
         self.fuzz.target.clean_up_after(&origin, false).await;
         Some(played)

@@ -174,7 +174,15 @@ impl Model {
             Step::Patch { who, changes, condition } => {
                 let known = self.get(*who)?;
                 if !known.alive {
-                    return Some(Due::refusal(&[404, 410, 412], "it was deleted", "RFC7644-3.6-03"));
+                    let mut due = Due::refusal(&[404, 410, 412], "it was deleted", "RFC7644-3.6-03");
+                    // Nobody says that a body is looked at after the resource.
+                    let is_wrong = |change: &Change| {
+                        *change == Change::Spoil || self.may_fail(*who, known, change, ground)
+                    };
+                    if changes.iter().any(is_wrong) {
+                        due.refusals.push(400);
+                    }
+                    return Some(due);
                 }
                 let key = changes.iter().find_map(|change| match change {
                     Change::Rename(key) => Some(*key),

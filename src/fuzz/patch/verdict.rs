@@ -184,6 +184,47 @@ fn of_identity(before: &Value, after: &Value) -> Vec<Departure> {
     found
 }
 
+/// Whether whoever was not said to be inactive any more is active: what is removed has no value, but that is what a create
+/// without one leads to as well.
+fn is_back_to_default(departure: &Departure) -> bool {
+    departure.path.eq_ignore_ascii_case("active")
+        && departure.expected.is_none()
+        && departure.actual == Some(Value::Bool(true))
+}
+
+/// What became of a displayName that the operations are not about. It may follow a name, and so change along with it; but
+/// it cannot follow what is as it was, and be gone (RFC 7644 section 3.5.2: what no operation names stays).
+fn of_display_name(
+    body: &Value,
+    before: &Value,
+    after: &Value,
+    definition: &ResourceDefinition,
+) -> Option<Departure> {
+    let is_there = |resource: &Value| get(resource, "displayName").is_some_and(|it| !is_unassigned(it));
+    // Where there is no name that it may be computed from, it is judged as any attribute is.
+    definition.top_attribute("name")?;
+    if !is_there(before) || is_there(after) {
+        return None;
+    }
+    let Effect::Changes(changes) = effect(body, before, definition) else { return None };
+    let may_take_it_along = |name: &str, is: Option<&Value>| match name.to_ascii_lowercase().as_str() {
+        "displayname" | "name" | "username" => true,
+        _ => is.is_none_or(is_unassigned),
+    };
+    if changes.iter().any(|(name, (_, is))| may_take_it_along(name, is.as_ref())) {
+        return None;
+    }
+    Some(Departure {
+        path: "displayName".to_owned(),
+        expected: get(before, "displayName").cloned(),
+        actual: None,
+        grade: Grade::Failure,
+        why: "the operations are about nothing that it may be computed from, and it is gone",
+        requirements: &["RFC7644-3.5.2-17"],
+        dispute: None,
+    })
+}
+
 fn carried(played: &Played, definition: &ResourceDefinition) -> Judgement {
     let Played { before, body, after, .. } = played;
     let Some(after) = after else {
@@ -195,7 +236,12 @@ fn carried(played: &Played, definition: &ResourceDefinition) -> Judgement {
     let Some(mut found) = departures(&Write::Patch { sent: body, before }, after, definition) else {
         return Judgement::nothing("the model cannot follow the operations");
     };
+    found.iter_mut().filter(|it| is_back_to_default(it)).for_each(|it| {
+        it.grade = it.grade.min(Grade::Warning);
+        it.why = "it has to have no value after the operations, and has its default";
+    });
     found.extend(of_identity(before, after));
+    found.extend(of_display_name(body, before, after, definition));
     if let Some(severity) = severity(&found) {
         let result = standing(body, before, definition).result;
         found.sort_by_key(|it| std::cmp::Reverse(it.grade));
@@ -526,4 +572,48 @@ fn is_whole(
     let current = holder.and_then(|it| get(it, &path.name)).and_then(Value::as_object);
     let Some(value) = value.filter(|it| it.is_object()) else { return true };
     current.into_iter().flatten().all(|(name, part)| is_unassigned(part) || get(value, name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::schema::SchemaSet;
+    use serde_json::json;
+
+    fn of(operations: Value, before: Value, after: Value) -> Option<Severity> {
+        let definition = SchemaSet::core().definition("User").unwrap();
+        let played = Played {
+            before,
+            body: json!({"schemas": [names::PATCH_OP], "Operations": operations}),
+            projected: false,
+            answer: Answer::Done { status: 204, shown: None },
+            exchange: None,
+            after: Some(after),
+            unread: None,
+        };
+        let judgement = judge(&played, Wants::Carried, &definition);
+        judgement.is_bad().then_some(judgement.severity)
+    }
+
+    #[test]
+    fn a_display_name_may_follow_a_name_and_not_vanish_beside_it() {
+        let title = json!([{"op": "replace", "path": "title", "value": "B"}]);
+        let ann = json!({"userName": "ann", "displayName": "Ann", "title": "A"});
+        let told = |after: Value| of(title.clone(), ann.clone(), after);
+        assert_eq!(told(json!({"userName": "ann", "displayName": "Ann", "title": "B"})), None);
+        assert_eq!(told(json!({"userName": "ann", "title": "B"})), Some(Severity::Failure));
+        let renamed = json!([{"op": "replace", "path": "userName", "value": "bea"}]);
+        assert_eq!(of(renamed, ann.clone(), json!({"userName": "bea", "title": "A"})), None);
+        let removed = json!([{"op": "remove", "path": "title"}]);
+        assert_eq!(of(removed, ann, json!({"userName": "ann"})), None);
+    }
+
+    #[test]
+    fn who_is_not_said_to_be_inactive_may_be_active() {
+        let removed = json!([{"op": "remove", "path": "active"}]);
+        let of = |active: Value| of(removed.clone(), json!({"userName": "ann", "active": false}), active);
+        assert_eq!(of(json!({"userName": "ann"})), None);
+        assert_eq!(of(json!({"userName": "ann", "active": true})), Some(Severity::Warning));
+        assert_eq!(of(json!({"userName": "ann", "active": false})), Some(Severity::Failure));
+    }
 }

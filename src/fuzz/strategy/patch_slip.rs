@@ -418,7 +418,12 @@ pub fn bodies(slip: Slip, ground: Ground<'_>) -> Option<BoxedStrategy<Value>> {
 /// A value that is as good as any, where a mistake stands beside it.
 fn good_value(place: &Place) -> Value {
     let mark = super::data::MARK;
-    if place.attribute.required { format!("{mark} good").into() } else { "a good one".into() }
+    match place.attribute.name.as_str() {
+        _ if place.attribute.required => format!("{mark} good").into(),
+        // Some servers let no two resources have the same, and would refuse it for that.
+        "externalId" => format!("{mark}-good").into(),
+        _ => "a good one".into(),
+    }
 }
 
 fn required(places: &[Place]) -> impl Iterator<Item = &Place> {
