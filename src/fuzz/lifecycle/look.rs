@@ -192,7 +192,12 @@ impl Look<'_> {
             self.location(exchange, answer.as_ref(), state)?;
             warnings.extend(self.birth(exchange, answer.as_ref(), state)?);
         }
-        let mut next = Known { state: state.clone(), ..known.clone() };
+        let has_members = get(state, "members").is_some_and(|it| !is_unassigned(it));
+        let mut next = Known {
+            state: state.clone(),
+            shows_members: known.shows_members || has_members,
+            ..known.clone()
+        };
         self.times(known, &mut next, (wrote, definition), state, read)?;
         warnings.extend(self.version(known, &mut next, wrote, read, definition)?);
         warnings.extend(self.groups(known, state, read.id)?);
@@ -419,7 +424,7 @@ impl Look<'_> {
                 |it: &&Departure| it.grade == Grade::Warning && it.dispute == Some(dispute) && wanted(it);
             found.iter().find(is_it)
         };
-        let told = |departure: &Departure, differs: &str, requirement| {
+        let told = |departure: &Departure, differs: &str, requirements: &[&'static str]| {
             let message = format!(
                 "after: {}, {} of {} is {}: {}",
                 self.step,
@@ -434,14 +439,14 @@ impl Look<'_> {
                     format!("{}: {}", departure.path, shown(departure.expected.as_ref())),
                     format!("{}: {}", departure.path, shown(departure.actual.as_ref())),
                 )
-                .breaks(&[requirement])
+                .breaks(requirements)
                 .warning();
             Problem { differences: list_of(std::slice::from_ref(departure)), ..problem }
         };
         let kept = first("AMB-91", &|_| matches!(wrote, Wrote::Replace { .. }));
         let twice = first("AMB-24", &|it| wrote.is_write() && plain(&it.path) == "members");
-        let kept = kept.map(|it| told(it, "kept", "RFC7644-3.5.1-05"));
-        kept.into_iter().chain(twice.map(|it| told(it, "members twice", "RFC7643-2.4-11"))).collect()
+        let kept = kept.map(|it| told(it, "kept", &["RFC7644-3.5.1-01", "RFC7644-3.5.1-05"]));
+        kept.into_iter().chain(twice.map(|it| told(it, "members twice", &["RFC7643-2.4-11"]))).collect()
     }
 
     /// An answer to a create that repeats what was sent, where something else was stored: it should show the service
@@ -713,7 +718,7 @@ impl Look<'_> {
                 .into());
             }
             // A group that does not show its members says nothing.
-            if !has(of) && is_listed && get(&of.state, "members").is_some_and(|it| !is_unassigned(it)) {
+            if !has(of) && is_listed && of.shows_members {
                 let message = format!("{} is no member of {group}, which its groups show", self.who);
                 return Err(told(
                     message,

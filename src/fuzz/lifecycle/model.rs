@@ -39,6 +39,8 @@ pub struct Known {
     pub modified: Option<DateTime<Utc>>,
     /// The same as it was written, and when, by our clock, a read first showed it.
     pub modified_at: Option<(String, DateTime<Utc>)>,
+    /// Whether it ever showed members: if it did, then showing none says that there are none.
+    pub shows_members: bool,
     /// Whether it lives.
     pub alive: bool,
 }
@@ -367,6 +369,7 @@ mod tests {
             created: None,
             modified: None,
             modified_at: None,
+            shows_members: false,
             alive: true,
         }
     }

@@ -645,6 +645,7 @@ impl Play<'_> {
                 created: None,
                 modified: None,
                 modified_at: None,
+                shows_members: false,
                 alive: true,
             },
         );

@@ -466,11 +466,15 @@ impl Maker<'_> {
             read(CID),
         ];
         // What a client read a while ago has groups that are not so any more.
+        let left = match self.ground.patch {
+            true => remove(ANN),
+            false => put(None, Some(&[])),
+        };
         let old = vec![
             create(ANN, 0, Attributes::new()),
             create_group(TEAM, 0, &[ANN]),
             read(ANN),
-            put(None, Some(&[])),
+            left,
             replace_whole(ANN, Attributes::new()),
             read(ANN),
         ];
