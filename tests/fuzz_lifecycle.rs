@@ -6,6 +6,7 @@ mod common;
 mod hunts;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use binary::{Bench, Ran, Reference, VARIABLE};
 use hunts::{Sighting, calm, keep, number, table, trials, words};
@@ -159,6 +160,15 @@ fn several_clients_at_once_raise_no_alarm() {
     assert!(caught.fuzzed().tally.judged.contains_key(&Property::Races));
 }
 
+#[test]
+fn reads_that_lag_behind_writes_are_made_again() {
+    let lagging = |settle| Hunt { lag: 1, settle, most: Some(2), ..good(1) }.run();
+    let caught = lagging(Some(Duration::from_secs(5)));
+    assert_eq!(lines(&caught), Vec::<String>::new());
+    assert_eq!(caught.fuzzed().tally.unjudged, 0);
+    assert!(!lines(&lagging(None)).is_empty());
+}
+
 /// The first cause that showed again.
 fn first(caught: &Caught) -> Option<&Cause> {
     caught.fuzzed.as_ref().ok()?.causes.iter().find(|cause| cause.shown.again == Some(true))
@@ -177,7 +187,8 @@ fn replayed(name: &str, caught: &Caught, good: &Reference) -> (Ran, Ran) {
         ..ServerOptions::default()
     });
     let run = |url: &str| {
-        bench.run(&["run", url, "--token-env", VARIABLE, "--suites", ".", "--case", "fuzz-lifecycle*"])
+        let case = ["--case", "fuzz-lifecycle*", "--deny", "warnings"];
+        bench.run(&[&["run", url, "--token-env", VARIABLE, "--suites", "."], &case[..]].concat())
     };
     (run(bad.url()), run(good.url()))
 }
@@ -221,7 +232,21 @@ fn owed() -> Vec<&'static str> {
 }
 
 /// Faults of these names that no lifecycle can hold against a server, each with the reason.
-const NOT_OWED: &[(&str, &str)] = &[];
+const NOT_OWED: &[(&str, &str)] = &[
+    ("create-without-schemas-answers-500", "a request that is not sound, and lifecycles send none"),
+    ("etag-unquoted", "how a header is spelt, in every answer alike: nothing that a lifecycle leads to"),
+    ("delete-of-member-leaves-it", "referential integrity may be enforced, or not (RFC 7643 section 2.3.7)"),
+    ("group-patch-refuses-id", "a PATCH of what is readOnly may be refused (RFC 7644 section 3.5.2)"),
+    ("create-fills-in-a-user-type", "what is left out may get any default (RFC 7644 section 3.3)"),
+    (
+        "delete-answers-202-with-body",
+        "a 202 is carried out later (RFC 9967), so nothing can be said of what is there now",
+    ),
+    (
+        "delete-answers-bare-202",
+        "a 202 is carried out later (RFC 9967), so nothing can be said of what is there now",
+    ),
+];
 
 /// Every fault that lifecycles are owed to find, with ten seeds each; `UPDATE_FUZZ=1` writes `docs/fuzz.md`.
 #[test]
@@ -301,6 +326,7 @@ fn nothing_is_reported_of_anything_legal() {
     });
     let mut table = String::new();
     let mut alarms = Vec::new();
+    let (mut quiet, mut tried, mut steps, mut requests) = (0, 0, 0, 0);
     for ((name, _), caught) in hunts.iter().zip(&ran) {
         let Ok(fuzzed) = &caught.fuzzed else {
             alarms.push(format!("{name}: {:?}", lines(caught)));
@@ -316,6 +342,13 @@ fn nothing_is_reported_of_anything_legal() {
                 lines(caught)
             ));
         }
+        if !name.starts_with("seed ") && fuzzed.causes.is_empty() {
+            quiet += 1;
+            tried += fuzzed.tally.tried();
+            steps += fuzzed.steps;
+            requests += caught.requests;
+            continue;
+        }
         writeln!(
             table,
             "| {name} | {} | {} | {} | {warned} | {failed} |",
@@ -325,6 +358,7 @@ fn nothing_is_reported_of_anything_legal() {
         )
         .expect("a text");
     }
+    writeln!(table, "| {quiet} further variants | {tried} | {steps} | {requests} | 0 | 0 |").expect("a text");
     keep("lifecycle alarms", &table);
     assert!(alarms.is_empty(), "{}", alarms.join("\n"));
 }

@@ -347,6 +347,11 @@ impl Target {
         Ok(Sent { exchange, also, created })
     }
 
+    /// How long reads may lag behind writes (`--settle`).
+    pub fn settle_time(&self) -> Option<Duration> {
+        self.settle
+    }
+
     /// Reads one resource, outside of any case's steps.
     pub(super) async fn fetch(
         &self,

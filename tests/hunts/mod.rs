@@ -83,6 +83,10 @@ pub struct Hunt<S> {
     pub in_flight: usize,
     pub stop_at_first: bool,
     pub saved: Vec<S>,
+    /// So many reads after a write do not see it yet.
+    pub lag: usize,
+    /// How long reads get to see it.
+    pub settle: Option<Duration>,
     /// After so many requests it is interrupted.
     pub interrupt_after: Option<u64>,
 }
@@ -113,6 +117,8 @@ impl<S: Fuzzer> Hunt<S> {
             in_flight: 1,
             stop_at_first: false,
             saved: Vec::new(),
+            lag: 0,
+            settle: None,
             interrupt_after: None,
         }
     }
@@ -131,6 +137,7 @@ impl<S: Fuzzer> Hunt<S> {
         let options = ServerOptions {
             faults: self.faults.clone(),
             variants: self.variants.clone(),
+            lag: self.lag,
             ..ServerOptions::default()
         };
         let server = server::start(options).await.expect("a port is free");
@@ -144,6 +151,7 @@ impl<S: Fuzzer> Hunt<S> {
                 ..Limits::default()
             },
             requests: Some(self.requests),
+            settle: self.settle,
             ..TargetOptions::new(Url::parse(server.base_url()).expect("a URL"), generator.mark())
         })
         .expect("the options are sound");

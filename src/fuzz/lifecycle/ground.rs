@@ -8,7 +8,7 @@ use crate::fuzz::strategy::data::MARK;
 use crate::oracle::derived::{fits, is_visible};
 use crate::scim::definition::ResourceDefinition;
 use crate::scim::names;
-use crate::scim::schema::{Attribute, AttributeType, Mutability};
+use crate::scim::schema::{Attribute, AttributeType, Mutability, Returned};
 use crate::suite::model::{Capability, Requires};
 use crate::target::needs;
 use crate::target::probe::Probe;
@@ -52,6 +52,12 @@ pub struct Ground {
     pub folds: bool,
     /// Whether lists without filter are short enough.
     pub lists: bool,
+    /// Whether users have a password that clients set.
+    pub password: bool,
+    /// Whether versions are in `meta` as well.
+    pub shows_versions: bool,
+    /// Whether users show the groups that they are in, by their schema.
+    pub shows_groups: bool,
 }
 
 impl Ground {
@@ -77,6 +83,9 @@ impl Ground {
             renames_groups: group.as_ref().is_some_and(|group| can_rename(group, "displayName")),
             folds: user.top_attribute("userName").is_some_and(|it| !it.compares_exactly()),
             lists: strangers <= STRANGERS,
+            password: takes_password(&user),
+            shows_versions: true,
+            shows_groups: group.is_some() && shows_groups(&user),
             user,
             group,
         })
@@ -167,6 +176,19 @@ fn tints(user: &ResourceDefinition, domain: &str) -> Vec<Tint> {
     tints
 }
 
+fn takes_password(user: &ResourceDefinition) -> bool {
+    let password = user.top_attribute("password");
+    password.is_some_and(|it| {
+        it.kind == AttributeType::String
+            && matches!(it.mutability, Mutability::WriteOnly | Mutability::ReadWrite)
+    })
+}
+
+fn shows_groups(user: &ResourceDefinition) -> bool {
+    let groups = user.top_attribute("groups");
+    groups.is_some_and(|it| matches!(it.returned, Returned::Default | Returned::Always))
+}
+
 /// Whether a client writes it and reads it again.
 fn is_plain(attribute: &Attribute) -> bool {
     attribute.mutability == Mutability::ReadWrite && is_visible(attribute)
@@ -183,6 +205,9 @@ pub mod testing {
         let user = schemas.definition("User").unwrap();
         Ground {
             tints: tints(&user, "example.com"),
+            password: true,
+            shows_versions: true,
+            shows_groups: true,
             user,
             group: schemas.definition("Group"),
             patch: true,

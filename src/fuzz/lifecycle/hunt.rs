@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::ground::Ground;
+use super::patience::Patience;
 use super::play::{Played, Sighting, Stage, play};
 use super::problem::Signature;
 use super::shrink::{self, Shrinker};
@@ -33,6 +34,7 @@ const ATTEMPTS: usize = 5;
 struct Hunt<'a> {
     fuzz: &'a Fuzz<'a>,
     ground: Ground,
+    patience: Patience,
     causes: Vec<Cause>,
     known: BTreeSet<Signature>,
     /// What is passed over while something is tried again and shrunk.
@@ -58,6 +60,7 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
     let mut hunt = Hunt {
         fuzz,
         ground,
+        patience: Patience::new(fuzz.target.settle_time()),
         causes: Vec::new(),
         known: BTreeSet::new(),
         passed_over: BTreeSet::new(),
@@ -108,6 +111,7 @@ impl Hunt<'_> {
             generator: self.fuzz.generator,
             templates: self.fuzz.templates,
             known: &self.known,
+            patience: &self.patience,
         }
     }
 
@@ -229,6 +233,16 @@ impl Hunt<'_> {
             self.tally.left_alone += 1;
             return;
         }
+        // What is missing everywhere is told once, whichever step showed it.
+        let is_told = match signature.differs.as_str() {
+            "no groups" => !self.ground.shows_groups,
+            "no version" => !self.ground.shows_versions,
+            _ => false,
+        };
+        if is_told {
+            self.tally.left_alone += 1;
+            return;
+        }
         let seen: Sequence = steps.iter().take(sighting.at + 1).cloned().collect();
         let mut shown = Counterexample {
             property,
@@ -345,8 +359,13 @@ impl Hunt<'_> {
             step if is_whole && is_bare => drop(self.avoided.insert(step)),
             _ => {}
         }
-        if matches!(differs.as_str(), "version" | "ETag" | "ETag of version") {
+        if ["version", "ETag", "ETag of version", "answer version"].contains(&differs.as_str()) {
             self.ground.etag = false;
+        }
+        match differs.as_str() {
+            "no groups" => self.ground.shows_groups = false,
+            "no version" => self.ground.shows_versions = false,
+            _ => {}
         }
         let path = differs.split([' ', '.']).next().unwrap_or_default().to_owned();
         let is_attribute = *harm == Harm::Wrong;

@@ -2,7 +2,10 @@
 //! resource never loses it has not lost, and its groups are those that it is a member of. Pure.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::TimeDelta;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use url::Url;
 
@@ -13,6 +16,7 @@ use super::problem::Problem;
 use super::step::{Kind, Step, Var};
 use crate::fuzz::cause::Harm;
 use crate::judge::same_id;
+use crate::oracle::derived::is_visible;
 use crate::oracle::written::{Departure, Grade, Write, departures};
 use crate::outcome::Difference;
 use crate::scim::datetime;
@@ -22,6 +26,12 @@ use crate::target::exchange::{Exchange, ExchangeId};
 
 /// How far clocks of one service provider may be apart, in milliseconds.
 const CLOCKS: i64 = 1000;
+/// How far `created` and `lastModified` of a new resource may be apart, in milliseconds (AMB-14).
+const AT_BIRTH: i64 = 1000;
+/// How long a clock that shows parts of a second may show the same time.
+const FINE: Duration = Duration::from_millis(150);
+/// How long one that shows seconds may, with a second for clocks that differ.
+const COARSE: Duration = Duration::from_millis(2100);
 /// How many differences are told.
 const TOLD: usize = 6;
 
@@ -49,6 +59,8 @@ pub enum Wrote<'a> {
         sent: &'a Value,
         /// The resource in the answer.
         answer: Option<Value>,
+        /// The exchange.
+        exchange: &'a Arc<Exchange>,
     },
     /// A PATCH.
     Patch {
@@ -56,6 +68,8 @@ pub enum Wrote<'a> {
         sent: &'a Value,
         /// The resource in the answer.
         answer: Option<Value>,
+        /// The exchange.
+        exchange: &'a Arc<Exchange>,
     },
 }
 
@@ -65,6 +79,15 @@ impl Wrote<'_> {
             Wrote::Create { answer, .. } | Wrote::Replace { answer, .. } | Wrote::Patch { answer, .. } => {
                 answer.as_ref()
             }
+            Wrote::Nothing | Wrote::Refused | Wrote::Unknown => None,
+        }
+    }
+
+    fn exchange(&self) -> Option<&Exchange> {
+        match self {
+            Wrote::Create { exchange, .. }
+            | Wrote::Replace { exchange, .. }
+            | Wrote::Patch { exchange, .. } => Some(exchange.as_ref()),
             Wrote::Nothing | Wrote::Refused | Wrote::Unknown => None,
         }
     }
@@ -120,6 +143,22 @@ fn plain(path: &str) -> String {
     }
 }
 
+/// How long a clock may show the time that it was asked for here: whoever writes no parts of a second counts seconds.
+pub fn step_of_clock(time: &str) -> Duration {
+    let fraction = time.split_once('.').map_or("", |(_, rest)| rest);
+    let is_fine = fraction.chars().take_while(char::is_ascii_digit).any(|digit| digit != '0');
+    if is_fine { FINE } else { COARSE }
+}
+
+/// A version without its quotes and its weakness.
+fn bare(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/").trim_matches('"')
+}
+
+fn version_of(resource: &Value) -> Option<&str> {
+    get(get(resource, "meta")?, "version")?.as_str()
+}
+
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(|| "nothing".to_owned(), Value::to_string)
 }
@@ -134,11 +173,11 @@ fn list_of(differences: &[Departure]) -> Vec<Difference> {
 }
 
 impl Look<'_> {
-    /// What is known of the resource from then on.
+    /// What is known of the resource from then on, and what is no failure, but worth a warning.
     ///
     /// # Errors
     /// What contradicts the model.
-    pub fn judge(&self, wrote: &Wrote<'_>, read: &Exchange) -> Result<Known, Stop> {
+    pub fn judge(&self, wrote: &Wrote<'_>, read: &Exchange) -> Result<(Known, Vec<Problem>), Stop> {
         let broken = || Stop::Nothing("it is not known".to_owned());
         let known = self.model.get(self.who).ok_or_else(broken)?;
         let definition = self.ground.definition(self.who.kind).ok_or_else(broken)?;
@@ -147,15 +186,73 @@ impl Look<'_> {
             return Err(self.problem("no resource", message, read.id).told("the resource", "none").into());
         };
         self.identity(known, state, read.id)?;
-        self.content(known, wrote, state, definition, read)?;
+        self.name(state, definition, read.id)?;
+        let mut warnings = self.content(known, wrote, state, definition, read)?;
         if let Wrote::Create { exchange, answer, .. } = wrote {
             self.location(exchange, answer.as_ref(), state)?;
+            warnings.extend(self.birth(exchange, answer.as_ref(), state)?);
         }
-        let mut next = Known { state: state.clone(), ..known.clone() };
-        self.times(known, &mut next, state, read.id)?;
-        self.version(known, &mut next, wrote, read, definition)?;
-        self.groups(known, state, read.id)?;
-        Ok(next)
+        let has_members = get(state, "members").is_some_and(|it| !is_unassigned(it));
+        let mut next = Known {
+            state: state.clone(),
+            shows_members: known.shows_members || has_members,
+            ..known.clone()
+        };
+        self.times(known, &mut next, (wrote, definition), state, read)?;
+        warnings.extend(self.version(known, &mut next, wrote, read, definition)?);
+        warnings.extend(self.groups(known, state, read.id)?);
+        Ok((next, warnings))
+    }
+
+    /// A user has a name, whatever was written (RFC 7643 section 4.1.1).
+    fn name(&self, state: &Value, definition: &ResourceDefinition, exchange: ExchangeId) -> Result<(), Stop> {
+        let name = self.who.kind.name_attribute();
+        let is_required = definition.top_attribute(name).is_some_and(|it| it.required && is_visible(it));
+        if self.who.kind == Kind::Group
+            || !is_required
+            || get(state, name).is_some_and(|it| !is_unassigned(it))
+        {
+            return Ok(());
+        }
+        let message = format!("after: {}, {} has no {name}, which is required", self.step, self.who);
+        Err(self
+            .problem(&format!("no {name}"), message, exchange)
+            .told(format!("{name} with a value"), format!("{name}: nothing"))
+            .breaks(&["RFC7643-4.1.1-01"])
+            .into())
+    }
+
+    /// What the answer to a create has beside what it was about: the resource should be in it, and if it is, then with
+    /// what the service provider has given it (AMB-90); its times are one (AMB-14).
+    fn birth(&self, created: &Exchange, answer: Option<&Value>, state: &Value) -> Result<Vec<Problem>, Stop> {
+        let Some(answer) = answer else {
+            let message = format!("{}: the answer does not show the resource", self.step);
+            return Ok(vec![
+                self.problem("no answer", message, created.id)
+                    .told("201 with the resource", "201 without one")
+                    .breaks(&["RFC7644-3.3-08"])
+                    .warning(),
+            ]);
+        };
+        let place = |resource: &Value| get(get(resource, "meta")?, "location").cloned();
+        if let (Some(place), None) = (place(state), place(answer)) {
+            let message = format!("{}: the answer has no meta.location, and a read has", self.step);
+            return Err(self
+                .problem("answer meta", message, created.id)
+                .told(format!("meta.location: {place}"), "meta.location: nothing")
+                .breaks(&["RFC7644-3.3-09", "RFC7643-3.1-02"])
+                .into());
+        }
+        let has_tag = created.response().is_some_and(|response| response.header("ETag").is_some());
+        if self.ground.etag && !has_tag && version_of(state).is_some() {
+            let message = format!("{}: the answer has no ETag, though a read has a version", self.step);
+            return Err(self
+                .problem("answer ETag", message, created.id)
+                .told("ETag", "none")
+                .breaks(&["RFC7644-3.14-04"])
+                .into());
+        }
+        Ok(Vec::new())
     }
 
     /// What is known of the resource if a read is taken for what it is; none where it shows no resource of that id.
@@ -170,6 +267,7 @@ impl Look<'_> {
             earlier: Vec::new(),
             created: None,
             modified: None,
+            modified_at: None,
             ..known.clone()
         })
     }
@@ -246,16 +344,18 @@ impl Look<'_> {
         state: &Value,
         definition: &ResourceDefinition,
         read: &Exchange,
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<Problem>, Stop> {
         let (before, now) = (self.without_dead(&known.state), self.without_dead(state));
         let write = match wrote {
             Wrote::Nothing | Wrote::Refused => Write::Refused { before: &before },
             Wrote::Create { sent, .. } => Write::Create { sent },
             Wrote::Replace { sent, .. } => Write::Replace { sent, before: Some(&before) },
             Wrote::Patch { sent, .. } => Write::Patch { sent, before: &before },
-            Wrote::Unknown => return Ok(()),
+            Wrote::Unknown => return Ok(Vec::new()),
         };
-        let found = worst(departures(&write, &now, definition));
+        let all = departures(&write, &now, definition);
+        let mut warnings = self.doubtful(wrote, all.as_deref().unwrap_or_default(), read.id);
+        let found = worst(all);
         if let Some(first) = found.first() {
             let path = plain(&first.path);
             let (differs, why) = match wrote {
@@ -280,7 +380,7 @@ impl Look<'_> {
                 .breaks(first.requirements);
             return Err(Problem { differences: list_of(&found), ..problem }.into());
         }
-        let Some(answer) = wrote.answer() else { return Ok(()) };
+        let Some(answer) = wrote.answer() else { return Ok(warnings) };
         let create = matches!(wrote, Wrote::Create { .. });
         let id = get(answer, "id").and_then(Value::as_str);
         if id.is_some_and(|id| !same_id(id, &known.id)) {
@@ -292,8 +392,12 @@ impl Look<'_> {
                 .into());
         }
         let answer = self.without_dead(answer);
-        let found = worst(departures(&Write::Answered { answer: &answer, create }, &now, definition));
-        let Some(first) = found.first() else { return Ok(()) };
+        let all = departures(&Write::Answered { answer: &answer, create }, &now, definition);
+        if let Wrote::Create { sent, .. } = wrote {
+            warnings.extend(self.echoed(sent, all.as_deref().unwrap_or_default(), read.id));
+        }
+        let found = worst(all);
+        let Some(first) = found.first() else { return Ok(warnings) };
         let message = format!(
             "{}: the answer shows {} for {}, and a read of {} shows {}",
             self.step,
@@ -312,6 +416,66 @@ impl Look<'_> {
         Err(Problem { differences: list_of(&found), ..problem }.into())
     }
 
+    /// What is against a SHOULD, or a reading that few have: what a PUT left out and kept (AMB-91), and a member that is
+    /// there twice (AMB-24).
+    fn doubtful(&self, wrote: &Wrote<'_>, found: &[Departure], exchange: ExchangeId) -> Vec<Problem> {
+        let first = |dispute: &str, wanted: &dyn Fn(&Departure) -> bool| {
+            let is_it =
+                |it: &&Departure| it.grade == Grade::Warning && it.dispute == Some(dispute) && wanted(it);
+            found.iter().find(is_it)
+        };
+        let told = |departure: &Departure, differs: &str, requirements: &[&'static str]| {
+            let message = format!(
+                "after: {}, {} of {} is {}: {}",
+                self.step,
+                departure.path,
+                self.who,
+                shown(departure.actual.as_ref()),
+                departure.why
+            );
+            let problem = self
+                .problem(differs, message, exchange)
+                .told(
+                    format!("{}: {}", departure.path, shown(departure.expected.as_ref())),
+                    format!("{}: {}", departure.path, shown(departure.actual.as_ref())),
+                )
+                .breaks(requirements)
+                .warning();
+            Problem { differences: list_of(std::slice::from_ref(departure)), ..problem }
+        };
+        let kept = first("AMB-91", &|_| matches!(wrote, Wrote::Replace { .. }));
+        let twice = first("AMB-24", &|it| wrote.is_write() && plain(&it.path) == "members");
+        let kept = kept.map(|it| told(it, "kept", &["RFC7644-3.5.1-01", "RFC7644-3.5.1-05"]));
+        kept.into_iter().chain(twice.map(|it| told(it, "members twice", &["RFC7643-2.4-11"]))).collect()
+    }
+
+    /// An answer to a create that repeats what was sent, where something else was stored: it should show the service
+    /// provider's own view (RFC 7644 section 3.3).
+    fn echoed(&self, sent: &Value, found: &[Departure], exchange: ExchangeId) -> Option<Problem> {
+        let is_echo = |it: &&Departure| {
+            let name = it.path.split(['.', '[']).next().unwrap_or_default();
+            let value = get(sent, name).filter(|it| !is_unassigned(it));
+            it.grade == Grade::Warning && it.expected.is_some() && it.actual.is_none() && value.is_some()
+        };
+        let first = found.iter().find(is_echo)?;
+        let message = format!(
+            "{}: the answer repeats {} for {}, and a read of {} shows nothing",
+            self.step,
+            shown(first.expected.as_ref()),
+            first.path,
+            self.who
+        );
+        let problem = self
+            .problem("echo", message, exchange)
+            .told(
+                format!("{}: nothing, as in a read", first.path),
+                format!("{}: {}", first.path, shown(first.expected.as_ref())),
+            )
+            .breaks(&["RFC7644-3.3-10"])
+            .warning();
+        Some(Problem { differences: list_of(std::slice::from_ref(first)), ..problem })
+    }
+
     /// A create says where the resource is, in its header and in its body alike (AMB-13, AMB-90).
     fn location(&self, created: &Exchange, answer: Option<&Value>, state: &Value) -> Result<(), Stop> {
         let header = created.response().and_then(|response| response.header("Location"));
@@ -325,21 +489,7 @@ impl Look<'_> {
         };
         let said = |resource: &Value| get(get(resource, "meta")?, "location")?.as_str().map(str::to_owned);
         let Some(said) = answer.and_then(said).or_else(|| said(state)) else { return Ok(()) };
-        // Whatever is relative is so to the base URL, or to the request.
-        let places = |text: &str| -> Vec<Url> {
-            let folder = Url::parse(&format!("{}/", self.base.as_str().trim_end_matches('/')));
-            let request = Url::parse(&created.request.url);
-            let bases = [folder, request].into_iter().flatten();
-            let trimmed = |url: Url| {
-                let path = url.path().trim_end_matches('/').to_owned();
-                let mut url = url;
-                url.set_path(&path);
-                url
-            };
-            bases.filter_map(|base| base.join(text).ok()).map(trimmed).collect()
-        };
-        let (header_places, said_places) = (places(header), places(&said));
-        if header_places.iter().any(|place| said_places.contains(place)) {
+        if Url::parse(&created.request.url).is_ok_and(|request| self.is_one_place(&request, header, &said)) {
             return Ok(());
         }
         let message = format!("{}: Location and meta.location differ", self.step);
@@ -350,14 +500,37 @@ impl Look<'_> {
             .into())
     }
 
+    /// Whether two references lead to one place. Whatever is relative is so to the base URL, or to the request.
+    fn is_one_place(&self, request: &Url, header: &str, said: &str) -> bool {
+        let places = |text: &str| -> Vec<Url> {
+            let folder = Url::parse(&format!("{}/", self.base.as_str().trim_end_matches('/')));
+            let bases = folder.ok().into_iter().chain([request.clone()]);
+            let trimmed = |url: Url| {
+                let path = url.path().trim_end_matches('/').to_owned();
+                let mut url = url;
+                url.set_path(&path);
+                url
+            };
+            let joined = bases.filter_map(|base| base.join(text).ok());
+            // `/Users/…` is meant below the base URL by those who leave it out (AMB-13).
+            let below =
+                text.starts_with('/').then(|| format!("{}{text}", self.base.as_str().trim_end_matches('/')));
+            joined.chain(below.and_then(|it| Url::parse(&it).ok())).map(trimmed).collect()
+        };
+        let said = places(said);
+        places(header).iter().any(|place| said.contains(place))
+    }
+
     /// `meta.created` stays, and `meta.lastModified` does not go back.
     fn times(
         &self,
         known: &Known,
         next: &mut Known,
+        (wrote, definition): (&Wrote<'_>, &ResourceDefinition),
         state: &Value,
-        exchange: ExchangeId,
+        read: &Exchange,
     ) -> Result<(), Stop> {
+        let exchange = read.id;
         let time = |name: &str| {
             let text = get(get(state, "meta")?, name)?.as_str()?.to_owned();
             Some((datetime::parse(&text)?.utc, text))
@@ -389,9 +562,53 @@ impl Look<'_> {
                 .breaks(&["RFC7643-3.1-22"])
                 .into());
         }
+        if let (Wrote::Create { .. }, Some((created, created_text)), Some((modified, text))) =
+            (wrote, &created, &modified)
+            && (*modified - *created).num_milliseconds().abs() >= AT_BIRTH
+        {
+            let side = if modified < created { "before" } else { "after" };
+            let message = format!(
+                "after: {}, meta.lastModified of {} lies {side} meta.created, though nothing changed it since",
+                self.step, self.who
+            );
+            return Err(self
+                .problem(&format!("lastModified {side} created"), message, exchange)
+                .told(format!("meta.lastModified: {created_text}"), format!("meta.lastModified: {text}"))
+                .breaks(&["RFC7643-3.1-23"])
+                .into());
+        }
+        if let (Some((then, since)), Some((_, text)), Some(write)) =
+            (&known.modified_at, &modified, wrote.exchange())
+            && then == text
+            && self.who.kind == Kind::User
+            && write.started - *since > TimeDelta::from_std(step_of_clock(text)).unwrap_or(TimeDelta::MAX)
+            && self.has_changed(known, state, definition)
+        {
+            let message =
+                format!("after: {}, {} has changed, and its meta.lastModified has not", self.step, self.who);
+            return Err(self
+                .problem("meta.lastModified as before", message, exchange)
+                .told(format!("meta.lastModified later than {text}"), format!("meta.lastModified: {text}"))
+                .breaks(&["RFC7643-3.1-22", "RFC7644-3.5.1-18"])
+                .into());
+        }
         next.created = known.created.clone().or(created);
-        next.modified = modified.map(|(time, _)| time).or(known.modified);
+        if let Some((time, text)) = modified {
+            let is_known = known.modified_at.as_ref().is_some_and(|(known, _)| *known == text);
+            if !is_known {
+                let shown = TimeDelta::from_std(read.elapsed).unwrap_or_default();
+                next.modified_at = Some((text, read.started + shown));
+            }
+            next.modified = Some(time);
+        }
         Ok(())
+    }
+
+    /// Whether a resource is another one than it was, by what clients write to it themselves.
+    fn has_changed(&self, known: &Known, now: &Value, definition: &ResourceDefinition) -> bool {
+        let before = self.without_dead(&known.state);
+        !worst(departures(&Write::Refused { before: &before }, &self.without_dead(now), definition))
+            .is_empty()
     }
 
     /// The version is in the header and in the resource alike, and changes when the resource does (AMB-132).
@@ -402,9 +619,9 @@ impl Look<'_> {
         wrote: &Wrote<'_>,
         read: &Exchange,
         definition: &ResourceDefinition,
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<Problem>, Stop> {
         if !self.ground.etag {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let header = read.response().and_then(|response| response.header("ETag"));
         let Some(header) = header else {
@@ -415,8 +632,7 @@ impl Look<'_> {
                 .breaks(&["RFC7644-3.14-02"])
                 .into());
         };
-        let bare = |tag: &str| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
-        let said = get(&next.state, "meta").and_then(|meta| get(meta, "version")).and_then(Value::as_str);
+        let said = version_of(&next.state);
         if let Some(said) = said.filter(|said| bare(said) != bare(header)) {
             let message = format!("a read of {} has another ETag than meta.version", self.who);
             return Err(self
@@ -426,12 +642,7 @@ impl Look<'_> {
                 .into());
         }
         if let Some(before) = known.tag.as_deref().filter(|_| wrote.is_write()) {
-            let has_changed = !worst(departures(
-                &Write::Refused { before: &self.without_dead(&known.state) },
-                &self.without_dead(&next.state),
-                definition,
-            ))
-            .is_empty();
+            let has_changed = self.has_changed(known, &next.state, definition);
             if has_changed && bare(before) == bare(header) {
                 let message =
                     format!("after: {}, {} has changed, and its version has not", self.step, self.who);
@@ -449,19 +660,42 @@ impl Look<'_> {
                 }
             }
         }
+        let mut warnings = Vec::new();
+        if said.is_none() && self.ground.shows_versions {
+            let message = format!("a read of {} has an ETag, and no meta.version", self.who);
+            let problem = self.problem("no version", message, read.id);
+            let told = problem.told(format!("meta.version: {header}"), "meta.version: nothing");
+            warnings.push(told.breaks(&["RFC7644-3.14-03"]).warning());
+        }
+        // What a write is answered with has to be good for the next one.
+        let answered = wrote.exchange().and_then(Exchange::response).and_then(|it| it.header("ETag"));
+        let answered = answered.or_else(|| version_of(wrote.answer()?));
+        if let Some(answered) = answered.filter(|answered| bare(answered) != bare(header)) {
+            let message = format!("{}: the answer has another version than a read", self.step);
+            return Err(self
+                .problem("answer version", message, read.id)
+                .told(format!("version: {header}"), format!("version: {answered}"))
+                .breaks(match wrote {
+                    Wrote::Create { .. } => &["RFC7644-3.14-04"],
+                    Wrote::Replace { .. } => &["RFC7644-3.5.1-14"],
+                    _ => &["RFC7644-3.14-08"],
+                })
+                .into());
+        }
         next.tag = Some(header.to_owned());
         next.earlier.retain(|tag| bare(tag) != bare(header));
-        Ok(())
+        Ok(warnings)
     }
 
     /// The groups that a user shows are those that have it as a member, where it shows any (RFC 7643 section 4.1.2).
-    fn groups(&self, known: &Known, state: &Value, exchange: ExchangeId) -> Result<(), Stop> {
+    fn groups(&self, known: &Known, state: &Value, exchange: ExchangeId) -> Result<Vec<Problem>, Stop> {
         if self.who.kind != Kind::User {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let Some(listed) = get(state, "groups").filter(|it| !is_unassigned(it)) else { return Ok(()) };
-        let listed: Vec<&str> =
-            elements(listed).iter().filter_map(|group| get(group, "value")?.as_str()).collect();
+        let Some(rows) = get(state, "groups").filter(|it| !is_unassigned(it)).map(elements) else {
+            return Ok(self.groups_missing(exchange).into_iter().collect());
+        };
+        let listed: Vec<&str> = rows.iter().filter_map(|group| get(group, "value")?.as_str()).collect();
         let told = |message: String, expected: String, actual: String| {
             self.problem("groups", message, exchange).told(expected, actual).breaks(&["RFC7643-4.1.2-19"])
         };
@@ -484,7 +718,7 @@ impl Look<'_> {
                 .into());
             }
             // A group that does not show its members says nothing.
-            if !has(of) && is_listed && get(&of.state, "members").is_some_and(|it| !is_unassigned(it)) {
+            if !has(of) && is_listed && of.shows_members {
                 let message = format!("{} is no member of {group}, which its groups show", self.who);
                 return Err(told(
                     message,
@@ -495,6 +729,38 @@ impl Look<'_> {
                 .into());
             }
         }
+        let mut warnings = Vec::new();
+        for row in rows {
+            let id = get(row, "value").and_then(Value::as_str).unwrap_or_default();
+            let Some((group, of)) = self.model.by_id(Kind::Group, id).filter(|(_, of)| has(of)) else {
+                continue;
+            };
+            if let Some(place) = get(row, "$ref").and_then(Value::as_str)
+                && !self.leads_to(place, Kind::Group, &of.id)
+            {
+                let message = format!("$ref of {group} among the groups of {} leads elsewhere", self.who);
+                return Err(self
+                    .problem("groups.$ref", message, exchange)
+                    .told(format!("$ref of {group}"), format!("$ref: {place}"))
+                    .breaks(&["RFC7643-4.1.2-24"])
+                    .about([group])
+                    .into());
+            }
+            let kind = get(row, "type").and_then(Value::as_str).unwrap_or("direct");
+            if !kind.eq_ignore_ascii_case("direct") && warnings.is_empty() {
+                let message = format!("{} is a member of {group} itself, and shown as {kind}", self.who);
+                warnings.push(
+                    self.problem("groups.type", message, exchange)
+                        .told("type: direct", format!("type: {kind}"))
+                        .breaks(match kind.eq_ignore_ascii_case("indirect") {
+                            true => &["RFC7643-4.1.2-21"],
+                            false => &["RFC7643-4.1.2-20"],
+                        })
+                        .about([group])
+                        .warning(),
+                );
+            }
+        }
         let dead = self.model.dead(Kind::Group);
         if let Some(id) = listed.iter().find(|id| dead.contains(**id)) {
             let message = format!("the groups of {} show one that was deleted", self.who);
@@ -503,6 +769,97 @@ impl Look<'_> {
                 .about(group)
                 .into());
         }
-        Ok(())
+        Ok(warnings)
+    }
+
+    /// A member of a group that shows no groups at all, though its schema has them (AMB-34).
+    fn groups_missing(&self, exchange: ExchangeId) -> Option<Problem> {
+        let is_member = |group: &Known| self.model.members(group).contains(&self.who);
+        let (group, _) = self
+            .model
+            .all_living(Kind::Group)
+            .find(|(_, group)| self.ground.shows_groups && is_member(group))?;
+        let message = format!("{} is a member of {group}, and shows no groups", self.who);
+        Some(
+            self.problem("no groups", message, exchange)
+                .told(format!("groups with {group}"), "groups: nothing")
+                .breaks(&["RFC7643-4.1.2-19"])
+                .about([group])
+                .warning(),
+        )
+    }
+
+    /// Whether a reference ends as the address of a resource does.
+    fn leads_to(&self, place: &str, kind: Kind, id: &str) -> bool {
+        let path = place.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        let mut parts = path.rsplit('/').map(|part| percent_decode_str(part).decode_utf8_lossy());
+        let endpoint = self.ground.endpoint(kind).trim_start_matches('/');
+        let is_it = parts.next().is_some_and(|last| same_id(&last, id));
+        is_it && parts.next().is_none_or(|part| part.eq_ignore_ascii_case(endpoint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::ground::testing::ground;
+    use super::*;
+
+    fn looked<T>(look: impl FnOnce(&Look<'_>) -> T) -> T {
+        let (step, ground, base) =
+            (Step::Read { who: Var::user(0) }, ground(), Url::parse("https://example.com/scim/v2").unwrap());
+        let model = Model::default();
+        look(&Look { step: &step, who: Var::user(0), model: &model, ground: &ground, base: &base })
+    }
+
+    #[test]
+    fn what_is_relative_is_so_to_the_base_or_to_the_request() {
+        let request = Url::parse("https://example.com/scim/v2/Users").unwrap();
+        let is_same = |header: &str, said: &str| looked(|look| look.is_one_place(&request, header, said));
+        let whole = "https://example.com/scim/v2/Users/1";
+        for said in [whole, "/Users/1", "Users/1", "../v2/Users/1", "/scim/v2/Users/1", "/scim/v2/Users/1/"] {
+            assert!(is_same(whole, said) && is_same(said, whole), "{said}");
+        }
+        for said in ["/Users/2", "https://example.com/scim/v2/Groups/1", "/v1/Users/1"] {
+            assert!(!is_same(whole, said), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_reference_leads_to_the_resource_if_it_ends_as_its_address() {
+        let leads = |place: &str| looked(|look| look.leads_to(place, Kind::Group, "a b"));
+        for place in ["https://x.example/scim/Groups/a%20b", "../Groups/a b", "Groups/a%20b/", "a b"] {
+            assert!(leads(place), "{place}");
+        }
+        assert!(!leads("https://x.example/scim/Users/a%20b"));
+        assert!(!leads("https://x.example/scim/Groups/c"));
+    }
+
+    #[test]
+    fn a_clock_of_seconds_gets_more_time() {
+        assert_eq!(step_of_clock("2026-11-22T10:00:00.120Z"), FINE);
+        for seconds in ["2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000Z", "2026-11-22T10:00:00+01:00"] {
+            assert_eq!(step_of_clock(seconds), COARSE, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn what_a_put_keeps_and_a_member_that_is_there_twice_are_warned_of() {
+        let definition = ground().user;
+        let (before, sent) = (json!({"userName": "a", "title": "x"}), json!({"userName": "a"}));
+        let found = departures(&Write::Replace { sent: &sent, before: Some(&before) }, &before, &definition);
+        let exchange = ExchangeId(1);
+        let told = looked(|look| look.doubtful(&Wrote::Nothing, &found.clone().unwrap(), exchange));
+        assert_eq!(told, []);
+        let exchange_made = crate::report::sample::exchange(1, "PUT", "/Users/1", None, 200, b"{}");
+        let wrote = Wrote::Replace { sent: &sent, answer: None, exchange: &exchange_made };
+        let told = looked(|look| look.doubtful(&wrote, &found.unwrap(), exchange));
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            (told[0].signature.differs.as_str(), told[0].differences[0].path.as_str()),
+            ("kept", "title")
+        );
+        assert_eq!(told[0].severity, crate::outcome::Severity::Warning);
     }
 }

@@ -9,6 +9,7 @@ pub mod ground;
 mod hunt;
 pub mod look;
 pub mod model;
+pub mod patience;
 pub mod play;
 pub mod problem;
 pub mod race;

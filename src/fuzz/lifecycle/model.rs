@@ -11,9 +11,12 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::ground::Ground;
-use super::step::{Change, Condition, Key, Kind, Step, Var};
+use super::step::{Attributes, Change, Condition, Key, Kind, Step, Var, plain};
 use crate::scim::path::AttributePath;
 use crate::scim::resource::{elements, get, is_unassigned};
+
+/// What only the service provider writes, whatever the type.
+const READ_ONLY: [&str; 3] = ["id", "meta", "groups"];
 
 /// What is known of a resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +37,10 @@ pub struct Known {
     pub created: Option<(DateTime<Utc>, String)>,
     /// `meta.lastModified`, as it was last shown.
     pub modified: Option<DateTime<Utc>>,
+    /// The same as it was written, and when, by our clock, a read first showed it.
+    pub modified_at: Option<(String, DateTime<Utc>)>,
+    /// Whether it ever showed members: if it did, then showing none says that there are none.
+    pub shows_members: bool,
     /// Whether it lives.
     pub alive: bool,
 }
@@ -57,8 +64,8 @@ pub struct Due {
     pub why: &'static str,
     /// The requirement that says so.
     pub requirement: &'static str,
-    /// A refusal that is against a SHOULD only.
-    pub frowned: Option<u16>,
+    /// A refusal that is no failure, with the requirement that speaks against it.
+    pub frowned: Option<(u16, &'static str)>,
     /// A success that is against a MUST which servers are known to break, and clients to survive.
     pub suffered: Option<u16>,
 }
@@ -109,7 +116,7 @@ impl Model {
 
     /// Who of the living has a name.
     pub fn holder(&self, kind: Kind, key: Key) -> Option<Var> {
-        self.all_living(kind).find(|(_, known)| known.key == key).map(|(who, _)| who)
+        self.all_living(kind).find(|(_, known)| plain(known.key) == plain(key)).map(|(who, _)| who)
     }
 
     /// Which resource of its symbolic name the next one is.
@@ -126,7 +133,7 @@ impl Model {
     pub fn died(&mut self, who: Var) {
         let Some(known) = self.get_mut(who) else { return };
         known.alive = false;
-        let key = known.key;
+        let key = plain(known.key);
         self.buried.insert((who.kind, key));
     }
 
@@ -142,11 +149,11 @@ impl Model {
     /// What a write to one resource, or a read of it, has to be answered with. None where the step has no object.
     pub fn due(&self, step: &Step, ground: &Ground) -> Option<Due> {
         match step {
-            Step::Create { who, key, .. } => {
+            Step::Create { who, key, body, .. } => {
                 if self.living(*who).is_some() {
                     return None;
                 }
-                Some(self.due_create(who.kind, *key))
+                Some(self.due_create(who.kind, *key).with(body))
             }
             Step::Read { who } => Some(match self.get(*who)?.alive {
                 true => Due::success(&[200], "RFC7644-3.4.1-02"),
@@ -161,14 +168,23 @@ impl Model {
                 let due = Due::success(&[204], "RFC7644-3.6-06");
                 known.under(*condition, due)
             }
-            Step::Replace { who, key, condition, .. } => {
+            Step::Replace { who, key, body, members, whole, condition } => {
                 let known = self.get(*who)?;
                 if !known.alive {
                     let statuses = &[404, 410, 400, 405, 409, 412];
                     return Some(Due::refusal(statuses, "it was deleted", "RFC7644-3.6-03"));
                 }
                 let due = Due::success(&[200, 204], "RFC7644-3.5.1-13");
-                let due = self.renamed(*who, *key, due);
+                let mut due = self.renamed(*who, *key, due).with(body);
+                // Whoever takes no empty list says so (AMB-108).
+                let is_gone = |it: &Var| self.living(*it).is_none();
+                if *whole && members.as_ref().is_some_and(|members| members.iter().all(is_gone)) {
+                    due.refusals.push(400);
+                }
+                // What is readOnly and no more so should be ignored, and is often refused (AMB-92).
+                if *whole && due.frowned.is_none() && self.has_old_groups(*who, known) {
+                    due.frowned = Some((400, "RFC7644-3.5.1-11"));
+                }
                 known.under(*condition, due)
             }
             Step::Patch { who, changes, condition } => {
@@ -198,8 +214,21 @@ impl Model {
                 }
                 known.under(*condition, due)
             }
-            Step::Find { .. } | Step::List { .. } | Step::Count { .. } | Step::AtOnce { .. } => None,
+            Step::Find { .. }
+            | Step::List { .. }
+            | Step::Count { .. }
+            | Step::Pause
+            | Step::AtOnce { .. } => None,
         }
+    }
+
+    /// Whether the groups that a user was read to have are not those that have it now.
+    fn has_old_groups(&self, who: Var, known: &Known) -> bool {
+        let Some(shown) = get(&known.state, "groups").filter(|it| !is_unassigned(it)) else { return false };
+        let shown: BTreeSet<&str> =
+            elements(shown).iter().filter_map(|group| get(group, "value")?.as_str()).collect();
+        let groups = self.all_living(Kind::Group).filter(|(_, group)| self.members(group).contains(&who));
+        groups.map(|(_, group)| group.id.as_str()).collect::<BTreeSet<_>>() != shown
     }
 
     fn due_create(&self, kind: Kind, key: Key) -> Due {
@@ -208,16 +237,19 @@ impl Model {
             (Kind::User, Some(_)) => Due::refusal(&[409], "another user has that userName", "RFC7644-3.3-11"),
             // Whether the names of groups are unique is for the service provider to say.
             (Kind::Group, Some(_)) => Due { refusals: vec![409], why: "another group has that name", ..due },
-            (_, None) if self.buried.contains(&(kind, key)) => {
-                Due { frowned: Some(409), why: "only a deleted resource had that name", ..due }
-            }
+            (_, None) if self.buried.contains(&(kind, plain(key))) => Due {
+                frowned: Some((409, "RFC7644-3.6-05")),
+                why: "only a deleted resource had that name",
+                ..due
+            },
             (_, None) => due,
         }
     }
 
     /// What is due where the write may also give another name.
     fn renamed(&self, who: Var, key: Option<Key>, due: Due) -> Due {
-        let Some(key) = key.filter(|key| self.get(who).is_none_or(|known| known.key != *key)) else {
+        let Some(key) = key.filter(|key| self.get(who).is_none_or(|known| plain(known.key) != plain(*key)))
+        else {
             return due;
         };
         match (who.kind, self.holder(who.kind, key).filter(|holder| *holder != who)) {
@@ -227,7 +259,7 @@ impl Model {
             (Kind::Group, Some(_)) => {
                 Due { refusals: vec![409, 400], why: "another group has that name", ..due }
             }
-            (_, None) if self.buried.contains(&(who.kind, key)) => {
+            (_, None) if self.buried.contains(&(who.kind, plain(key))) => {
                 Due { refusals: vec![409, 400], why: "a deleted resource had that name", ..due }
             }
             (_, None) => due,
@@ -307,6 +339,18 @@ impl Due {
         }
     }
 
+    /// The same, where a body has what a service provider may refuse: a password by its policy, null and empty lists
+    /// (AMB-108), what is readOnly (AMB-92).
+    fn with(mut self, body: &Attributes) -> Due {
+        if body.iter().any(|(name, value)| is_unassigned(value) || name == "password") {
+            self.refusals.push(400);
+        }
+        if self.frowned.is_none() && body.keys().any(|name| READ_ONLY.contains(&name.as_str())) {
+            self.frowned = Some((400, "RFC7644-3.3-02"));
+        }
+        self
+    }
+
     /// Whether it must not succeed.
     pub fn is_refusal(&self) -> bool {
         self.success.is_empty()
@@ -332,6 +376,8 @@ mod tests {
             earlier: vec!["\"1\"".to_owned()],
             created: None,
             modified: None,
+            modified_at: None,
+            shows_members: false,
             alive: true,
         }
     }
@@ -351,7 +397,7 @@ mod tests {
         assert!(model.due(&create(ann, 1), &ground()).is_none());
         model.died(ann);
         let again = due(&model, &create(bob, 0));
-        assert_eq!((again.success, again.frowned), (vec![201], Some(409)));
+        assert_eq!((again.success, again.frowned), (vec![201], Some((409, "RFC7644-3.6-05"))));
         assert_eq!(due(&model, &Step::Read { who: ann }).refusals, [404, 410]);
         assert_eq!(model.next_life(ann), 2);
         model.born(bob, known("2", 1));
@@ -383,5 +429,34 @@ mod tests {
         };
         assert!(model.due(&remove("title"), &ground).unwrap().refusals.is_empty());
         assert_eq!(model.due(&remove("nickName"), &ground).unwrap().refusals, [400]);
+    }
+
+    #[test]
+    fn what_may_be_refused_is_and_a_name_in_other_letters_is_taken() {
+        let (ann, bob) = (Var::user(0), Var::user(1));
+        let mut model = Model::default();
+        model.born(ann, known("1", 0));
+        let due = |step: &Step| model.due(step, &ground()).unwrap();
+        let put = |body: &[(&str, serde_json::Value)], members| Step::Replace {
+            who: ann,
+            key: None,
+            body: body.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            members,
+            whole: true,
+            condition: Condition::None,
+        };
+        assert_eq!(due(&put(&[("title", json!("x"))], None)).refusals, Vec::<u16>::new());
+        assert_eq!(due(&put(&[("emails", json!([]))], None)).refusals, [400]);
+        assert_eq!(due(&put(&[("title", serde_json::Value::Null)], None)).refusals, [400]);
+        assert_eq!(due(&put(&[], Some(BTreeSet::new()))).refusals, [400]);
+        assert_eq!(due(&put(&[], Some(BTreeSet::from([ann])))).refusals, Vec::<u16>::new());
+        assert_eq!(due(&create(bob, super::super::step::in_other_letters(0))).refusals, [409]);
+        let copied = Step::Create {
+            who: bob,
+            key: 1,
+            body: Attributes::from([("id".to_owned(), json!("1"))]),
+            members: BTreeSet::new(),
+        };
+        assert_eq!(due(&copied).frowned, Some((400, "RFC7644-3.3-02")));
     }
 }

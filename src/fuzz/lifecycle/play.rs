@@ -3,16 +3,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::ground::Ground;
-use super::look::{self, Look, Wrote};
+use super::look::{self, Look, Wrote, step_of_clock};
 use super::model::{Due, Known, Model};
+use super::patience::{Patience, Waiting};
 use super::problem::{Problem, Signature, statuses};
 use super::race;
-use super::step::{Attributes, Change, Condition, Key, Kind, Step, Var, key_word};
+use super::step::{Attributes, Change, Condition, Key, Kind, Step, Var, has_other_letters, key_word, plain};
 use crate::fuzz::cause::Harm;
 use crate::fuzz::heard::keyword;
 use crate::fuzz::strategy::data::marked;
@@ -45,6 +48,8 @@ pub struct Stage<'a> {
     pub templates: &'a Templates,
     /// What is known to be wrong, and is passed over where the model can go on with what is there.
     pub known: &'a BTreeSet<Signature>,
+    /// How long reads may lag behind writes.
+    pub patience: &'a Patience,
 }
 
 /// A problem with the step that showed it.
@@ -149,14 +154,22 @@ pub struct Play<'a> {
     word: String,
     /// Who the exchanges are of.
     origin: String,
+    /// When something was last written here.
+    wrote: Option<Instant>,
     played: Played,
 }
 
 /// Plays a sequence. It ends at the first failure, or at `until`. What it made is given up for the target's clean-up.
 pub async fn play(stage: Stage<'_>, steps: &[Step], origin: &str, until: Option<&Signature>) -> Played {
     let word = stage.generator.value(FreshKind::Word);
-    let mut play =
-        Play { stage, model: Model::default(), word, origin: origin.to_owned(), played: Played::default() };
+    let mut play = Play {
+        stage,
+        model: Model::default(),
+        word,
+        origin: origin.to_owned(),
+        wrote: None,
+        played: Played::default(),
+    };
     for (at, step) in steps.iter().enumerate() {
         if stage.target.interrupted() {
             play.played.nothing = Some("the run was interrupted".to_owned());
@@ -195,7 +208,8 @@ impl Play<'_> {
             Kind::User => FreshKind::UserName,
             Kind::Group => FreshKind::DisplayName,
         };
-        self.stage.generator.named(kind, &format!("{}{}", self.word, key_word(key)))
+        let name = self.stage.generator.named(kind, &format!("{}{}", self.word, key_word(key)));
+        if has_other_letters(key) { crate::fuzz::strategy::literal::other_case(&name) } else { name }
     }
 
     /// What all names of a type here begin with.
@@ -217,10 +231,14 @@ impl Play<'_> {
     pub async fn send(&mut self, mut plan: RequestPlan, reason: Option<&str>) -> Result<Sent, Stop> {
         self.sign(&mut plan);
         plan.reason = reason.map(str::to_owned);
+        let writes = plan.method != "GET";
         match self.stage.target.send(plan).await {
             Ok(sent) => {
                 self.played.exchanges.extend(sent.also.iter().map(|it| it.id));
                 self.played.exchanges.push(sent.exchange.id);
+                if writes {
+                    self.wrote = Some(Instant::now());
+                }
                 Ok(sent)
             }
             Err(refusal) => Err(Stop::Nothing(refusal.to_string())),
@@ -231,6 +249,34 @@ impl Play<'_> {
     pub fn note(&mut self, sent: &Sent) {
         self.played.exchanges.extend(sent.also.iter().map(|it| it.id));
         self.played.exchanges.push(sent.exchange.id);
+        self.wrote = Some(Instant::now());
+    }
+
+    /// The patience for a read that is about to be made: some where something was written a moment ago.
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.stage.patience.waiting(self.wrote)
+    }
+
+    /// Whether a read that contradicts the model is to be made again, after a pause that this takes.
+    pub async fn again(&self, waiting: &mut Option<Waiting>, problem: &Signature) -> bool {
+        let is_known = self.stage.known.contains(problem);
+        let Some(waiting) = waiting.as_mut().filter(|_| !is_known) else { return false };
+        self.stage.patience.again(waiting, problem, self.stage.target).await
+    }
+
+    /// Waits until no clock that showed the time of a resource's last change shows the same any more.
+    async fn pause(&self) {
+        let left = |known: &Known| {
+            let (text, since) = known.modified_at.as_ref()?;
+            let rested = (Utc::now() - *since).to_std().unwrap_or_default();
+            Some(step_of_clock(text).saturating_sub(rested) + Duration::from_millis(1))
+        };
+        let all = [Kind::User, Kind::Group].into_iter().flat_map(|kind| self.model.all_living(kind));
+        let Some(longest) = all.filter_map(|(_, known)| left(known)).max() else { return };
+        tokio::select! {
+            () = tokio::time::sleep(longest) => {}
+            () = self.stage.target.until_interrupted() => {}
+        }
     }
 
     async fn step(&mut self, step: &Step) -> Result<Vec<Problem>, Stop> {
@@ -245,6 +291,10 @@ impl Play<'_> {
                 let beginning = self.beginning(*kind);
                 let filter = format!("{} sw {}", kind.name_attribute(), Value::from(beginning));
                 self.list(step, *kind, Some(filter)).await
+            }
+            Step::Pause => {
+                self.pause().await;
+                Ok(Vec::new())
             }
             Step::AtOnce { lanes } => race::race(self, step, lanes).await,
         }
@@ -287,7 +337,9 @@ impl Play<'_> {
             Kind::User => &self.stage.templates.user,
             Kind::Group => &self.stage.templates.group,
         };
-        Some(needs::fill(Value::Object(whole), definition, template, self.stage.generator))
+        let mut whole = needs::fill(Value::Object(whole), definition, template, self.stage.generator);
+        without_name(&mut whole, who.kind);
+        Some(whole)
     }
 
     /// The request of a write with its body; none where nothing is left of it.
@@ -311,6 +363,7 @@ impl Play<'_> {
                 let known = self.model.get(*who)?;
                 let attributes = self.attributes(*who, known.life, body);
                 let name = self.name(who.kind, key.unwrap_or(known.key));
+                let is_said = members.is_some();
                 let members = (who.kind == Kind::Group).then(|| match members {
                     Some(members) => self.references(members),
                     None => self.references(&self.model.members(known)),
@@ -319,14 +372,23 @@ impl Play<'_> {
                     let mut body = known.state.clone();
                     let object = body.as_object_mut()?;
                     for (name, value) in attributes {
+                        if ground.definition(who.kind)?.extension(&name).is_some() {
+                            declare(object, &name);
+                        }
                         set_member(object, &name, value);
                     }
                     if key.is_some() {
                         set_member(object, who.kind.name_attribute(), name.into());
                     }
-                    if let Some(members) = members {
-                        set_member(object, "members", members);
+                    match members {
+                        // What nobody asked for is left out where there is none of it.
+                        Some(Value::Array(members)) if members.is_empty() && !is_said => {
+                            object.retain(|name, _| !name.eq_ignore_ascii_case("members"));
+                        }
+                        Some(members) => set_member(object, "members", members),
+                        None => {}
                     }
+                    without_name(&mut body, who.kind);
                     body
                 } else {
                     self.body(*who, &name, attributes, members)?
@@ -372,6 +434,13 @@ impl Play<'_> {
                 let id = &self.model.living(*member)?.id;
                 json!({"op": "add", "path": "members", "value": [{"value": id}]})
             }
+            Change::AddMembers(members) => {
+                let members = self.references(members);
+                if members.as_array().is_none_or(Vec::is_empty) {
+                    return None;
+                }
+                json!({"op": "add", "path": "members", "value": members})
+            }
             Change::RemoveMember(member) => {
                 let id = &self.model.living(*member)?.id;
                 json!({"op": "remove", "path": format!("members[value eq {}]", Value::from(id.as_str()))})
@@ -399,8 +468,8 @@ impl Play<'_> {
             Came::Nothing(why) => Err(Stop::Nothing(why)),
             Came::Broken(what) => Err(broken(step, exchange, &what).into()),
             Came::Refused { status, scim_type } => {
-                let warnings = refused(step, &due, status, scim_type.as_deref(), exchange)?;
-                self.after_refusal(step).await?;
+                let mut warnings = refused(step, &due, status, scim_type.as_deref(), exchange)?;
+                warnings.extend(self.after_refusal(step).await?);
                 Ok(warnings)
             }
             Came::Done(status) if due.is_refusal() => self.served(step, &due, status, exchange).await,
@@ -412,10 +481,7 @@ impl Play<'_> {
                     .shown(exchange.id)
                     .into())
             }
-            Came::Done(_) => {
-                self.after_success(step, &sent, &body).await?;
-                Ok(Vec::new())
-            }
+            Came::Done(_) => self.after_success(step, &sent, &body).await,
         }
     }
 
@@ -461,31 +527,34 @@ impl Play<'_> {
     }
 
     /// After a refusal nothing has changed.
-    async fn after_refusal(&mut self, step: &Step) -> Result<(), Stop> {
+    async fn after_refusal(&mut self, step: &Step) -> Result<Vec<Problem>, Stop> {
         let who = match step {
             Step::Replace { who, .. } | Step::Patch { who, .. } | Step::Delete { who, .. } => *who,
-            _ => return Ok(()),
+            _ => return Ok(Vec::new()),
         };
         match self.model.get(who).is_some_and(|known| known.alive) {
             true => self.look(step, who, Wrote::Refused).await,
-            false => Ok(()),
+            false => Ok(Vec::new()),
         }
     }
 
-    async fn after_success(&mut self, step: &Step, sent: &Sent, body: &Value) -> Result<(), Stop> {
+    async fn after_success(&mut self, step: &Step, sent: &Sent, body: &Value) -> Result<Vec<Problem>, Stop> {
+        let exchange = &sent.exchange;
         let answer = sent.exchange.json().filter(|it| it.is_object()).cloned();
         match step {
             Step::Create { who, key, .. } => {
                 self.born(step, *who, *key, sent)?;
-                self.look(step, *who, Wrote::Create { sent: body, answer, exchange: &sent.exchange }).await
+                self.look(step, *who, Wrote::Create { sent: body, answer, exchange }).await
             }
             Step::Replace { who, key, .. } => {
-                self.answered(step, &sent.exchange, answer.is_some())?;
+                let mut warnings = self.answered(step, exchange, answer.is_some())?;
                 self.rename(*who, *key);
-                self.look(step, *who, Wrote::Replace { sent: body, answer }).await
+                let wrote = Wrote::Replace { sent: body, answer, exchange };
+                warnings.extend(self.look(step, *who, wrote).await?);
+                Ok(warnings)
             }
             Step::Patch { who, changes, .. } => {
-                self.answered(step, &sent.exchange, answer.is_some())?;
+                let mut warnings = self.answered(step, exchange, answer.is_some())?;
                 let key = changes.iter().find_map(|change| match change {
                     Change::Rename(key) => Some(*key),
                     _ => None,
@@ -493,15 +562,16 @@ impl Play<'_> {
                 self.rename(*who, key);
                 let wrote = match changes.contains(&Change::Spoil) {
                     true => Wrote::Unknown,
-                    false => Wrote::Patch { sent: body, answer },
+                    false => Wrote::Patch { sent: body, answer, exchange },
                 };
-                self.look(step, *who, wrote).await
+                warnings.extend(self.look(step, *who, wrote).await?);
+                Ok(warnings)
             }
             Step::Delete { who, .. } => {
                 self.model.died(*who);
-                self.read(step, *who).await.map(drop)
+                self.read(step, *who).await
             }
-            _ => Ok(()),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -511,10 +581,20 @@ impl Play<'_> {
         }
     }
 
-    /// A 200 has to show the resource (AMB-96).
-    fn answered(&self, step: &Step, exchange: &Exchange, has_resource: bool) -> Result<(), Stop> {
+    /// A 200 has to show the resource (AMB-96), and a PUT is answered with 200 (AMB-134).
+    fn answered(&self, step: &Step, exchange: &Exchange, has_resource: bool) -> Result<Vec<Problem>, Stop> {
+        if exchange.status() == Some(204) && matches!(step, Step::Replace { .. }) {
+            let message = format!("{step}: answered 204, where 200 with the resource is due");
+            return Ok(vec![
+                Problem::of(step, Harm::Wrong, "no answer", message)
+                    .told("200 with the resource", "204")
+                    .breaks(&["RFC7644-3.5.1-13"])
+                    .shown(exchange.id)
+                    .warning(),
+            ]);
+        }
         if exchange.status() != Some(200) || has_resource {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let message = format!("{step}: answered 200 without the resource");
         Err(Problem::of(step, Harm::Wrong, "answer", message)
@@ -564,6 +644,8 @@ impl Play<'_> {
                 earlier: Vec::new(),
                 created: None,
                 modified: None,
+                modified_at: None,
+                shows_members: false,
                 alive: true,
             },
         );
@@ -574,11 +656,21 @@ impl Play<'_> {
     async fn read(&mut self, step: &Step, who: Var) -> Result<Vec<Problem>, Stop> {
         let Some(known) = self.model.get(who) else { return Ok(Vec::new()) };
         if known.alive {
-            self.look(step, who, Wrote::Nothing).await?;
-            return Ok(Vec::new());
+            return self.look(step, who, Wrote::Nothing).await;
         }
-        let plan = RequestPlan::get(resource_path(self.stage.ground.endpoint(who.kind), &known.id), "");
-        let sent = self.send(plan, Some("read what was deleted")).await?;
+        let path = resource_path(self.stage.ground.endpoint(who.kind), &known.id);
+        let mut waiting = self.waiting();
+        loop {
+            let read = self.read_dead(step, who, &path).await;
+            match read {
+                Err(Stop::Problem(problem)) if self.again(&mut waiting, &problem.signature).await => {}
+                read => return read.map(|()| Vec::new()),
+            }
+        }
+    }
+
+    async fn read_dead(&mut self, step: &Step, who: Var, path: &str) -> Result<(), Stop> {
+        let sent = self.send(RequestPlan::get(path, ""), Some("read what was deleted")).await?;
         let told = |differs: String, message: String| {
             Problem::of(step, Harm::Wrong, differs, message)
                 .told("404", sent.exchange.status().map_or_else(String::new, |it| it.to_string()))
@@ -588,7 +680,7 @@ impl Play<'_> {
         match came(self.stage.target, &sent.exchange) {
             Came::Nothing(why) => Err(Stop::Nothing(why)),
             Came::Broken(what) => Err(broken(step, &sent.exchange, &what).into()),
-            Came::Refused { status: 404 | 410, .. } => Ok(Vec::new()),
+            Came::Refused { status: 404 | 410, .. } => Ok(()),
             Came::Refused { status, .. } => {
                 let message = format!("{who} was deleted, and a read of it is answered with {status}");
                 Err(told(format!("status {status} of the deleted"), message).into())
@@ -601,8 +693,32 @@ impl Play<'_> {
     }
 
     /// Reads a resource that lives, and holds it against what is known and what was written.
-    pub(super) async fn look(&mut self, step: &Step, who: Var, wrote: Wrote<'_>) -> Result<(), Stop> {
-        let Some(known) = self.model.get(who) else { return Ok(()) };
+    pub(super) async fn look(
+        &mut self,
+        step: &Step,
+        who: Var,
+        wrote: Wrote<'_>,
+    ) -> Result<Vec<Problem>, Stop> {
+        let mut waiting = self.waiting();
+        loop {
+            match self.look_once(step, who, &wrote, &mut waiting).await {
+                Ok(None) => {}
+                Ok(Some(warnings)) => return Ok(warnings),
+                Err(Stop::Problem(problem)) if self.again(&mut waiting, &problem.signature).await => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    /// One read of it; none where it is worth another one.
+    async fn look_once(
+        &mut self,
+        step: &Step,
+        who: Var,
+        wrote: &Wrote<'_>,
+        waiting: &mut Option<Waiting>,
+    ) -> Result<Option<Vec<Problem>>, Stop> {
+        let Some(known) = self.model.get(who) else { return Ok(Some(Vec::new())) };
         let plan = RequestPlan::get(resource_path(self.stage.ground.endpoint(who.kind), &known.id), "");
         let reason = match step {
             Step::Read { .. } => None,
@@ -631,22 +747,27 @@ impl Play<'_> {
         }
         let seen =
             Look { step, who, model: &self.model, ground: self.stage.ground, base: self.stage.target.url() };
-        let known = match seen.judge(&wrote, exchange) {
-            Ok(known) => known,
+        let (known, warnings) = match seen.judge(wrote, exchange) {
+            Ok(judged) => judged,
             // What is known to be wrong is taken for what it is, so that the rest can be looked at.
             Err(Stop::Problem(problem)) if self.stage.known.contains(&problem.signature) => {
                 self.played.left_alone += 1;
                 match seen.as_it_is(exchange) {
-                    Some(known) => known,
+                    Some(known) => (known, Vec::new()),
                     None => return Err(Stop::Problem(problem)),
                 }
             }
             Err(stop) => return Err(stop),
         };
+        if let Some(first) = warnings.first()
+            && self.again(waiting, &first.signature).await
+        {
+            return Ok(None);
+        }
         if let Some(place) = self.model.get_mut(who) {
             *place = known;
         }
-        Ok(())
+        Ok(Some(warnings))
     }
 
     /// A list; none where the service provider declines it.
@@ -692,11 +813,33 @@ impl Play<'_> {
         let asked = if folded { crate::fuzz::strategy::literal::other_case(&name) } else { name.clone() };
         let filter = format!("{} eq {}", kind.name_attribute(), Value::from(asked));
         let feature = if folded { "searches in other letters" } else { "searches by name" };
-        let Some((list, exchange)) = self.rows(step, kind, Some(&filter), feature).await? else {
+        // Whether a name is found in other letters is not known where searches for those are declined.
+        if !ground.folds && self.model.all_living(kind).any(|(_, known)| has_other_letters(known.key)) {
             return Ok(Vec::new());
-        };
-        let wanted = |_: Var, known: &Known| known.key == key;
-        self.listed(step, kind, &list, exchange, &wanted, true)
+        }
+        let wanted = |_: Var, known: &Known| plain(known.key) == plain(key);
+        self.rows_judged(step, kind, (Some(&filter), feature), &wanted, true).await
+    }
+
+    /// A list held against the model.
+    async fn rows_judged(
+        &mut self,
+        step: &Step,
+        kind: Kind,
+        (filter, feature): (Option<&str>, &'static str),
+        wanted: &(dyn Fn(Var, &Known) -> bool + Sync),
+        is_scoped: bool,
+    ) -> Result<Vec<Problem>, Stop> {
+        let mut waiting = self.waiting();
+        loop {
+            let Some((list, exchange)) = self.rows(step, kind, filter, feature).await? else {
+                return Ok(Vec::new());
+            };
+            match self.listed(step, kind, &list, exchange, wanted, is_scoped) {
+                Err(Stop::Problem(problem)) if self.again(&mut waiting, &problem.signature).await => {}
+                judged => return judged,
+            }
+        }
     }
 
     async fn list(&mut self, step: &Step, kind: Kind, filter: Option<String>) -> Result<Vec<Problem>, Stop> {
@@ -707,10 +850,7 @@ impl Play<'_> {
             return Ok(Vec::new());
         }
         let feature = if is_scoped { "searches by the beginning of a name" } else { "lists without filter" };
-        let Some((list, exchange)) = self.rows(step, kind, filter.as_deref(), feature).await? else {
-            return Ok(Vec::new());
-        };
-        self.listed(step, kind, &list, exchange, &|_, _| true, is_scoped)
+        self.rows_judged(step, kind, (filter.as_deref(), feature), &|_, _| true, is_scoped).await
     }
 
     /// Holds a list against the model: exactly the wanted ones of the living, each as it was read. `is_scoped` says that
@@ -811,6 +951,20 @@ impl Play<'_> {
     }
 }
 
+/// Lists a schema among those of a resource, whose attributes it has from now on.
+fn declare(resource: &mut Map<String, Value>, urn: &str) {
+    let Some(Value::Array(urns)) = resource.get_mut("schemas") else { return };
+    if !urns.iter().filter_map(Value::as_str).any(|known| known.eq_ignore_ascii_case(urn)) {
+        urns.push(urn.into());
+    }
+}
+
+/// Where a body says that there is no name, it does not name it at all.
+fn without_name(body: &mut Value, kind: Kind) {
+    let Some(object) = body.as_object_mut() else { return };
+    object.retain(|name, value| !(value.is_null() && name.eq_ignore_ascii_case(kind.name_attribute())));
+}
+
 /// A step that broke the service provider.
 pub fn broken(step: &Step, exchange: &Exchange, what: &str) -> Problem {
     let differs = what.strip_prefix("answered ").unwrap_or("no answer").to_owned();
@@ -853,8 +1007,27 @@ fn refused(
         .told(expected, format!("{status}{keyword}"))
         .breaks(&[due.requirement])
         .shown(exchange.id);
-    match due.frowned == Some(status) {
-        true => Ok(vec![Problem { severity: Severity::Warning, ..problem.breaks(&["RFC7644-3.6-05"]) }]),
-        false => Err(problem.into()),
+    match due.frowned.filter(|(frowned, _)| *frowned == status) {
+        Some((_, requirement)) => {
+            Ok(vec![Problem { severity: Severity::Warning, ..problem.breaks(&[requirement]) }])
+        }
+        None => Err(problem.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_is_listed_once_and_a_name_that_is_null_is_left_out() {
+        let mut body = json!({"schemas": ["urn:a"], "userName": null, "title": null});
+        for urn in ["urn:A", "urn:b", "urn:b"] {
+            declare(body.as_object_mut().unwrap(), urn);
+        }
+        without_name(&mut body, Kind::User);
+        assert_eq!(body, json!({"schemas": ["urn:a", "urn:b"], "title": null}));
+        without_name(&mut body, Kind::Group);
+        assert_eq!(body["title"], Value::Null);
     }
 }

@@ -6,13 +6,16 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::problem::Signature;
-use super::step::{Attributes, Change, Condition, Key, Kind, Sequence, Step, Var, key_word};
+use super::problem::{Problem, Signature};
+use super::step::{
+    Attributes, Change, Condition, Key, Kind, Sequence, Step, Var, has_other_letters, key_word, plain,
+};
 use super::{Cause, SavedSequence};
 use crate::fuzz::Subject;
 use crate::fuzz::cause::Harm;
 use crate::fuzz::saved::{Head, REFERENCE, SavedSuite, replaced};
 use crate::fuzz::strategy::data::MARK;
+use crate::outcome::{Level, Severity};
 use crate::scim::names;
 
 /// What the line of comment begins with.
@@ -33,7 +36,7 @@ pub fn sequences(suites: &[SavedSuite]) -> Vec<SavedSequence> {
 /// The suite that shows a cause; none where a suite cannot say it.
 pub fn suite(name: &str, cause: &Cause, spec: &[String], seed: u64) -> Option<String> {
     let shown = &cause.shown;
-    let mut writer = Writer::new(&shown.steps, &cause.signature);
+    let mut writer = Writer::new(&shown.steps, &cause.signature, &shown.problem);
     let last = shown.steps.len().checked_sub(1)?;
     for (at, step) in shown.steps.iter().enumerate() {
         writer.step(step, at == last)?;
@@ -47,7 +50,8 @@ pub fn suite(name: &str, cause: &Cause, spec: &[String], seed: u64) -> Option<St
         about: format!("Lifecycles: {}", name.replace('-', " ")),
         requires: &writer.requires.iter().copied().collect::<Vec<_>>(),
         title: &shown.problem.message,
-        level: None,
+        // What is warned of is no failure when it is replayed.
+        level: (shown.problem.severity < Severity::Failure).then_some(Level::Should),
         spec,
     };
     let mut text = format!("{}    fresh: {{{}}}\n    steps:\n", head.text(), fresh.join(", "));
@@ -72,10 +76,16 @@ struct Role {
     tags: Vec<String>,
 }
 
+/// What differs where versions are at fault.
+const OF_VERSIONS: [&str; 6] =
+    ["version", "ETag", "ETag of version", "answer ETag", "answer version", "no version"];
+
 type Line = Vec<(&'static str, String)>;
 
 struct Writer<'a> {
     signature: &'a Signature,
+    /// The attribute that differs, where the signature does not name it.
+    path: &'a str,
     /// Whether versions are captured.
     has_conditions: bool,
     roles: BTreeMap<Var, Role>,
@@ -106,18 +116,19 @@ fn status(all: &[u16]) -> String {
 }
 
 impl<'a> Writer<'a> {
-    fn new(steps: &[Step], signature: &'a Signature) -> Writer<'a> {
+    fn new(steps: &[Step], signature: &'a Signature, problem: &'a Problem) -> Writer<'a> {
         let is_conditional = |step: &Step| condition(step) != Condition::None;
         let has_conditions = steps.iter().any(|step| match step {
             Step::AtOnce { lanes } => lanes.iter().flatten().any(is_conditional),
             step => is_conditional(step),
         });
         let mut requires = BTreeSet::from(["users"]);
-        if has_conditions || matches!(signature.differs.as_str(), "version" | "ETag" | "ETag of version") {
+        if has_conditions || OF_VERSIONS.contains(&signature.differs.as_str()) {
             requires.insert("etag");
         }
         Writer {
             signature,
+            path: problem.differences.first().map_or("", |it| it.path.as_str()),
             has_conditions,
             roles: BTreeMap::new(),
             fresh: BTreeMap::from([("word".to_owned(), "word".to_owned())]),
@@ -141,12 +152,19 @@ impl<'a> Writer<'a> {
             Kind::Group => (format!("{}group", key_word(key)), "display-name"),
         };
         self.fresh.insert(name.clone(), fresh.to_owned());
+        if has_other_letters(key) {
+            let other = format!("{name}upper");
+            self.fresh.insert(other.clone(), format!("{{upper: {name}}}"));
+            return other;
+        }
         name
     }
 
     fn holder(&self, kind: Kind, key: Key) -> Option<Var> {
-        let mut all =
-            self.roles.iter().filter(|(who, role)| who.kind == kind && role.alive && role.key == key);
+        let mut all = self
+            .roles
+            .iter()
+            .filter(|(who, role)| who.kind == kind && role.alive && plain(role.key) == plain(key));
         all.next().map(|(who, _)| *who)
     }
 
@@ -179,11 +197,12 @@ impl<'a> Writer<'a> {
         let name = self.name(who.kind, key);
         set.insert(who.kind.name_attribute().to_owned(), format!("${{{name}}}").into());
         set.extend(self.values(who, life, body));
+        let without = without_name(&mut set, who.kind);
         let members = self.references(members);
         if members.as_array().is_some_and(|it| !it.is_empty()) {
             set.insert("members".to_owned(), members);
         }
-        format!("{{fixture: {}, template: true, set: {}}}", fixture(who.kind), Value::Object(set))
+        format!("{{fixture: {}, template: true{without}, set: {}}}", fixture(who.kind), Value::Object(set))
     }
 
     fn add(&mut self, line: Line) {
@@ -236,6 +255,9 @@ impl<'a> Writer<'a> {
                     let members = self.references(&BTreeSet::from([*member]));
                     json!({"op": "add", "path": "members", "value": members})
                 }
+                Change::AddMembers(members) => {
+                    json!({"op": "add", "path": "members", "value": self.references(members)})
+                }
                 Change::RemoveMember(member) => {
                     let path = format!("members[value eq \"${{{}.id}}\"]", self.handle(*member)?);
                     json!({"op": "remove", "path": path})
@@ -259,8 +281,10 @@ impl<'a> Writer<'a> {
         if !role.alive {
             return Some((status(dead), false));
         }
-        let is_taken =
-            key.filter(|key| *key != role.key).and_then(|key| self.holder(who.kind, key)).is_some();
+        let is_taken = key
+            .filter(|key| plain(*key) != plain(role.key))
+            .and_then(|key| self.holder(who.kind, key))
+            .is_some();
         Some(if demanded == Condition::Stale {
             (status(&[412, 409]), false)
         } else if is_taken && who.kind == Kind::User {
@@ -276,7 +300,12 @@ impl<'a> Writer<'a> {
         }
         let differs = self.signature.differs.clone();
         // What the last write has to leave as it was has to be read before.
-        let is_kept = is_last && (differs.ends_with(" despite the refusal") || differs == "meta.created");
+        let of_times = match differs.as_str() {
+            "meta.created" => Some("{created: {path: $.meta.created}}"),
+            "meta.lastModified as before" => Some("{modified: {path: $.meta.lastModified}}"),
+            _ => None,
+        };
+        let is_kept = is_last && (differs.ends_with(" despite the refusal") || of_times.is_some());
         let before = match step {
             Step::Replace { who, .. } | Step::Patch { who, .. } | Step::Delete { who, .. } => Some(*who),
             _ => None,
@@ -285,9 +314,7 @@ impl<'a> Writer<'a> {
         if let Some(who) = before.filter(|_| is_kept) {
             let handle = self.handle(who)?;
             let mut line = vec![("read", handle)];
-            if differs == "meta.created" {
-                line.push(("capture", "{created: {path: $.meta.created}}".to_owned()));
-            }
+            line.extend(of_times.map(|capture| ("capture", capture.to_owned())));
             line.push(("expect", "{status: 200}".to_owned()));
             self.add(line);
         }
@@ -299,8 +326,14 @@ impl<'a> Writer<'a> {
                 self.create(step, *who, *key, (body, members), is_last)
             }
             Step::Replace { who, key, body, members, whole, condition } => {
+                let is_nameless = body.get(who.kind.name_attribute()).is_some_and(Value::is_null);
+                let success: &[u16] = match (is_last, differs.as_str()) {
+                    (true, "no answer") => &[200],
+                    _ if is_nameless => &[200, 204, 400],
+                    _ => &[200, 204],
+                };
                 let (expect, succeeds) =
-                    self.due(*who, *key, *condition, &[200, 204], &[404, 410, 400, 405, 409, 412])?;
+                    self.due(*who, *key, *condition, success, &[404, 410, 400, 405, 409, 412])?;
                 let role = self.roles.get(who)?.clone();
                 let headers = self.header(*who, *condition)?;
                 let all = members.clone().unwrap_or(role.members.clone());
@@ -317,12 +350,14 @@ impl<'a> Writer<'a> {
                     if who.kind == Kind::Group {
                         set.insert("members".to_owned(), self.references(&all));
                     }
-                    format!("{{from: {handle}, set: {}}}", Value::Object(set))
+                    let without = without_name(&mut set, who.kind);
+                    format!("{{from: {handle}{without}, set: {}}}", Value::Object(set))
                 } else {
                     self.make(*who, role.life, key.unwrap_or(role.key), body, &all)
                 };
                 let mut line = vec![("send", format!("PUT {}", self.path(*who)?)), ("make", make)];
                 line.extend(headers.map(|it| ("headers", it)));
+                line.extend(self.capture_answer(is_last));
                 let expect = self.with_answer(expect, *who, body, is_last);
                 line.push(("expect", expect));
                 self.add(line);
@@ -352,6 +387,7 @@ impl<'a> Writer<'a> {
                     ("operations", operations.to_string()),
                 ];
                 line.extend(headers.map(|it| ("headers", it)));
+                line.extend(self.capture_answer(is_last));
                 let written = written(changes);
                 let expect = self.with_answer(expect, *who, &written, is_last);
                 line.push(("expect", expect));
@@ -362,6 +398,7 @@ impl<'a> Writer<'a> {
                     for change in changes {
                         match change {
                             Change::AddMember(member) => drop(role.members.insert(*member)),
+                            Change::AddMembers(members) => role.members.extend(members),
                             Change::RemoveMember(member) => drop(role.members.remove(member)),
                             Change::Remove(name) if name == "members" => role.members.clear(),
                             _ => {}
@@ -410,8 +447,74 @@ impl<'a> Writer<'a> {
                     format!("{{endpoint: {}, count: 100, filter: {}}}", endpoint(*kind), Value::from(filter));
                 self.listed(query, &ours, "foreign: any")
             }
+            Step::Pause => {
+                self.add(vec![("wait", "{for: 2100ms}".to_owned())]);
+                Some(())
+            }
             Step::AtOnce { lanes } => self.race(lanes),
         }
+    }
+
+    /// The version in the answer to a write, where that is the point.
+    fn capture_answer(&self, is_last: bool) -> Option<(&'static str, String)> {
+        let is_it = is_last && self.signature.differs == "answer version";
+        is_it.then(|| ("capture", "{answered: {header: ETag}}".to_owned()))
+    }
+
+    /// What the answer to a create has to show, where that is the point.
+    fn of_create(&self) -> Option<String> {
+        let checks = match self.signature.differs.as_str() {
+            "Location" => {
+                "{header: Location, nonempty: true}, {path: $.meta.location, same-as: header Location}"
+                    .to_owned()
+            }
+            "no answer" => "{path: $.id, nonempty: true}".to_owned(),
+            "answer meta" => "{path: $.meta.location, nonempty: true}".to_owned(),
+            "answer ETag" => "{header: ETag, nonempty: true}".to_owned(),
+            "echo" => format!("{{path: $.{}, empty: true}}", self.top()?),
+            _ => return None,
+        };
+        Some(format!("{{status: 201, checks: [{checks}]}}"))
+    }
+
+    /// The name of the attribute that differs; none of an extension's.
+    fn top(&self) -> Option<&str> {
+        let name = self.path.split(['.', '[']).next().unwrap_or_default();
+        (!name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric())).then_some(name)
+    }
+
+    /// What a read has to show of a resource beside what was written, where that is the point.
+    fn of_read(&self, who: Var) -> Option<String> {
+        let has = |role: &Role| role.alive && role.members.contains(&who);
+        let ids = |wanted: bool| -> Vec<String> {
+            let groups =
+                self.roles.iter().filter(|(group, role)| group.kind == Kind::Group && wanted == has(role));
+            let handles = groups.filter_map(|(group, _)| self.handle(*group));
+            handles.map(|handle| format!("\"${{{handle}.id}}\"")).collect()
+        };
+        Some(match self.signature.differs.as_str() {
+            "groups" | "no groups" => {
+                let (has, lacks) = (ids(true), ids(false));
+                let mut checks = Vec::new();
+                if !has.is_empty() {
+                    checks.push(format!("{{values: \"$.groups[*].value\", includes: [{}]}}", has.join(", ")));
+                }
+                if !lacks.is_empty() {
+                    checks
+                        .push(format!("{{values: \"$.groups[*].value\", excludes: [{}]}}", lacks.join(", ")));
+                }
+                checks.join(", ")
+            }
+            "groups.type" => "{values: \"$.groups[*].type\", set: [direct]}".to_owned(),
+            "groups.$ref" => "{each: \"$.groups[*]['$ref']\", matches: \"/Groups/\"}".to_owned(),
+            "no version" => "{path: $.meta.version, nonempty: true}".to_owned(),
+            "no userName" => "{path: $.userName, nonempty: true}".to_owned(),
+            "members twice" => {
+                format!("{{path: $.members, length: {}}}", self.roles.get(&who)?.members.len())
+            }
+            "kept" => format!("{{path: $.{}, empty: true}}", self.top()?),
+            _ => return None,
+        })
     }
 
     fn listed(&mut self, query: String, ours: &[String], foreign: &str) -> Option<()> {
@@ -425,10 +528,9 @@ impl<'a> Writer<'a> {
     }
 
     fn living(&self, kind: Kind, key: Option<Key>) -> Vec<String> {
-        let all = self
-            .roles
-            .iter()
-            .filter(|(who, role)| who.kind == kind && role.alive && key.is_none_or(|key| role.key == key));
+        let all = self.roles.iter().filter(|(who, role)| {
+            who.kind == kind && role.alive && key.is_none_or(|key| plain(role.key) == plain(key))
+        });
         all.filter_map(|(who, _)| self.handle(*who)).collect()
     }
 
@@ -454,15 +556,21 @@ impl<'a> Writer<'a> {
         let role = Role { key, life, alive: true, members: members.clone(), tags: Vec::new() };
         self.roles.insert(who, role);
         let handle = self.handle(who)?;
-        let expect = match is_last && self.signature.differs == "Location" {
-            true => {
-                let checks =
-                    "[{header: Location, nonempty: true}, {path: $.meta.location, same-as: header Location}]";
-                format!("{{status: 201, checks: {checks}}}")
-            }
-            false => self.with_answer("{status: 201}".to_owned(), who, body, is_last),
-        };
-        self.add(vec![("id", handle), ("send", send), ("make", make), ("expect", expect)]);
+        let expect = self
+            .of_create()
+            .filter(|_| is_last)
+            .unwrap_or_else(|| self.with_answer("{status: 201}".to_owned(), who, body, is_last));
+        let mut line = vec![("id", handle.clone()), ("send", send), ("make", make)];
+        line.extend(self.capture_answer(is_last));
+        line.push(("expect", expect));
+        self.add(line);
+        if is_last && self.signature.differs == "lastModified before created" {
+            self.add(vec![
+                ("read", handle),
+                ("capture", "{created: {path: $.meta.created}}".to_owned()),
+                ("expect", "{status: 200}".to_owned()),
+            ]);
+        }
         self.closing(step, who, body, is_last)
     }
 
@@ -504,11 +612,30 @@ impl<'a> Writer<'a> {
         let get = format!("GET {}", self.path(who)?);
         if *harm != Harm::Wrong
             || differs.starts_with("status ")
-            || matches!(differs.as_str(), "keyword" | "answer")
+            || matches!(
+                differs.as_str(),
+                "keyword" | "answer" | "no answer" | "answer meta" | "answer ETag" | "echo"
+            )
         {
             return Some(());
         }
+        if let Some(checks) = self.of_read(who) {
+            self.add(vec![("send", get), ("expect", format!("{{status: 200, checks: [{checks}]}}"))]);
+            return Some(());
+        }
         let line: Line = match differs.as_str() {
+            "answer version" => {
+                let checks = "[{header: ETag, equals: \"${answered}\"}]";
+                vec![("send", get), ("expect", format!("{{status: 200, checks: {checks}}}"))]
+            }
+            "meta.lastModified as before" => {
+                let checks = "[{path: $.meta.lastModified, differs: \"${modified}\"}]";
+                vec![("send", get), ("expect", format!("{{status: 200, checks: {checks}}}"))]
+            }
+            "lastModified before created" => {
+                let checks = "[{path: $.meta.lastModified, after: \"${created}\"}]";
+                vec![("send", get), ("expect", format!("{{status: 200, checks: {checks}}}"))]
+            }
             "still there" => vec![("send", get), ("expect", status(&[404, 410]))],
             "gone" | "id" | "no resource" => {
                 let checks = format!("[{{path: $.id, equals: \"${{{handle}.id}}\"}}]");
@@ -532,7 +659,9 @@ impl<'a> Writer<'a> {
                 ("expect", "{status: 200, checks: [{header: ETag, is: etag}]}".to_owned()),
             ],
             "Location" => return Some(()),
-            "meta.lastModified" | "no id" | "another id" | "used id" => return None,
+            "meta.lastModified" | "lastModified after created" | "no id" | "another id" | "used id" => {
+                return None;
+            }
             other if other.starts_with("answer ") => {
                 return self.part(who, other.trim_start_matches("answer "), body).map(drop);
             }
@@ -567,28 +696,8 @@ impl<'a> Writer<'a> {
             self.add(vec![("unchanged", format!("[{handle}]"))]);
             return Some(());
         }
-        if is_last && differs == "groups" {
-            let ids = |wanted: bool| -> Vec<String> {
-                let groups = self.roles.iter().filter(|(group, role)| {
-                    group.kind == Kind::Group && wanted == (role.alive && role.members.contains(&who))
-                });
-                groups
-                    .filter_map(|(group, _)| self.handle(*group))
-                    .map(|handle| format!("\"${{{handle}.id}}\""))
-                    .collect()
-            };
-            let (has, lacks) = (ids(true), ids(false));
-            let mut checks = Vec::new();
-            if !has.is_empty() {
-                checks.push(format!("{{values: \"$.groups[*].value\", includes: [{}]}}", has.join(", ")));
-            }
-            if !lacks.is_empty() {
-                checks.push(format!("{{values: \"$.groups[*].value\", excludes: [{}]}}", lacks.join(", ")));
-            }
-            self.add(vec![
-                ("send", get),
-                ("expect", format!("{{status: 200, checks: [{}]}}", checks.join(", "))),
-            ]);
+        if let Some(checks) = self.of_read(who).filter(|_| is_last) {
+            self.add(vec![("send", get), ("expect", format!("{{status: 200, checks: [{checks}]}}"))]);
             return Some(());
         }
         self.add(vec![("send", get), ("expect", "{status: 200}".to_owned())]);
@@ -688,6 +797,18 @@ impl<'a> Writer<'a> {
             ("expect", format!("{{status: 200, body: {}}}", Value::Object(expected))),
         ]);
         Some(())
+    }
+}
+
+/// Where a body says that there is no name, it does not name it at all.
+fn without_name(set: &mut Map<String, Value>, kind: Kind) -> String {
+    let name = kind.name_attribute();
+    match set.get(name).is_some_and(Value::is_null) {
+        true => {
+            set.remove(name);
+            format!(", without: [{name}]")
+        }
+        false => String::new(),
     }
 }
 

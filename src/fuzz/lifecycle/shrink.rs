@@ -31,6 +31,8 @@ pub struct Shrinker {
     keys: BTreeSet<(super::step::Kind, super::step::Key)>,
     /// What differs: with that attribute alone it may show, too.
     differs: String,
+    /// Whether less in a step was enough since steps were last tried without: then others may go, too.
+    is_lighter: bool,
 }
 
 impl Shrinker {
@@ -42,7 +44,7 @@ impl Shrinker {
         keys.extend(steps.last().map(Step::keys).unwrap_or_default());
         let stage = if steps.len() > 3 { Stage::Slice(0) } else { steps_stage(&steps) };
         let differs = problem.signature.differs.to_ascii_lowercase();
-        Shrinker { best: steps, stage, tried: HashSet::new(), vars, keys, differs }
+        Shrinker { best: steps, stage, tried: HashSet::new(), vars, keys, differs, is_lighter: false }
     }
 
     /// The next smaller sequence that was not tried yet.
@@ -73,7 +75,10 @@ impl Shrinker {
             Stage::Steps { length, from } => {
                 Stage::Steps { length: length.min(self.best.len()).max(1), from }
             }
-            Stage::Bodies(_) | Stage::Payload(_) => Stage::Payload(0),
+            Stage::Bodies(_) | Stage::Payload(_) => {
+                self.is_lighter = true;
+                Stage::Payload(0)
+            }
             Stage::Done => Stage::Done,
         };
     }
@@ -91,6 +96,10 @@ impl Shrinker {
             Stage::Bodies(round) if round < 2 => Stage::Bodies(round + 1),
             Stage::Bodies(_) => Stage::Payload(0),
             Stage::Payload(at) if at < PAYLOADS => Stage::Payload(at + 1),
+            Stage::Payload(_) if self.is_lighter && self.best.len() > 1 => {
+                self.is_lighter = false;
+                steps_stage(&self.best)
+            }
             Stage::Payload(_) | Stage::Done => Stage::Done,
         };
     }
@@ -277,6 +286,14 @@ fn lighter(step: &Step) -> Vec<Step> {
                 }
             }
             for (at, change) in changes.iter().enumerate() {
+                if let super::step::Change::AddMembers(members) = change {
+                    for member in members.iter().filter(|_| members.len() > 1) {
+                        let less = members.iter().filter(|it| *it != member).copied().collect();
+                        let mut changes = changes.clone();
+                        changes[at] = super::step::Change::AddMembers(less);
+                        all.push(full(changes, *condition));
+                    }
+                }
                 let super::step::Change::SetAll(attributes) = change else { continue };
                 for name in attributes.keys().filter(|_| attributes.len() > 1) {
                     let mut less = attributes.clone();

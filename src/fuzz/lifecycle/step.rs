@@ -87,7 +87,32 @@ pub type Key = u8;
 /// The word that stands for a name.
 pub fn key_word(key: Key) -> String {
     const WORDS: [&str; 4] = ["amber", "birch", "cedar", "drift"];
+    let key = plain(key);
     WORDS.get(usize::from(key)).map_or_else(|| format!("name{key}"), |word| (*word).to_owned())
+}
+
+/// What makes of a name the same one in other letters, which is as taken as the name itself where case does not count.
+const OTHER_LETTERS: Key = 0x80;
+
+/// The same name in other letters.
+pub fn in_other_letters(key: Key) -> Key {
+    key | OTHER_LETTERS
+}
+
+/// Whether it is a name in other letters.
+pub fn has_other_letters(key: Key) -> bool {
+    key & OTHER_LETTERS != 0
+}
+
+/// The name itself, whatever its letters.
+pub fn plain(key: Key) -> Key {
+    key & !OTHER_LETTERS
+}
+
+/// A name in quotes, for people.
+fn named(key: Key) -> String {
+    let letters = if has_other_letters(key) { " in other letters" } else { "" };
+    format!("\"{}\"{letters}", key_word(key))
 }
 
 /// Attributes with their values, in the order in which they are sent.
@@ -122,6 +147,8 @@ pub enum Change {
     Rename(Key),
     /// `add` of a member.
     AddMember(Var),
+    /// `add` of several members at once.
+    AddMembers(BTreeSet<Var>),
     /// `remove` of a member.
     RemoveMember(Var),
     /// `remove` of the name, which has to fail.
@@ -203,6 +230,8 @@ pub enum Step {
         /// Of which type.
         kind: Kind,
     },
+    /// Nothing is done until a clock of the precision that `meta.lastModified` shows has moved.
+    Pause,
     /// Several clients at once, each with its own steps: POST, PUT, PATCH and DELETE.
     AtOnce {
         /// What each of them does, one after the other.
@@ -225,6 +254,7 @@ impl Step {
             Step::Find { .. } => "find",
             Step::List { .. } => "list",
             Step::Count { .. } => "count",
+            Step::Pause => "pause",
             Step::AtOnce { .. } => "race",
         }
     }
@@ -235,14 +265,10 @@ impl Step {
             Step::Create { who, members, .. } => members.iter().copied().chain([*who]).collect(),
             Step::Replace { who, members, .. } => members.iter().flatten().copied().chain([*who]).collect(),
             Step::Patch { who, changes, .. } => {
-                let members = changes.iter().filter_map(|change| match change {
-                    Change::AddMember(member) | Change::RemoveMember(member) => Some(*member),
-                    _ => None,
-                });
-                members.chain([*who]).collect()
+                changes.iter().flat_map(Change::members).chain([*who]).collect()
             }
             Step::Delete { who, .. } | Step::Read { who } => BTreeSet::from([*who]),
-            Step::Find { .. } | Step::List { .. } | Step::Count { .. } => BTreeSet::new(),
+            Step::Find { .. } | Step::List { .. } | Step::Count { .. } | Step::Pause => BTreeSet::new(),
             Step::AtOnce { lanes } => lanes.iter().flatten().flat_map(Step::vars).collect(),
         }
     }
@@ -250,20 +276,22 @@ impl Step {
     /// The names that it uses.
     pub fn keys(&self) -> BTreeSet<(Kind, Key)> {
         match self {
-            Step::Create { who, key, .. } => BTreeSet::from([(who.kind, *key)]),
-            Step::Replace { who, key, .. } => key.iter().map(|key| (who.kind, *key)).collect(),
+            Step::Create { who, key, .. } => BTreeSet::from([(who.kind, plain(*key))]),
+            Step::Replace { who, key, .. } => key.iter().map(|key| (who.kind, plain(*key))).collect(),
             Step::Patch { who, changes, .. } => changes
                 .iter()
                 .filter_map(|change| match change {
-                    Change::Rename(key) => Some((who.kind, *key)),
+                    Change::Rename(key) => Some((who.kind, plain(*key))),
                     _ => None,
                 })
                 .collect(),
             Step::Find { kind, key, .. } => BTreeSet::from([(*kind, *key)]),
             Step::AtOnce { lanes } => lanes.iter().flatten().flat_map(Step::keys).collect(),
-            Step::Delete { .. } | Step::Read { .. } | Step::List { .. } | Step::Count { .. } => {
-                BTreeSet::new()
-            }
+            Step::Delete { .. }
+            | Step::Read { .. }
+            | Step::List { .. }
+            | Step::Count { .. }
+            | Step::Pause => BTreeSet::new(),
         }
     }
 
@@ -276,6 +304,7 @@ impl Step {
     pub fn requests(&self) -> usize {
         match self {
             Step::AtOnce { lanes } => lanes.iter().map(Vec::len).sum(),
+            Step::Pause => 0,
             _ => 1,
         }
     }
@@ -300,6 +329,7 @@ impl Step {
                         .map(|change| match change {
                             Change::Set(_, value) | Change::Add(_, value) => 2 + value.to_string().len(),
                             Change::SetAll(all) => 2 + body(all),
+                            Change::AddMembers(members) => 1 + members.len(),
                             _ => 2,
                         })
                         .sum::<usize>()
@@ -322,6 +352,15 @@ fn people(members: &BTreeSet<Var>) -> String {
 }
 
 impl Change {
+    /// The members of a group that it is about.
+    pub fn members(&self) -> BTreeSet<Var> {
+        match self {
+            Change::AddMember(member) | Change::RemoveMember(member) => BTreeSet::from([*member]),
+            Change::AddMembers(members) => members.clone(),
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// Of an extension with one attribute, the change of that attribute.
     pub fn within(self) -> Change {
         match self {
@@ -344,8 +383,9 @@ impl fmt::Display for Change {
             Change::Add(path, value) => write!(f, "add {value} to {path}"),
             Change::Remove(path) => write!(f, "remove {path}"),
             Change::SetAll(all) => write!(f, "replace, without a path, by {}", listed(all)),
-            Change::Rename(key) => write!(f, "replace the name by \"{}\"", key_word(*key)),
+            Change::Rename(key) => write!(f, "replace the name by {}", named(*key)),
             Change::AddMember(member) => write!(f, "add the member {member}"),
+            Change::AddMembers(members) => write!(f, "add the members {}", people(members)),
             Change::RemoveMember(member) => write!(f, "remove the member {member}"),
             Change::Spoil => f.write_str("remove the name, which is required"),
         }
@@ -361,7 +401,7 @@ impl fmt::Display for Step {
         };
         match self {
             Step::Create { who, key, body, members } => {
-                write!(f, "create the {} {who}, named \"{}\"", who.kind.noun(), key_word(*key))?;
+                write!(f, "create the {} {who}, named {}", who.kind.noun(), named(*key))?;
                 if !body.is_empty() {
                     write!(f, ", with {}", listed(body))?;
                 }
@@ -376,7 +416,7 @@ impl fmt::Display for Step {
                     f.write_str(" as it was read")?;
                 }
                 if let Some(key) = key {
-                    write!(f, ", named \"{}\" from now on", key_word(*key))?;
+                    write!(f, ", named {} from now on", named(*key))?;
                 }
                 if !body.is_empty() {
                     write!(f, ", with {}", listed(body))?;
@@ -400,6 +440,7 @@ impl fmt::Display for Step {
             }
             Step::List { kind } => write!(f, "list {}s", kind.noun()),
             Step::Count { kind } => write!(f, "count the {}s of this sequence", kind.noun()),
+            Step::Pause => f.write_str("wait until the clock has moved"),
             Step::AtOnce { lanes } => {
                 let lanes: Vec<String> = lanes
                     .iter()

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ground::Ground;
-use super::step::{Attributes, Change, Condition, Key, Kind, Sequence, Step, Var};
+use super::step::{Attributes, Change, Condition, Key, Kind, Sequence, Step, Var, in_other_letters};
+use crate::fuzz::strategy::data::MARK;
 
 const ANN: Var = Var::user(0);
 const BOB: Var = Var::user(1);
+const CID: Var = Var::user(2);
 const TEAM: Var = Var::group(0);
 const CREW: Var = Var::group(1);
 
@@ -55,7 +57,8 @@ pub fn tour(ground: &Ground) -> Vec<Sequence> {
     if ground.patch {
         all.push(maker.patches());
     }
-    all.extend([maker.activity(), maker.renames()]);
+    all.extend([maker.activity(), maker.renames(), maker.copies(), maker.nameless(), maker.secrets()]);
+    all.push(maker.times());
     if ground.etag {
         all.extend(maker.versions());
     }
@@ -182,9 +185,10 @@ impl Maker<'_> {
 
     fn names(&self) -> Sequence {
         let twin = |key| create(BOB, key, self.with("title", 1));
-        vec![
-            create(ANN, 0, self.with("title", 0)),
-            twin(0),
+        let folded = self.ground.folds.then(|| twin(in_other_letters(0)));
+        let mut steps = vec![create(ANN, 0, self.with("title", 0)), twin(0)];
+        steps.extend(folded);
+        steps.extend([
             read(ANN),
             find(Kind::User, 0),
             Step::Count { kind: Kind::User },
@@ -193,7 +197,8 @@ impl Maker<'_> {
             delete(ANN),
             create(ANN, 0, Attributes::new()),
             read(BOB),
-        ]
+        ]);
+        steps
     }
 
     fn deletion(&self) -> Sequence {
@@ -213,20 +218,58 @@ impl Maker<'_> {
     }
 
     fn replacement(&self) -> Sequence {
-        let whole = |body| Step::Replace {
-            who: ANN,
-            key: None,
-            body,
-            members: None,
-            whole: true,
-            condition: Condition::None,
+        // What is taken away is null, or an empty list.
+        let emptied = |name: &&str| self.ground.tint(name).is_some_and(|tint| tint.is_removable);
+        let nothing = |name: &str| match name {
+            "emails" => (name.to_owned(), json!([])),
+            _ => (name.to_owned(), Value::Null),
         };
+        let cleared: Attributes =
+            ["title", "nickName", "emails"].into_iter().filter(emptied).map(nothing).collect();
         vec![
             create(ANN, 0, self.full(0)),
             replace(ANN, self.full(1)),
             replace(ANN, self.with("title", 0)),
-            whole(self.with("nickName", 1)),
+            replace_whole(ANN, self.with("nickName", 1)),
+            replace_whole(ANN, cleared),
             replace(ANN, Attributes::new()),
+        ]
+    }
+
+    /// A resource that was copied from somewhere, with what only the service provider writes.
+    fn copies(&self) -> Sequence {
+        let copied = Attributes::from([
+            ("id".to_owned(), json!(format!("{MARK}-own"))),
+            ("meta".to_owned(), json!({"resourceType": "User", "created": "2001-02-03T04:05:06Z"})),
+            ("groups".to_owned(), json!([{"display": format!("{MARK} nobody")}])),
+        ]);
+        vec![create(ANN, 0, copied), read(ANN)]
+    }
+
+    /// A PUT without the name that every user has.
+    fn nameless(&self) -> Sequence {
+        let mut body = self.with("title", 1);
+        body.insert(Kind::User.name_attribute().to_owned(), Value::Null);
+        vec![create(ANN, 0, self.with("title", 0)), replace(ANN, body), read(ANN)]
+    }
+
+    /// A password is not read, so nobody can send it again.
+    fn secrets(&self) -> Sequence {
+        if !self.ground.password {
+            return Vec::new();
+        }
+        let secret = Attributes::from([("password".to_owned(), json!(format!("t7#Kd.{MARK}.Wq2")))]);
+        vec![create(ANN, 0, secret), replace_whole(ANN, self.with("title", 1))]
+    }
+
+    /// Changes that a clock can tell from the creation.
+    fn times(&self) -> Sequence {
+        vec![
+            create(ANN, 0, self.with("title", 0)),
+            create(BOB, 1, self.with("title", 0)),
+            Step::Pause,
+            replace_whole(ANN, self.with("title", 1)),
+            patch(BOB, self.set("title", 1)),
         ]
     }
 
@@ -413,7 +456,29 @@ impl Maker<'_> {
             delete(TEAM),
             read(BOB),
         ];
-        vec![by_patch, by_put, names, death]
+        let [ann, bob] = users();
+        let crowd = vec![
+            ann,
+            bob,
+            create(CID, 2, Attributes::new()),
+            create_group(TEAM, 0, &[]),
+            patch(TEAM, vec![Change::AddMembers(BTreeSet::from([ANN, BOB, CID]))]),
+            read(CID),
+        ];
+        // What a client read a while ago has groups that are not so any more.
+        let left = match self.ground.patch {
+            true => remove(ANN),
+            false => put(None, Some(&[])),
+        };
+        let old = vec![
+            create(ANN, 0, Attributes::new()),
+            create_group(TEAM, 0, &[ANN]),
+            read(ANN),
+            left,
+            replace_whole(ANN, Attributes::new()),
+            read(ANN),
+        ];
+        vec![by_patch, old, by_put, names, death, crowd]
     }
 }
 
@@ -430,11 +495,14 @@ mod tests {
     fn the_tour_has_every_kind_of_step_and_what_is_not_there_is_left_out() {
         let all = tour(&ground());
         let words: BTreeSet<&str> = all.iter().flatten().map(Step::word).collect();
-        assert_eq!(words, ["count", "create", "delete", "find", "list", "patch", "read", "replace"].into());
+        assert_eq!(
+            words,
+            ["count", "create", "delete", "find", "list", "patch", "pause", "read", "replace"].into()
+        );
         assert!(all.len() >= 12 && all.iter().all(|it| it.len() <= 14), "{}", all.len());
         let poor = Ground { patch: false, etag: false, filter: false, group: None, ..ground() };
         let words: BTreeSet<&str> = tour(&poor).iter().flatten().map(Step::word).collect();
-        assert_eq!(words, ["create", "delete", "list", "read", "replace"].into());
+        assert_eq!(words, ["create", "delete", "list", "pause", "read", "replace"].into());
         assert_eq!(races(&ground(), 4).len(), 7);
         assert_eq!(races(&poor, 4).len(), 2);
     }

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::fuzz::lifecycle::ground::{Ground, Tint};
-use crate::fuzz::lifecycle::step::{Attributes, Change, Condition, Kind, Sequence, Step, Var};
+use crate::fuzz::lifecycle::step::{
+    Attributes, Change, Condition, Key, Kind, Sequence, Step, Var, in_other_letters,
+};
 
 /// How many users there are.
 const USERS: u8 = 3;
@@ -112,6 +114,14 @@ impl Maker {
         }
     }
 
+    /// The name of a new user: now and then in other letters, where these do not make another name of it.
+    fn user_name(&self) -> BoxedStrategy<Key> {
+        match self.ground.folds {
+            true => prop_oneof![5 => 0..KEYS, 1 => (0..KEYS).prop_map(in_other_letters)].boxed(),
+            false => (0..KEYS).boxed(),
+        }
+    }
+
     fn members(&self) -> BoxedStrategy<BTreeSet<Var>> {
         btree_set(select(self.users.clone()), 0..=self.users.len()).boxed()
     }
@@ -169,6 +179,12 @@ impl Maker {
         let mut all = vec![
             (3, who.clone().prop_map(Change::AddMember).boxed()),
             (2, who.prop_map(Change::RemoveMember).boxed()),
+            (
+                1,
+                btree_set(select(self.users.clone()), 2..=self.users.len())
+                    .prop_map(Change::AddMembers)
+                    .boxed(),
+            ),
         ];
         if self.ground.renames_groups {
             all.push((1, (0..KEYS).prop_map(Change::Rename).boxed()));
@@ -211,7 +227,7 @@ impl Maker {
             (
                 "create",
                 4,
-                (select(self.users.clone()), 0..KEYS, bodies(&ground.tints))
+                (select(self.users.clone()), self.user_name(), bodies(&ground.tints))
                     .prop_map(|(who, key, body)| Step::Create { who, key, body, members: BTreeSet::new() })
                     .boxed(),
             ),
@@ -347,7 +363,9 @@ fn distinct(changes: Vec<Change>) -> Vec<Change> {
             Change::Set(name, _) | Change::Add(name, _) | Change::Remove(name) => vec![name.clone()],
             Change::SetAll(all) => all.keys().cloned().collect(),
             Change::Rename(_) | Change::Spoil => vec!["the name".to_owned()],
-            Change::AddMember(member) | Change::RemoveMember(member) => vec![member.to_string()],
+            Change::AddMember(_) | Change::AddMembers(_) | Change::RemoveMember(_) => {
+                change.members().iter().map(ToString::to_string).collect()
+            }
         }
     };
     changes
