@@ -13,11 +13,14 @@ pub mod patience;
 pub mod play;
 pub mod problem;
 pub mod race;
+mod read;
 pub mod record;
+mod request;
 pub mod saved;
 mod shrink;
 pub mod step;
 pub mod tour;
+mod write;
 
 use super::tally::{self, Tally};
 use super::{Ended, Found, Setting};

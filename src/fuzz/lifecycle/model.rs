@@ -250,7 +250,11 @@ impl Model {
     fn renamed(&self, who: Var, key: Option<Key>, due: Due) -> Due {
         let Some(key) = key.filter(|key| self.get(who).is_none_or(|known| plain(known.key) != plain(*key)))
         else {
-            return due;
+            // Whoever keeps the names of the deleted back may do so of one that was given again.
+            let is_buried =
+                |known: &Known| due.frowned.is_none() && self.buried.contains(&(who.kind, plain(known.key)));
+            let frowned = self.get(who).is_some_and(is_buried).then_some((409, "RFC7644-3.6-05"));
+            return Due { frowned: frowned.or(due.frowned), ..due };
         };
         match (who.kind, self.holder(who.kind, key).filter(|holder| *holder != who)) {
             (Kind::User, Some(_)) => {

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::look::Wrote;
 use super::model::Model;
-use super::play::{Came, Play, Stop, broken, came};
+use super::play::{Came, Play, Stop, came};
 use super::problem::Problem;
 use super::step::{Attributes, Change, Condition, Key, Kind, Step, Var, plain};
+use super::write::broken;
 use crate::fuzz::cause::Harm;
 use crate::outcome::Severity;
 use crate::scim::compare::same_value;
