@@ -120,7 +120,7 @@ impl Hunt<'_> {
 
     /// Reads again those whom fresh resources refer to, of another field: who is in a new group shows it, and has another
     /// version since.
-    async fn bring_up_to_date(&mut self, field: usize, fresh: &DataSet) {
+    pub(super) async fn bring_up_to_date(&mut self, field: usize, fresh: &DataSet) {
         let refers_to = |id: &str| {
             let mut members =
                 fresh.rows.iter().filter_map(|row| get(&row.sent, "members")).flat_map(elements);
@@ -185,7 +185,7 @@ impl Hunt<'_> {
 }
 
 /// The texts of the original resources with those of their copies at the same places.
-fn pairs(rows: &[Row], fresh: &DataSet, mark: &str) -> BTreeMap<String, String> {
+pub(super) fn pairs(rows: &[Row], fresh: &DataSet, mark: &str) -> BTreeMap<String, String> {
     let mut pairs = BTreeMap::new();
     for (old, new) in rows.iter().zip(&fresh.rows) {
         paired(&old.state, &new.state, &mut pairs, 0);
@@ -216,7 +216,7 @@ fn paired(old: &Value, new: &Value, pairs: &mut BTreeMap<String, String>, depth:
 }
 
 /// The filter with its literals as they are for the copies.
-fn renamed(filter: &Filter, pairs: &BTreeMap<String, String>, mark: &str, word: &str) -> Filter {
+pub(super) fn renamed(filter: &Filter, pairs: &BTreeMap<String, String>, mark: &str, word: &str) -> Filter {
     let part = |it: &Filter| renamed(it, pairs, mark, word);
     match filter {
         Filter::And(all) => Filter::And(all.iter().map(part).collect()),
