@@ -1,16 +1,27 @@
 //! Fuzzing filters in process: nothing is reported of the reference server, and a defect of it is found soon, shrunk to
 //! something small, and reported once.
 
+mod binary;
 mod common;
 mod hunts;
 
+use binary::{Bench, Reference, VARIABLE};
 use hunts::{Calm, Sighting, alarms, calm, keep, number, table, trials};
 use percent_encoding::percent_decode_str;
-use scimspec::fuzz::filter::Counterexample;
-use scimspec::fuzz::filter::saved::{SavedCase, cases};
+use scimspec::fuzz::cause::Feature;
+use scimspec::fuzz::dataset::{DataSet, Row};
+use scimspec::fuzz::filter::ask::Way;
+use scimspec::fuzz::filter::saved::{SavedCase, cases, suite};
+use scimspec::fuzz::filter::verdict::{Mistake, Verdict as Sighted};
+use scimspec::fuzz::filter::{Against, Counterexample, Property};
+use scimspec::fuzz::strategy::data::MARK;
+use scimspec::fuzz::subject::FoundSuite;
 use scimspec::fuzz::{Ended, Subject, saved};
 use scimspec::outcome::Verdict;
-use scimspec::server::{Fault, Variant, faults};
+use scimspec::scim::names::USER;
+use scimspec::scim::schema::SchemaSet;
+use scimspec::server::{Fault, ServerOptions, Variant, faults};
+use serde_json::json;
 
 type Hunt = hunts::Hunt<SavedCase>;
 type Caught = hunts::Caught<SavedCase>;
@@ -110,6 +121,74 @@ fn a_counterexample_says_why_and_is_saved_as_a_suite() {
     let mended = Hunt { saved: again, most: Some(40), ..good(4) }.run();
     assert_eq!(mended.fuzzed().mended.len(), 1);
     assert_eq!(mended.found(), Vec::<String>::new());
+}
+
+#[test]
+fn answers_that_contradict_each_other_are_saved_as_two_steps() {
+    let fault = "search-ignores-body";
+    let caught = Hunt { stop_at_first: true, requests: 600, ..faulty(fault, 1) }.run();
+    let reported = caught.reported();
+    assert!(caught.found()[0].contains("contradict each other"), "{:?}", caught.found());
+    let suite = reported.suites.first().expect("it can be said");
+    assert!(suite.text.contains("by: [search]"), "{}", suite.text);
+    let folder = tempfile::tempdir().expect("a folder");
+    saved::write(folder.path(), Subject::Filter, suite).expect("it can be written");
+    replays(folder.path(), fault, &suite.text);
+    // The next run leaves them to `run`, and says nothing of what it has not tried.
+    assert_eq!(cases(&saved::read(folder.path(), Subject::Filter).expect("it can be read")), []);
+}
+
+/// Where nobody knows what either filter finds, what the second finds is held against what the first has found.
+#[test]
+fn answers_that_are_open_are_held_against_each_other() {
+    let id = "00000000-0000-4000-8000-000000000001";
+    let (state, sent) = (
+        json!({"id": id, "userName": "s0fuzz00-a"}),
+        json!({"schemas": [USER], "userName": format!("{MARK}-a")}),
+    );
+    let shown = Counterexample {
+        property: Property::Relations,
+        endpoint: "/Users".to_owned(),
+        seen: String::new(),
+        filter: format!("id eq \"{id}\" and (not (title ne \"x\"))"),
+        against: Some(Against { filter: format!("id eq \"{id}\" and (title ne \"x\")"), way: Way::Get }),
+        verdict: Sighted::Wrong(Mistake::default()),
+        rows: Vec::new(),
+        exchange: None,
+        features: [Feature::Slip("a filter and its negation")].into(),
+        again: Some(true),
+        data: Some(DataSet {
+            definition: SchemaSet::core().definition("User").expect("the users"),
+            endpoint: "/Users".to_owned(),
+            rows: vec![Row { id: id.to_owned(), state, sent, slice: 0 }],
+            word: "s0fuzz00".to_owned(),
+        }),
+        sighted_at: 0,
+        minimal_at: 0,
+        shrinking: 0,
+        terms: 2,
+    };
+    let spec = ["RFC7644-3.4.2.2-22".to_owned()];
+    let text = suite("both-ways", "negation", &shown, &spec, 1).expect("it can be said");
+    assert!(text.contains("capture: {found: {path: $.totalResults}}"), "{text}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let found = FoundSuite { name: "both-ways".to_owned(), text };
+    saved::write(folder.path(), Subject::Filter, &found).expect("it can be written");
+    replays(folder.path(), "filter-not-ignored", &found.text);
+}
+
+/// `scimspec check` accepts a saved suite, and `scimspec run` replays it: red on the fault, green without it.
+fn replays(folder: &std::path::Path, fault: &str, text: &str) {
+    let suites = folder.display().to_string();
+    let checked = Bench::new().run(&["check", &suites]);
+    assert_eq!(checked.code, Some(0), "{text}\n{}{}", checked.stdout, checked.stderr);
+    for (faults, exit) in [(vec![Fault::from_name(fault).expect("a fault")], 1), (Vec::new(), 0)] {
+        let reference = Reference::start(ServerOptions { faults, ..ServerOptions::default() });
+        let words =
+            ["run", reference.url(), "--token-env", VARIABLE, "--suites", &suites, "--case", "fuzz-filter-*"];
+        let ran = Bench::new().run(&words);
+        assert_eq!(ran.code, Some(exit), "{text}\n{}\n{}", ran.stdout, ran.stderr);
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub struct Probe {
 }
 
 /// The knobs that are asked about together: what a server refuses in one probe must not cost the others.
-const THEMES: [&[Knob]; 6] = [
+const THEMES: [&[Knob]; 7] = [
     &[
         Knob::NotEqualOnAbsent,
         Knob::NotEqualOnSeveral,
@@ -42,12 +42,13 @@ const THEMES: [&[Knob]; 6] = [
     // By itself: to a server that reads another URI than this, its filter has an undefined attribute.
     &[Knob::UriPrefixCase],
     &[Knob::CompareWithNull, Knob::SubstringOfNumber, Knob::LiteralConverted, Knob::IncomparableDiffers],
+    &[Knob::VersionAsShown, Knob::LocationAsShown],
 ];
 
 /// At how many resources a probe asks about a knob.
 const TWICE: usize = 2;
 
-/// The probes for resources that are known, each with its id; at most six.
+/// The probes for resources that are known, each with its id; at most seven.
 pub fn probes(definition: &ResourceDefinition, known: &[(&str, &Value)]) -> Vec<Probe> {
     let candidates = candidates(definition, known);
     THEMES.iter().filter_map(|theme| probe(theme, &candidates, definition, known)).collect()
@@ -111,6 +112,12 @@ fn compare(path: AttributePath, operator: CompareOperator, value: impl Into<Filt
 /// Filters that may tell something: each attribute compared in each disputed way with what the resources hold.
 fn candidates(definition: &ResourceDefinition, known: &[(&str, &Value)]) -> Vec<Filter> {
     let mut filters = Vec::new();
+    // What the service provider makes up, in the form that it shows.
+    for name in ["version", "location"] {
+        let made_up = known.iter().filter_map(|(_, it)| get(get(it, "meta")?, name)?.as_str());
+        let path = AttributePath::of("meta").with_sub(name);
+        filters.extend(made_up.take(TWICE).map(|text| compare(path.clone(), CompareOperator::Equal, text)));
+    }
     for attribute in definition.top_attributes() {
         if attribute.returned != Returned::Default && attribute.returned != Returned::Always {
             continue;
@@ -221,7 +228,12 @@ mod tests {
             .map(|(index, mut user)| {
                 let id = format!("Id-{index}");
                 user["id"] = id.clone().into();
-                user["meta"] = json!({"resourceType": "User", "created": "2026-01-01T00:00:00.500Z"});
+                user["meta"] = json!({
+                    "resourceType": "User",
+                    "created": "2026-01-01T00:00:00.500Z",
+                    "version": format!("W/\"{index}\""),
+                    "location": format!("https://example.com/Users/{id}"),
+                });
                 (id, user)
             })
             .collect()
@@ -246,14 +258,14 @@ mod tests {
         let users = shown(&definition);
         let known: Vec<(&str, &Value)> = users.iter().map(|(id, user)| (id.as_str(), user)).collect();
         let probes = probes(&definition, &known);
-        assert!(probes.len() <= 6);
+        assert!(probes.len() <= 7);
         for probe in &probes {
             let text = probe.filter.to_string();
             assert!(text.len() < 2000, "{} bytes", text.len());
             assert_eq!(Filter::parse(&text).as_ref(), Ok(&probe.filter));
         }
         let asked: usize = probes.iter().map(|probe| probe.knobs.len()).sum();
-        assert!(asked >= 15, "{probes:#?}");
+        assert!(asked >= 17, "{probes:#?}");
         // Whatever the dialect is, its probes tell it.
         for seed in [0_u32, 0x00ff_ffff, 0x0055_5555, 0x00aa_aaaa, 0x0012_3456] {
             let world = Knob::ALL.iter().enumerate().fold(World::CONVENTIONAL, |world, (index, knob)| {

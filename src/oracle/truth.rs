@@ -229,7 +229,14 @@ impl<'a> Here<'a> {
         let values = values(container, attribute, sub.map(|sub| sub.name.as_str()));
         let shown = any(values.assigned.iter().map(|value| self.shows_something(value)));
         if shown != Some(false) {
-            return shown;
+            let is_primary = sub.map_or_else(
+                || matches!(self.kind, Kind::Element(parent) if is_primary(attribute, parent)),
+                |sub| is_primary(sub, attribute),
+            );
+            let may_be_assumed =
+                is_primary && values.assigned.iter().all(|value| **value == Value::Bool(false));
+            let is_unknown = may_be_assumed && self.world.departs(Knob::AssumedPrimaryIsShown);
+            return if is_unknown { None } else { shown };
         }
         if is_hidden(attribute, sub) {
             return None;
@@ -281,6 +288,19 @@ impl<'a> Here<'a> {
             let as_value = self.attribute(attribute, Some(value), container, operator, literal);
             let otherwise = self.incomparable(operator);
             return self.world.choose(Knob::ComplexMeansValue, as_value, otherwise);
+        }
+        if let Some(knob) = form_of_its_own(attribute, sub)
+            && let FilterValue::String(text) = literal
+            && self.world.departs(knob)
+        {
+            // All that is known of the form that is compared: it is not the one that is shown.
+            let shown = values(container, attribute, sub.map(|sub| sub.name.as_str()));
+            let is_shown = shown.assigned.iter().any(|value| value.as_str() == Some(text.as_str()));
+            return match operator {
+                CompareOperator::Equal if is_shown => Some(false),
+                CompareOperator::NotEqual if is_shown => Some(true),
+                _ => None,
+            };
         }
         self.attribute(attribute, sub, container, operator, literal)
     }
@@ -592,6 +612,16 @@ fn common(name: &str) -> *const Attribute {
         .iter()
         .find(|attribute| attribute.name == name)
         .map_or(std::ptr::null(), std::ptr::from_ref)
+}
+
+/// The knob of a value that the service provider makes up when it shows a resource, and may keep in another form.
+fn form_of_its_own(attribute: &Attribute, sub: Option<&Attribute>) -> Option<Knob> {
+    let sub = sub.filter(|_| attribute.name.eq_ignore_ascii_case("meta"))?;
+    match sub.name.to_ascii_lowercase().as_str() {
+        "version" => Some(Knob::VersionAsShown),
+        "location" => Some(Knob::LocationAsShown),
+        _ => None,
+    }
 }
 
 /// Whether an attribute's `$ref` is declared to lead to a resource, so that its `value` is an id.

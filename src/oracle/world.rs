@@ -85,11 +85,23 @@ knobs! {
     UnknownFindsNothing: "takes an undefined attribute as one without value" / "finds nothing by a filter with an undefined attribute",
     /// Order of texts, as to case: by the attribute's caseExact, or the other way (AMB-74).
     OrderCase: "orders texts by the attribute's caseExact" / "orders texts the other way about case",
+    /// `meta.version`: compared in the form that it is shown in, or in one of its own, weak or bare (AMB-132).
+    VersionAsShown: "compares meta.version as it is shown" / "compares meta.version in another form than it is shown in",
+    /// `meta.location`: compared in the form that it is shown in, or in one of its own, relative or absolute (AMB-13).
+    LocationAsShown: "compares meta.location as it is shown" / "compares meta.location in another form than it is shown in",
+    /// A `primary` that is shown as false: a value that somebody gave, or the one that is assumed (RFC 7643 §2.4).
+    AssumedPrimaryIsShown: "shows a primary of false only where it is assigned" / "shows a missing primary as false",
 }
 
 impl Knob {
     const fn bit(self) -> u32 {
         1 << self as u32
+    }
+
+    /// Whether it is about how values are shown, and not about how a filter is read: no defect of a filter looks like
+    /// its other setting, so that what is known of it stays known.
+    const fn is_of_values(self) -> bool {
+        matches!(self, Knob::VersionAsShown | Knob::LocationAsShown | Knob::AssumedPrimaryIsShown)
     }
 }
 
@@ -237,6 +249,30 @@ impl Worlds {
             Group { knobs, allowed: BTreeSet::from([world.within(knobs)]) }
         });
         Worlds { groups: groups.collect() }
+    }
+
+    /// These worlds and all others in which values are shown as they are in these: every reading of a filter is possible.
+    #[must_use]
+    pub fn in_every_reading(&self) -> Worlds {
+        let is_of_values = |group: &&Group| group.knobs.iter().all(Knob::is_of_values);
+        Worlds { groups: self.groups.iter().filter(is_of_values).cloned().collect() }
+    }
+
+    /// These worlds without those where the knob has the other setting. Where none would be left, nothing is settled.
+    pub fn settle(&mut self, knob: Knob, departs: bool) {
+        let wanted = if departs { knob.bit() } else { 0 };
+        match self.groups.iter_mut().find(|group| group.knobs.contains(knob)) {
+            Some(group) => {
+                let allowed: BTreeSet<u32> =
+                    group.allowed.iter().copied().filter(|it| it & knob.bit() == wanted).collect();
+                if !allowed.is_empty() {
+                    group.allowed = allowed;
+                }
+            }
+            None => {
+                self.groups.push(Group { knobs: Knobs::NONE.with(knob), allowed: BTreeSet::from([wanted]) })
+            }
+        }
     }
 
     /// Whether some possible world has these settings of these knobs.
@@ -524,6 +560,42 @@ mod tests {
         let error = worlds.observe(&filter, &user(), &known, &BTreeSet::from(["1"])).unwrap_err();
         assert!(error.wrong.is_empty());
         assert_eq!(worlds, Worlds::all());
+    }
+
+    #[test]
+    fn a_version_may_be_compared_in_another_form_than_it_is_shown_in() {
+        let shown = json!({"meta": {"version": "\"f1\"", "location": "/Users/1"}});
+        for (filter, in_the_form_shown) in [
+            (r#"meta.version le "\"f""#, Truth::MustNot),
+            (r#"meta.version sw "\"f""#, Truth::Must),
+            (r#"meta.version eq "\"f1\"""#, Truth::Must),
+            (r#"meta.location eq "/Users/1""#, Truth::Must),
+            (r#"meta.location eq "/Users/2""#, Truth::MustNot),
+        ] {
+            let mut worlds = Worlds::all();
+            assert_eq!(truth(&worlds, filter, &shown), Truth::Open, "{filter}");
+            worlds.settle(Knob::VersionAsShown, false);
+            worlds.settle(Knob::LocationAsShown, false);
+            assert_eq!(truth(&worlds, filter, &shown), in_the_form_shown, "{filter}");
+            assert_eq!(truth(&worlds.in_every_reading(), filter, &shown), in_the_form_shown, "{filter}");
+        }
+        assert_eq!(truth(&Worlds::all(), "meta.version pr and meta.location pr", &shown), Truth::Must);
+    }
+
+    #[test]
+    fn a_primary_of_false_may_be_the_assumed_one() {
+        let shown = json!({"emails": [{"value": "a@example.com", "primary": false}]});
+        let mut worlds = Worlds::all();
+        for filter in ["emails.primary pr", "emails[primary pr]"] {
+            assert_eq!(truth(&worlds, filter, &shown), Truth::Open, "{filter}");
+        }
+        assert_eq!(truth(&worlds, "emails.primary eq false", &shown), Truth::Must);
+        worlds.settle(Knob::AssumedPrimaryIsShown, false);
+        for filter in ["emails.primary pr", "emails[primary pr]"] {
+            assert_eq!(truth(&worlds, filter, &shown), Truth::Must, "{filter}");
+        }
+        worlds.settle(Knob::AssumedPrimaryIsShown, true);
+        assert_eq!(truth(&worlds, "emails.primary pr", &shown), Truth::Must, "what is settled stays");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::fuzz::strategy::data::marked;
 use crate::oracle::batch::paths;
 use crate::oracle::world::Truth;
 use crate::scim::filter::{Filter, FilterValue};
+use crate::scim::resource::{elements, get};
 use crate::scim::schema::Mutability;
 
 impl Hunt<'_> {
@@ -117,6 +118,25 @@ impl Hunt<'_> {
         explains
     }
 
+    /// Reads again those whom fresh resources refer to, of another field: who is in a new group shows it, and has another
+    /// version since.
+    pub(super) async fn bring_up_to_date(&mut self, field: usize, fresh: &DataSet) {
+        let refers_to = |id: &str| {
+            let mut members =
+                fresh.rows.iter().filter_map(|row| get(&row.sent, "members")).flat_map(elements);
+            members.any(|member| get(member, "value").and_then(Value::as_str) == Some(id))
+        };
+        for other in (0..self.fields.len()).filter(|other| *other != field) {
+            if !self.fields[other].set.rows.iter().any(|row| refers_to(&row.id)) {
+                continue;
+            }
+            let mut set = self.fields[other].set.clone();
+            self.maker().refresh(&mut set).await;
+            self.fields[other].set = set;
+            self.memo.retain(|(of, _), _| *of != other);
+        }
+    }
+
     /// Judges a counterexample on copies of resources; none where they could not be made, or asked about.
     async fn judge_copies(
         &mut self,
@@ -145,6 +165,7 @@ impl Hunt<'_> {
             "judge it on fresh resources",
         )
         .await;
+        self.bring_up_to_date(field, &fresh).await;
         let judge = Judge { data: &fresh, worlds: &self.fields[field].worlds, is_narrowed: true };
         let verdict = judge.judge(&filter, &asked);
         if matches!(verdict, Verdict::Nothing(_)) {
@@ -164,7 +185,7 @@ impl Hunt<'_> {
 }
 
 /// The texts of the original resources with those of their copies at the same places.
-fn pairs(rows: &[Row], fresh: &DataSet, mark: &str) -> BTreeMap<String, String> {
+pub(super) fn pairs(rows: &[Row], fresh: &DataSet, mark: &str) -> BTreeMap<String, String> {
     let mut pairs = BTreeMap::new();
     for (old, new) in rows.iter().zip(&fresh.rows) {
         paired(&old.state, &new.state, &mut pairs, 0);
@@ -195,7 +216,7 @@ fn paired(old: &Value, new: &Value, pairs: &mut BTreeMap<String, String>, depth:
 }
 
 /// The filter with its literals as they are for the copies.
-fn renamed(filter: &Filter, pairs: &BTreeMap<String, String>, mark: &str, word: &str) -> Filter {
+pub(super) fn renamed(filter: &Filter, pairs: &BTreeMap<String, String>, mark: &str, word: &str) -> Filter {
     let part = |it: &Filter| renamed(it, pairs, mark, word);
     match filter {
         Filter::And(all) => Filter::And(all.iter().map(part).collect()),

@@ -212,7 +212,7 @@ impl Hunt<'_> {
                 // reading. Nothing is said against a server on such grounds.
                 self.tally.judge(property);
                 for field in &mut self.fields {
-                    field.worlds = Worlds::all();
+                    field.worlds = field.worlds.in_every_reading();
                 }
                 if !std::mem::replace(&mut self.uncalibrated, true) {
                     self.notes.push(format!(
@@ -447,7 +447,10 @@ impl Hunt<'_> {
         });
         if let Some(trial) = minimal.filter(|_| is_new || self.causes.all().len() < 3) {
             self.judge_anew(field, &mut counterexample, &trial).await;
-            if counterexample.again == Some(false)
+            // Fresh resources are what they were read to be; any others may have been changed by somebody meanwhile.
+            let is_fresh = counterexample.again == Some(true) && counterexample.data.is_some();
+            if !is_fresh
+                && counterexample.again.is_some()
                 && self.has_changed(field, &trial.filter, &counterexample.rows).await
             {
                 return;

@@ -29,6 +29,7 @@ use super::tally::{self, Tally};
 use super::{Ended, Found, Setting};
 use crate::oracle::truth::Explanation;
 use crate::target::exchange::Exchange;
+use ask::Way;
 use saved::SavedCase;
 use verdict::Verdict;
 
@@ -115,8 +116,8 @@ pub struct Counterexample {
     pub seen: String,
     /// The smallest filter that shows it.
     pub filter: String,
-    /// For a relation, the filter that it is held against.
-    pub against: Option<String>,
+    /// For a relation, what it is held against.
+    pub against: Option<Against>,
     /// What the answer to the smallest one comes to.
     pub verdict: Verdict,
     /// The resources that differ, with why they have to match, or not.
@@ -138,6 +139,15 @@ pub struct Counterexample {
     pub shrinking: u64,
     /// How many terms the smallest filter has.
     pub terms: usize,
+}
+
+/// What the answer to a filter is held against: the answer to another one, or to the same, asked in another way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Against {
+    /// The filter that is asked first, with GET.
+    pub filter: String,
+    /// How the one that is held against it is asked.
+    pub way: Way,
 }
 
 /// A resource that an answer is wrong about.

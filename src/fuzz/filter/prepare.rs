@@ -7,11 +7,13 @@ use super::hunt::{FOR_SHRINKING, Field, Hunt};
 use super::terms::terms;
 use super::{Fuzz, FuzzError};
 use crate::fuzz::Ended;
-use crate::fuzz::dataset::{BESIDE, BY_BULK, DataSet, ONE_BY_ONE};
+use crate::fuzz::dataset::{BESIDE, BY_BULK, DataSet, ONE_BY_ONE, Row};
 use crate::oracle::calibrate;
-use crate::oracle::world::Worlds;
+use crate::oracle::world::{Knob, Worlds};
+use crate::scim::definition::ResourceDefinition;
 use crate::scim::filter::Filter;
-use crate::scim::resource::get;
+use crate::scim::resource::{elements, get, is_unassigned};
+use crate::scim::schema::{AttributeType, Mutability, Returned};
 use crate::suite::model::{Capability, Requires};
 use crate::target::probe;
 
@@ -84,6 +86,9 @@ impl Hunt<'_> {
         if self.fields.len() > 1 {
             let mut set = self.fields[0].set.clone();
             self.maker().refresh(&mut set).await;
+            if let Some(definition) = probe.schemas.definition(&set.definition.name) {
+                set.definition = definition;
+            }
             self.fields[0] = self.field(set);
         }
         self.filters_there().await?;
@@ -121,15 +126,22 @@ impl Hunt<'_> {
         }
     }
 
-    fn field(&self, set: DataSet) -> Field {
+    fn field(&self, mut set: DataSet) -> Field {
+        let states = set.states();
+        keep_back_unshown(&mut set.definition, &states);
+        let mut worlds = Worlds::all();
+        let told = |row: &Row| shows_assumed_primary(&set.definition, &row.sent, &row.state);
+        if let Some(is_shown) = set.rows.iter().filter_map(told).max() {
+            worlds.settle(Knob::AssumedPrimaryIsShown, is_shown);
+        }
         let strangers = self.strangers(&set);
         let narrowing = (strangers > STRANGERS).then(|| {
             let name = if set.definition.name == "User" { "userName" } else { "displayName" };
             format!("{name} sw {}", Value::from(set.word.as_str()))
         });
         Field {
-            terms: terms(&set.definition, &set.states()),
-            worlds: Worlds::all(),
+            terms: terms(&set.definition, &states),
+            worlds,
             batches: set.is_sliced(),
             misfires: 0,
             narrowing,
@@ -208,5 +220,89 @@ impl Hunt<'_> {
                 }
             }
         }
+    }
+}
+
+/// Takes what only the service provider writes and no resource shows as shown on request: it may be there all the same
+/// (AMB-34), so that nothing is said of a filter by it.
+fn keep_back_unshown(definition: &mut ResourceDefinition, states: &[Value]) {
+    for attribute in &mut definition.schema.attributes {
+        let is_shown = states
+            .iter()
+            .filter_map(|state| get(state, &attribute.name))
+            .any(|value| elements(value).iter().any(|element| !is_unassigned(element)));
+        if attribute.mutability == Mutability::ReadOnly
+            && attribute.returned == Returned::Default
+            && !is_shown
+        {
+            attribute.returned = Returned::Request;
+        }
+    }
+}
+
+/// Whether a `primary` that was not sent is shown as false; none where the resource does not tell.
+fn shows_assumed_primary(definition: &ResourceDefinition, sent: &Value, shown: &Value) -> Option<bool> {
+    let mut told = None;
+    for attribute in definition.schema.attributes.iter().filter(|it| it.multi_valued) {
+        let has_primary =
+            attribute.sub_attribute("primary").is_some_and(|it| it.kind == AttributeType::Boolean);
+        let (Some(sent), Some(shown)) = (get(sent, &attribute.name), get(shown, &attribute.name)) else {
+            continue;
+        };
+        let (sent, shown) = (elements(sent), elements(shown));
+        if !has_primary || sent.len() != shown.len() {
+            continue;
+        }
+        for (sent, shown) in sent.iter().zip(shown) {
+            match (get(sent, "primary"), get(shown, "primary")) {
+                (None, Some(Value::Bool(false))) => return Some(true),
+                (None, None) => told = Some(false),
+                _ => {}
+            }
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::oracle::world::Truth;
+    use crate::scim::schema::SchemaSet;
+
+    fn user() -> ResourceDefinition {
+        SchemaSet::core().definition("User").unwrap()
+    }
+
+    #[test]
+    fn nothing_is_said_of_groups_that_nobody_shows() {
+        let present = Filter::parse("groups pr").unwrap();
+        let truth =
+            |definition: &ResourceDefinition, state: &Value| Worlds::all().truth(&present, state, definition);
+        let (without, with) = (json!({"id": "1"}), json!({"id": "2", "groups": [{"value": "g"}]}));
+        let mut never_shown = user();
+        keep_back_unshown(&mut never_shown, &[without.clone()]);
+        assert_eq!(truth(&never_shown, &without), Truth::Open);
+        assert!(terms(&never_shown, &[without.clone()]).iter().all(|term| term.path.name != "groups"));
+        let mut shown = user();
+        keep_back_unshown(&mut shown, &[without.clone(), with.clone()]);
+        assert_eq!(truth(&shown, &without), Truth::MustNot);
+        assert_eq!(truth(&shown, &with), Truth::Must);
+    }
+
+    #[test]
+    fn what_was_sent_tells_whether_an_assumed_primary_is_shown() {
+        let of = |sent: Value, shown: Value| {
+            shows_assumed_primary(&user(), &json!({"emails": sent}), &json!({"emails": shown}))
+        };
+        let silent = || json!([{"value": "a"}]);
+        assert_eq!(of(silent(), silent()), Some(false));
+        assert_eq!(of(silent(), json!([{"value": "a", "primary": false}])), Some(true));
+        assert_eq!(of(silent(), json!([{"value": "a", "primary": true}])), None);
+        let said = || json!([{"value": "a", "primary": false}]);
+        assert_eq!(of(said(), said()), None);
+        assert_eq!(of(json!([{"value": "a"}, {"value": "b"}]), silent()), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What fuzzing filters came to, as outcomes: a property that held is one that passed, a cause is one that failed.
 
+use super::ask::Way;
 use super::saved;
 use super::verdict::Verdict as Sighted;
 use super::{Counterexample, FuzzError, Fuzzed, Property, RowInQuestion};
@@ -23,8 +24,13 @@ pub fn found(fuzzed: &Fuzzed, catalogue: &Catalogue, seed: u64) -> Found {
         |cause: &Cause<Counterexample>| (cause.name(), cause.sightings.first().map(|first| first.property));
     let told = |cause: &Cause<Counterexample>, name: &str, property| {
         let shown = best(cause)?;
-        let outcome = outcome(name, property, cause, shown, catalogue);
+        let mut outcome = outcome(name, property, cause, shown, catalogue);
         let text = saved::suite(name, &cause.about(), shown, &outcome.spec, seed);
+        if text.is_none() {
+            outcome.notes.push(
+                "no case was saved: what shows it could not be made anew, or no case can say it".to_owned(),
+            );
+        }
         Some((outcome, text))
     };
     record::found(Subject::Filter, (tried(fuzzed), &fuzzed.tally, &fuzzed.ended), &fuzzed.causes, about, told)
@@ -130,7 +136,12 @@ fn severity(cause: &Cause<Counterexample>, shown: &Counterexample) -> Severity {
 fn message(shown: &Counterexample) -> String {
     let filter = &shown.filter;
     if let Some(against) = &shown.against {
-        return format!("{filter} and {against} contradict each other");
+        let other = match against.way {
+            Way::Get => against.filter.clone(),
+            Way::Search => "the same by .search".to_owned(),
+            Way::Pages(_) => "the same in small pages".to_owned(),
+        };
+        return format!("{filter} and {other} contradict each other");
     }
     match &shown.verdict {
         Sighted::Wrong(mistake) => {

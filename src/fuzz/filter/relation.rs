@@ -3,13 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::ask::{Answer, Asked, Way};
-use super::hunt::{Field, Hunt, count};
+use serde_json::Value;
+
+use super::anew::{pairs, renamed};
+use super::ask::{Answer, Asked, Found, Way};
+use super::hunt::{Field, Hunt, Trial, count};
 use super::verdict::{Mistake, Verdict, may_be_refused};
-use super::{Counterexample, Property};
+use super::{Against, Counterexample, Property};
 use crate::fuzz::cause::{Feature, Features};
+use crate::fuzz::dataset::{DataSet, Row};
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::spelling::spellings;
+use crate::oracle::world::{Truth, Worlds};
 use crate::scim::filter::Filter;
 
 /// A relation between what filters find of the same resources.
@@ -24,6 +29,9 @@ enum Relation {
     Search,
     Pages,
 }
+
+/// What the relation is called by which no resource is found twice, and none by neither.
+pub(super) const PARTITION: &str = "a filter and its negation";
 
 const ALL: [Relation; 8] = [
     Relation::Partition,
@@ -40,7 +48,7 @@ impl Relation {
     fn words(self) -> &'static str {
         match self {
             Relation::DoubleNegation => "a filter and its double negation",
-            Relation::Partition => "a filter and its negation",
+            Relation::Partition => PARTITION,
             Relation::Commutation => "two terms in either order",
             Relation::Idempotence => "a filter and the same filter twice",
             Relation::DeMorgan => "a negated and, and the or of negations",
@@ -124,13 +132,13 @@ impl Hunt<'_> {
         if self.contradicts(field, relation, &first, &second).is_none() {
             return;
         }
-        let counterexample = Counterexample {
+        let mut counterexample = Counterexample {
             property: Property::Relations,
             endpoint: self.fields[field].set.endpoint.clone(),
             seen: texts[1].clone(),
             filter: texts[1].clone(),
-            against: Some(texts[0].clone()),
-            verdict: Verdict::Wrong(broken),
+            against: Some(Against { filter: texts[0].clone(), way }),
+            verdict: Verdict::Wrong(broken.clone()),
             rows: Vec::new(),
             exchange: second.exchange,
             features,
@@ -141,7 +149,75 @@ impl Hunt<'_> {
             shrinking: 0,
             terms: count(&other),
         };
+        self.relate_anew(field, relation, &mut counterexample, &known, &broken).await;
         self.put_to_cause(field, counterexample, None).await;
+    }
+
+    /// Holds the two answers against each other on fresh copies of the resources that they differ about, for a case that
+    /// can be replayed. They have differed twice before, so that it says nothing if they agree here.
+    async fn relate_anew(
+        &mut self,
+        field: usize,
+        relation: Relation,
+        counterexample: &mut Counterexample,
+        known: &[Trial],
+        broken: &Mistake,
+    ) {
+        let (Some(against), [one, other]) = (counterexample.against.clone(), known) else { return };
+        // A page is not full with the few copies.
+        if !self.fuzz.target.can_spare(10) || matches!(against.way, Way::Pages(_)) {
+            return;
+        }
+        let set = &self.fields[field].set;
+        let beside = set.rows.iter().find(|row| {
+            !row.state.is_null() && !broken.missing.contains(&row.id) && !broken.surplus.contains(&row.id)
+        });
+        let chosen = [broken.missing.first(), broken.surplus.first()].into_iter().flatten();
+        let chosen = chosen.filter_map(|id| set.row(id)).chain(beside);
+        let rows: Vec<Row> = chosen.cloned().collect();
+        self.copies += 1;
+        let word = format!("f{}{}", self.copies, self.fuzz.generator.mark());
+        let refs: Vec<&Row> = rows.iter().collect();
+        let Some(fresh) = self.maker().copies(set, &refs, &word, &|_| true).await else { return };
+        self.bring_up_to_date(field, &fresh).await;
+        let mark = self.fields[field].set.word.clone();
+        let pairs = pairs(&rows, &fresh, &mark);
+        let filters = [one, other].map(|trial| renamed(&trial.filter, &pairs, &mark, &word));
+        let texts = [(one, &filters[0]), (other, &filters[1])].map(|(trial, filter)| {
+            // The same spelling, if the literals are all that has changed.
+            let respelled = pairs.iter().fold(trial.text.clone(), |text, (old, new)| {
+                text.replace(&Value::from(old.as_str()).to_string(), &Value::from(new.as_str()).to_string())
+            });
+            let is_it = Filter::parse(&respelled).as_ref() == Ok(filter);
+            if is_it { respelled } else { filter.to_string() }
+        });
+        let open = |filter: &Filter| {
+            let truth = |row: &Row| Worlds::all().truth(filter, &row.state, &fresh.definition);
+            fresh.rows.iter().any(|row| truth(row) == Truth::Open)
+        };
+        let mut tries = Vec::new();
+        if filters.iter().any(open) {
+            // Where nobody knows what is right, one resource has to tell: it is found by both, or by neither.
+            tries.extend(fresh.rows.iter().map(|row| {
+                let narrowed = |text: &String| format!("id eq {} and ({text})", Value::from(row.id.as_str()));
+                [narrowed(&texts[0]), narrowed(&texts[1])]
+            }));
+        } else {
+            tries.push(texts);
+        }
+        for texts in tries {
+            if !self.fuzz.target.can_spare(4) {
+                return;
+            }
+            let Some((first, second)) = self.pair(field, &texts, against.way).await else { return };
+            let Some(mistake) = apart(relation, &fresh, &first, &second) else { continue };
+            let [first, second] = texts;
+            counterexample.filter = second;
+            counterexample.against = Some(Against { filter: first, way: against.way });
+            counterexample.verdict = Verdict::Wrong(mistake);
+            counterexample.data = Some(fresh);
+            return;
+        }
     }
 
     async fn pair(&mut self, field: usize, texts: &[String; 2], way: Way) -> Option<(Asked, Asked)> {
@@ -161,24 +237,28 @@ impl Hunt<'_> {
         first: &Asked,
         second: &Asked,
     ) -> Option<Mistake> {
-        let (Answer::List(first), Answer::List(second)) = (&first.answer, &second.answer) else {
-            return None;
-        };
-        if !first.is_complete || !second.is_complete {
-            return None;
-        }
-        let set = &self.fields[field].set;
-        let ours = |found: &super::ask::Found| -> BTreeSet<String> {
-            found.ids().filter_map(|id| set.row(id)).map(|row| row.id.clone()).collect()
-        };
-        let (first, second) = (ours(first), ours(second));
-        let (missing, surplus): (Vec<String>, Vec<String>) = if relation == Relation::Partition {
-            let neither = set.rows.iter().filter(|row| !first.contains(&row.id) && !second.contains(&row.id));
-            (neither.map(|row| row.id.clone()).collect(), first.intersection(&second).cloned().collect())
-        } else {
-            (first.difference(&second).cloned().collect(), second.difference(&first).cloned().collect())
-        };
-        let is_wrong = !missing.is_empty() || !surplus.is_empty();
-        is_wrong.then(|| Mistake { missing, surplus, is_firm: true, ..Mistake::default() })
+        apart(relation, &self.fields[field].set, first, second)
     }
+}
+
+/// What two answers say differently about these resources, or both alike where one has to be the contrary of the other.
+fn apart(relation: Relation, set: &DataSet, first: &Asked, second: &Asked) -> Option<Mistake> {
+    let (Answer::List(first), Answer::List(second)) = (&first.answer, &second.answer) else {
+        return None;
+    };
+    if !first.is_complete || !second.is_complete {
+        return None;
+    }
+    let ours = |found: &Found| -> BTreeSet<String> {
+        found.ids().filter_map(|id| set.row(id)).map(|row| row.id.clone()).collect()
+    };
+    let (first, second) = (ours(first), ours(second));
+    let (missing, surplus): (Vec<String>, Vec<String>) = if relation == Relation::Partition {
+        let neither = set.rows.iter().filter(|row| !first.contains(&row.id) && !second.contains(&row.id));
+        (neither.map(|row| row.id.clone()).collect(), first.intersection(&second).cloned().collect())
+    } else {
+        (first.difference(&second).cloned().collect(), second.difference(&first).cloned().collect())
+    };
+    let is_wrong = !missing.is_empty() || !surplus.is_empty();
+    is_wrong.then(|| Mistake { missing, surplus, is_firm: true, ..Mistake::default() })
 }

@@ -4,9 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::Counterexample;
+use super::ask::Way;
+use super::relation::PARTITION;
 use super::verdict::Verdict;
+use super::{Against, Counterexample};
 use crate::fuzz::Subject;
+use crate::fuzz::cause::Feature;
+use crate::fuzz::dataset::DataSet;
 use crate::fuzz::saved::{Head, REFERENCE, SavedSuite, replaced};
 use crate::fuzz::strategy::data::MARK;
 use crate::fuzz::strategy::literal::other_case;
@@ -31,6 +35,10 @@ pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
     let mut cases = Vec::new();
     for SavedSuite { name, suite, .. } in suites {
         for case in &suite.cases {
+            // Two answers that contradict each other are for `run` to hold against each other.
+            if case.steps.len() > 1 {
+                continue;
+            }
             let Some(query) = case.steps.iter().find_map(|step| step.query.as_ref()) else { continue };
             let Some(filter) = &query.filter else { continue };
             let given = case.given.values().filter_map(|given| given.inline.as_ref());
@@ -46,8 +54,8 @@ pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
     cases
 }
 
-/// The suite that shows a counterexample; none where a suite cannot say it: of a relation between two answers, or of a
-/// value that is another in every run and stands there in another form.
+/// The suite that shows a counterexample; none where a suite cannot say it: of a value that is another in every run and
+/// stands there in another form, or of answers that differ about what could not be made anew.
 pub fn suite(
     name: &str,
     about: &str,
@@ -55,62 +63,36 @@ pub fn suite(
     spec: &[String],
     seed: u64,
 ) -> Option<String> {
-    let Counterexample { filter, endpoint, verdict, data, .. } = counterexample;
+    let Counterexample { filter, endpoint, verdict, data, against, .. } = counterexample;
     // Without its resources, a wrong list is no expectation.
-    if counterexample.against.is_some() || (data.is_none() && matches!(verdict, Verdict::Wrong(_))) {
+    if data.is_none() && matches!(verdict, Verdict::Wrong(_)) {
         return None;
     }
-    let mut given = String::new();
-    let mut found: Vec<String> = Vec::new();
-    let mut text = filter.clone();
     let mut expectation = match verdict {
         Verdict::Served { .. } | Verdict::Miscalled { .. } => {
             "error: {status: 400, usual-scimType: [invalidFilter]}".to_owned()
         }
         _ => "status: 200".to_owned(),
     };
-    let mut fresh = "{word: word}".to_owned();
-    if let Some(data) = data {
-        let parsed = Filter::parse(filter).ok()?;
-        let reference = reference(&parsed, &data.word);
-        let mut resources: Vec<Value> =
-            data.rows.iter().map(|row| replaced(&row.sent, MARK, &reference)).collect();
-        // A name in capitals needs a reference of its own.
-        for (index, row) in data.rows.iter().enumerate() {
-            let Some(name) = row.state.get("userName").and_then(Value::as_str) else { continue };
-            let other = other_case(name);
-            if text.contains(&other) {
-                resources[index]["userName"] = "${name}".into();
-                text = text.replace(&other, "${other}");
-                fresh = "{word: word, name: user-name, other: {upper: name}}".to_owned();
-            }
+    let (given, fresh, steps) = match (data, against) {
+        (Some(data), Some(against)) => {
+            let Told { given, fresh, texts } = told(data, &[&against.filter, filter])?;
+            let [first, second] = texts.as_slice() else { return None };
+            (given, fresh, held_against_each_other(counterexample, data, against, first, second)?)
         }
-        text = text.replace(&data.word, &reference);
-        for (index, (row, resource)) in data.rows.iter().zip(&resources).enumerate() {
-            let handle = format!("r{}", index + 1);
-            text = text.replace(&row.id, &format!("${{{handle}.id}}"));
-            for member in ["created", "lastModified", "location", "version"] {
-                let value = row.state.pointer(&format!("/meta/{member}")).and_then(Value::as_str);
-                if let Some(value) = value.filter(|value| value.len() > 8) {
-                    text = text.replace(value, &format!("${{{handle}.meta.{member}}}"));
-                }
-            }
-            writeln!(given, "      {handle}:\n        inline: {resource}").ok()?;
-            match Worlds::all().truth(&parsed, &row.state, &data.definition) {
-                Truth::Must => found.push(handle),
-                Truth::MustNot => {}
-                // What is open is no expectation.
-                Truth::Open => return None,
-            }
+        (Some(data), None) => {
+            let Told { given, fresh, texts } = told(data, &[filter])?;
+            let found = ours(data, filter)?;
+            let _ = write!(expectation, "\n          list: {{ours: [{}]}}", found.join(", "));
+            (given, fresh, step(endpoint, texts.first()?, "", &expectation))
         }
-        let is_stale =
-            text.replace(&reference, "").to_ascii_lowercase().contains(&data.word.to_ascii_lowercase());
-        if is_stale {
-            return None;
-        }
-        let _ = write!(expectation, "\n          list: {{ours: [{}]}}", found.join(", "));
-    }
+        (None, _) => (String::new(), "{word: word}".to_owned(), step(endpoint, filter, "", &expectation)),
+    };
     let given = if given.is_empty() { String::new() } else { format!("    given:\n{given}") };
+    let title = match against {
+        Some(against) if against.filter != *filter => format!("{filter} against {}", against.filter),
+        _ => filter.clone(),
+    };
     let head = Head {
         subject: Subject::Filter,
         seed,
@@ -118,15 +100,125 @@ pub fn suite(
         name,
         about: format!("Filters: {about}"),
         requires: &["filter"],
-        title: filter,
+        title: &title,
         level: None,
         spec,
     };
-    Some(format!(
-        "{}    fresh: {fresh}\n{given}    steps:\n      - query:\n          endpoint: {endpoint}\n          filter: {}\n        expect:\n          {expectation}\n",
-        head.text(),
-        Value::from(text),
-    ))
+    Some(format!("{}    fresh: {fresh}\n{given}    steps:\n{steps}", head.text()))
+}
+
+/// A step that asks a filter; `more` are further keys of it.
+fn step(endpoint: &str, filter: &str, more: &str, expectation: &str) -> String {
+    format!(
+        "      - query:\n          endpoint: {endpoint}\n          filter: {}\n{more}        expect:\n          {expectation}\n",
+        Value::from(filter),
+    )
+}
+
+/// The two steps of answers that contradict each other. Where the RFCs say what each has to find, that is expected of
+/// each; else the second has to find as many as the first, which is about one resource alone.
+fn held_against_each_other(
+    shown: &Counterexample,
+    data: &DataSet,
+    against: &Against,
+    first: &str,
+    second: &str,
+) -> Option<String> {
+    let endpoint = &shown.endpoint;
+    let way = match against.way {
+        Way::Get => "",
+        Way::Search => "          by: [search]\n",
+        Way::Pages(_) => return None,
+    };
+    let list = |found: Vec<String>| format!("status: 200\n          list: {{ours: [{}]}}", found.join(", "));
+    if let (Some(one), Some(other)) = (ours(data, &against.filter), ours(data, &shown.filter)) {
+        return Some(step(endpoint, first, "", &list(one)) + &step(endpoint, second, way, &list(other)));
+    }
+    let is_about_one = |filter: &str| {
+        data.rows
+            .iter()
+            .any(|row| filter.starts_with(&format!("id eq {} and ", Value::from(row.id.as_str()))))
+    };
+    let is_contrary = shown.features.contains(&Feature::Slip(PARTITION));
+    if !is_about_one(&against.filter) || !is_about_one(&shown.filter) {
+        return None;
+    }
+    let predicate = if is_contrary { "differs" } else { "equals" };
+    let capture = "        capture: {found: {path: $.totalResults}}\n";
+    let expectation =
+        format!("status: 200\n          checks: [{{path: $.totalResults, {predicate}: \"${{found}}\"}}]");
+    Some(step(endpoint, first, capture, "status: 200") + &step(endpoint, second, way, &expectation))
+}
+
+/// The handles of the resources that a filter has to find; none where that is open, which is no expectation.
+fn ours(data: &DataSet, filter: &str) -> Option<Vec<String>> {
+    let filter = Filter::parse(filter).ok()?;
+    let mut found = Vec::new();
+    for (index, row) in data.rows.iter().enumerate() {
+        match Worlds::all().truth(&filter, &row.state, &data.definition) {
+            Truth::Must => found.push(handle(index)),
+            Truth::MustNot => {}
+            Truth::Open => return None,
+        }
+    }
+    Some(found)
+}
+
+/// The name of a resource in a suite.
+fn handle(index: usize) -> String {
+    format!("r{}", index + 1)
+}
+
+/// What a suite says of resources, and of filters about them.
+struct Told {
+    /// The resources.
+    given: String,
+    /// What is made up for each run.
+    fresh: String,
+    /// The filters, with references in them.
+    texts: Vec<String>,
+}
+
+/// Resources and filters with references for what is another in every run; none where that stands in another form.
+fn told(data: &DataSet, filters: &[&String]) -> Option<Told> {
+    let parsed: Vec<Filter> = filters.iter().map(|it| Filter::parse(it)).collect::<Result<_, _>>().ok()?;
+    let reference = reference(&Filter::And(parsed), &data.word);
+    let mut texts: Vec<String> = filters.iter().map(|it| (*it).clone()).collect();
+    let mut put = |old: &str, new: &str| {
+        texts.iter_mut().fold(false, |was_there, text| {
+            let is_there = text.contains(old);
+            *text = text.replace(old, new);
+            was_there || is_there
+        })
+    };
+    let mut fresh = "{word: word}".to_owned();
+    let mut resources: Vec<Value> =
+        data.rows.iter().map(|row| replaced(&row.sent, MARK, &reference)).collect();
+    // A name in capitals needs a reference of its own.
+    for (row, resource) in data.rows.iter().zip(&mut resources) {
+        let Some(name) = row.state.get("userName").and_then(Value::as_str) else { continue };
+        if put(&other_case(name), "${other}") {
+            resource["userName"] = "${name}".into();
+            fresh = "{word: word, name: user-name, other: {upper: name}}".to_owned();
+        }
+    }
+    put(&data.word, &reference);
+    let mut given = String::new();
+    for (index, (row, resource)) in data.rows.iter().zip(&resources).enumerate() {
+        let handle = handle(index);
+        put(&row.id, &format!("${{{handle}.id}}"));
+        for member in ["created", "lastModified", "location", "version"] {
+            let value = row.state.pointer(&format!("/meta/{member}")).and_then(Value::as_str);
+            if let Some(value) = value.filter(|value| value.len() > 8) {
+                put(value, &format!("${{{handle}.meta.{member}}}"));
+            }
+        }
+        writeln!(given, "      {handle}:\n        inline: {resource}").ok()?;
+    }
+    let is_stale = |text: &String| {
+        text.replace(&reference, "").to_ascii_lowercase().contains(&data.word.to_ascii_lowercase())
+    };
+    if texts.iter().any(is_stale) { None } else { Some(Told { given, fresh, texts }) }
 }
 
 /// What stands in a suite for the mark of a run. Where a literal reaches into the mark from either side, as `9x-Ext` does

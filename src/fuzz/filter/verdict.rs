@@ -116,8 +116,9 @@ impl Judge<'_> {
     fn mistake(&self, filter: &Filter, found: &Found) -> Mistake {
         let definition = &self.data.definition;
         let truth = |state: &Value| self.worlds.truth(filter, state, definition);
+        let every_reading = self.worlds.in_every_reading();
         let firm = |state: &Value, wanted| {
-            *self.worlds == Worlds::all() || Worlds::all().truth(filter, state, definition) == wanted
+            *self.worlds == every_reading || every_reading.truth(filter, state, definition) == wanted
         };
         let mut mistake = Mistake::default();
         let mut seen = BTreeSet::new();

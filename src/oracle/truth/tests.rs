@@ -29,8 +29,8 @@ fn each_knob_makes_a_difference() {
     let resource = json!({
         "id": "aB", "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "b", "displayName": "",
         "profileUrl": "x:a", "active": true,
-        "emails": [{"type": "work", "value": "a"}, {"value": "b"}],
-        "meta": {"created": "2026-01-01T00:00:00.500000000Z"},
+        "emails": [{"type": "work", "value": "a"}, {"value": "b"}], "phoneNumbers": [{"value": "1", "primary": false}],
+        "meta": {"created": "2026-01-01T00:00:00.500000000Z", "version": "W/\"1\"", "location": "/Users/aB"},
     });
     let cases = [
         (Knob::NotEqualOnAbsent, r#"title ne "x""#),
@@ -56,6 +56,9 @@ fn each_knob_makes_a_difference() {
         (Knob::NotEqualOnUnknown, r#"unheardOf ne "x""#),
         (Knob::UnknownFindsNothing, r#"unheardOf eq "x" or userName eq "b""#),
         (Knob::OrderCase, r#"userName gt "C""#),
+        (Knob::VersionAsShown, r#"meta.version eq "W/\"1\"""#),
+        (Knob::LocationAsShown, r#"meta.location ne "/Users/aB""#),
+        (Knob::AssumedPrimaryIsShown, "phoneNumbers.primary pr"),
     ];
     let mut seen: BTreeSet<Knob> = BTreeSet::new();
     for (knob, filter) in cases {
