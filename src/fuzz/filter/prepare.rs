@@ -283,9 +283,11 @@ mod tests {
             |definition: &ResourceDefinition, state: &Value| Worlds::all().truth(&present, state, definition);
         let (without, with) = (json!({"id": "1"}), json!({"id": "2", "groups": [{"value": "g"}]}));
         let mut never_shown = user();
-        keep_back_unshown(&mut never_shown, &[without.clone()]);
+        keep_back_unshown(&mut never_shown, std::slice::from_ref(&without));
         assert_eq!(truth(&never_shown, &without), Truth::Open);
-        assert!(terms(&never_shown, &[without.clone()]).iter().all(|term| term.path.name != "groups"));
+        assert!(
+            terms(&never_shown, std::slice::from_ref(&without)).iter().all(|term| term.path.name != "groups")
+        );
         let mut shown = user();
         keep_back_unshown(&mut shown, &[without.clone(), with.clone()]);
         assert_eq!(truth(&shown, &without), Truth::MustNot);
