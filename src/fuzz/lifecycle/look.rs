@@ -443,7 +443,11 @@ impl Look<'_> {
                 .warning();
             Problem { differences: list_of(std::slice::from_ref(departure)), ..problem }
         };
-        let kept = first("AMB-91", &|_| matches!(wrote, Wrote::Replace { .. }));
+        // One of two values may be the default as well.
+        let is_kept = |it: &Departure| {
+            matches!(wrote, Wrote::Replace { .. }) && !matches!(it.actual, Some(Value::Bool(_)))
+        };
+        let kept = first("AMB-91", &is_kept);
         let twice = first("AMB-24", &|it| wrote.is_write() && plain(&it.path) == "members");
         let kept = kept.map(|it| told(it, "kept", &["RFC7644-3.5.1-01", "RFC7644-3.5.1-05"]));
         kept.into_iter().chain(twice.map(|it| told(it, "members twice", &["RFC7643-2.4-11"]))).collect()

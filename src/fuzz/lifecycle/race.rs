@@ -137,7 +137,7 @@ impl Things {
                 if !thing.alive || is_stale {
                     return None;
                 }
-                next.things.get_mut(&who)?.write(step);
+                next.things.get_mut(&who)?.write(step, reading);
                 Some(next)
             }
         }
@@ -189,14 +189,18 @@ impl Thing {
             || self.at_first.iter().any(has_changed)
     }
 
-    fn write(&mut self, step: &Step) {
+    fn write(&mut self, step: &Step, reading: Reading) {
         match step {
             Step::Delete { .. } => self.alive = false,
             Step::Replace { body, members, whole, key, .. } => {
                 for (name, value) in &mut self.values {
+                    let read = self.at_first.get(name).cloned().flatten();
+                    // A client that puts back what it read leaves out what had no value.
+                    let is_left_out = *whole && read.as_ref().is_none_or(is_unassigned);
                     *value = match body.get(name) {
                         Some(sent) => Some(sent.clone()),
-                        None if *whole => self.at_first.get(name).cloned().flatten(),
+                        None if is_left_out && reading != Reading::Exact => continue,
+                        None if *whole => read,
                         None => None,
                     };
                 }
@@ -241,7 +245,9 @@ impl Thing {
 pub enum Reading {
     /// As the RFC has it.
     Exact,
-    /// A second deletion may succeed (AMB-115).
+    /// A PUT may keep what it leaves out (AMB-91).
+    Keeping,
+    /// That, and a second deletion may succeed (AMB-115).
     Suffering,
 }
 
@@ -441,7 +447,8 @@ fn unexplained(
     events: &[Event],
     after: &Things,
 ) -> Option<Problem> {
-    if is_explained(before, events, after, Reading::Exact) {
+    // Whoever keeps what a PUT leaves out is told so where nobody else is about.
+    if [Reading::Exact, Reading::Keeping].into_iter().any(|it| is_explained(before, events, after, it)) {
         return None;
     }
     let answers: Vec<String> = events
@@ -605,6 +612,45 @@ mod tests {
         let idle = patch(ann, Change::Set("title".to_owned(), json!("a")));
         let events = at_once(&[(idle, Outcome::Done), (put("c"), Outcome::Done)]);
         assert!(is_explained(&before, &events, &after, Reading::Exact));
+    }
+
+    #[test]
+    fn a_put_may_keep_what_it_leaves_out_and_nothing_else() {
+        let ann = Var::user(0);
+        let before = things(
+            ann,
+            Thing {
+                values: [("title", Some(json!("a"))), ("nickName", Some(Value::Null))]
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .into(),
+                at_first: [("title", Some(json!("a"))), ("nickName", Some(Value::Null))]
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .into(),
+                ..thing(&[], &[])
+            },
+        );
+        let put = Step::Replace {
+            who: ann,
+            key: None,
+            body: Attributes::new(),
+            members: None,
+            whole: true,
+            condition: Condition::None,
+        };
+        // One client changes both, and puts back what it read when it began.
+        let set = |name: &str| patch(ann, Change::Set(name.to_owned(), json!("b")));
+        let mut events =
+            at_once(&[(set("title"), Outcome::Done), (set("nickName"), Outcome::Done), (put, Outcome::Done)]);
+        events[2].begun = events[1].ended + Duration::from_millis(1);
+        events[2].ended = events[2].begun + Duration::from_millis(1);
+        let is = |title: &str, nick: Value, reading| {
+            let values = [("title".to_owned(), Some(json!(title))), ("nickName".to_owned(), Some(nick))];
+            let after = things(ann, Thing { values: values.into(), ..thing(&[], &[]) });
+            is_explained(&before, &events, &after, reading)
+        };
+        assert!(is("a", Value::Null, Reading::Exact));
+        assert!(!is("a", json!("b"), Reading::Exact) && is("a", json!("b"), Reading::Keeping));
+        assert!(!is("b", json!("b"), Reading::Keeping) && !is("b", Value::Null, Reading::Keeping));
     }
 
     #[test]

@@ -89,6 +89,8 @@ struct Writer<'a> {
     /// Whether versions are captured.
     has_conditions: bool,
     roles: BTreeMap<Var, Role>,
+    /// Who has been read since it was written to: what a client that read it then goes on from.
+    read: BTreeSet<Var>,
     fresh: BTreeMap<String, String>,
     requires: BTreeSet<&'static str>,
     lines: Vec<Line>,
@@ -131,6 +133,7 @@ impl<'a> Writer<'a> {
             path: problem.differences.first().map_or("", |it| it.path.as_str()),
             has_conditions,
             roles: BTreeMap::new(),
+            read: BTreeSet::new(),
             fresh: BTreeMap::from([("word".to_owned(), "word".to_owned())]),
             requires,
             lines: Vec::new(),
@@ -321,6 +324,19 @@ impl<'a> Writer<'a> {
         if let Some(who) = before.filter(|_| self.has_conditions || (is_last && differs == "version")) {
             self.capture(who)?;
         }
+        let written = match step {
+            Step::Create { who, .. } => Some(*who),
+            _ => before,
+        };
+        let told = self.tell(step, is_last);
+        if let Some(who) = written {
+            self.read.remove(&who);
+        }
+        told
+    }
+
+    fn tell(&mut self, step: &Step, is_last: bool) -> Option<()> {
+        let differs = self.signature.differs.clone();
         match step {
             Step::Create { who, key, body, members } => {
                 self.create(step, *who, *key, (body, members), is_last)
@@ -339,7 +355,7 @@ impl<'a> Writer<'a> {
                 let all = members.clone().unwrap_or(role.members.clone());
                 let make = if *whole {
                     let handle = self.handle(*who)?;
-                    if role.alive {
+                    if role.alive && !self.read.contains(who) {
                         self.add(vec![("read", handle.clone()), ("expect", "{status: 200}".to_owned())]);
                     }
                     let mut set = self.values(*who, role.life, body);
@@ -700,7 +716,8 @@ impl<'a> Writer<'a> {
             self.add(vec![("send", get), ("expect", format!("{{status: 200, checks: [{checks}]}}"))]);
             return Some(());
         }
-        self.add(vec![("send", get), ("expect", "{status: 200}".to_owned())]);
+        self.add(vec![("read", handle), ("expect", "{status: 200}".to_owned())]);
+        self.read.insert(who);
         Some(())
     }
 
