@@ -147,8 +147,9 @@ client write, and patches them: several operations that stand on each other, eve
 form of operation on every attribute, mistakes that have to be refused, and PATCHes
 of chance. After each PATCH the resource is read; a result counts as wrong only if
 no reading of the operations leads to it. What is wrong is shown again on a fresh
-resource, shrunk to one or two operations, and reported once. One resource is
-patched at a time. Everything that was made is deleted, also after Ctrl-C.
+resource, shrunk to one or two operations, and reported once. PATCHes of chance come
+from as many clients as --in-flight says, each with resources of its own. Everything
+that was made is deleted, also after Ctrl-C.
 
 Exit codes:
   0  nothing found

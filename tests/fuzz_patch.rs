@@ -5,6 +5,8 @@ mod binary;
 mod common;
 mod hunts;
 
+use std::collections::BTreeSet;
+
 use binary::{Bench, Reference, VARIABLE};
 use hunts::{Calm, Sighting, alarms, calm, keep, number, table, trials, words};
 use scimspec::fuzz::patch::Counterexample;
@@ -161,6 +163,20 @@ fn an_interrupt_ends_it_and_leaves_nothing_behind() {
     assert!(caught.fuzzed().tally.tried() > 0);
 }
 
+#[test]
+fn several_clients_find_the_same_defect_and_raise_no_alarm() {
+    let quiet = Hunt { in_flight: 4, most: Some(260), requests: 1200, ..good(2) }.run();
+    assert_eq!(quiet.found(), Vec::<String>::new());
+    assert_eq!(quiet.fuzzed().tally.unjudged, 0);
+    assert!(quiet.clean_up.is_complete(), "{:?}", quiet.clean_up);
+    // Each of them has a resource of its own.
+    let patched: BTreeSet<&str> =
+        quiet.asked.iter().rev().take(100).filter_map(|it| it.line.strip_prefix("PATCH ")).collect();
+    assert!(patched.len() >= 4, "{patched:?}");
+    let caught = Hunt { in_flight: 4, ..faulty("patch-remove-ignored", 2) }.run();
+    assert_eq!(caught.found().len(), 1, "{:#?}", caught.found());
+}
+
 /// Faults that are called after PATCH and are about something else: what discovery says of it, how a PATCH is refused that
 /// there is not, and a header of a request with a media type that nobody understands.
 const OTHERS: [&str; 3] =
@@ -219,10 +235,11 @@ fn every_patch_fault_is_found() {
 #[ignore = "half an hour: UPDATE_FUZZ=1 cargo test --test fuzz_patch -- --ignored nothing_is_reported_of_anything"]
 fn nothing_is_reported_of_anything_legal() {
     let most = number("PATCHES", 2000);
+    let in_flight = usize::try_from(number("IN_FLIGHT", 1)).expect("not so many");
     let hunts = calm(
         number("SEEDS", 10),
         |seed| Hunt { most: Some(most), requests: most * 4, ..good(seed) },
-        |seed| Hunt { most: Some(most.min(300)), requests: 900, ..good(seed) },
+        |seed| Hunt { most: Some(most.min(300)), requests: 900, in_flight, ..good(seed) },
     );
     let ran = common::side_by_side(&hunts, |(name, hunt)| {
         let caught = hunt.run();

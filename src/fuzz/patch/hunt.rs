@@ -34,6 +34,8 @@ pub(super) struct Field {
     pub(super) base: Value,
     /// The resource that is patched.
     pub(super) specimen: Specimen,
+    /// Those of the other clients.
+    pub(super) others: Vec<Specimen>,
     /// One that nobody patches.
     pub(super) bystander: Option<Specimen>,
     /// Whether several operations may go into one PATCH.

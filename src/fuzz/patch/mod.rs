@@ -6,6 +6,7 @@
 //! lasts. Whatever looks wrong counts only once it has shown again on a fresh resource; it is shrunk there, operation by
 //! operation, and put to its cause; what a known cause explains is not tried any more.
 
+mod chance;
 pub mod features;
 mod hunt;
 mod phases;
@@ -27,7 +28,8 @@ use crate::target::exchange::Exchange;
 use saved::SavedCase;
 use verdict::{Judgement, Wants};
 
-/// What is needed to fuzz. One resource is patched at a time, whatever is said of requests under way.
+/// What is needed to fuzz. With several requests under way, PATCHes of chance come from as many clients, each of which has
+/// resources of its own.
 pub type Fuzz<'a> = Setting<'a, SavedCase>;
 
 /// Fuzzes PATCH, and says what came of it.

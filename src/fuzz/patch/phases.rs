@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::chance::REFUSALS;
 use super::hunt::{Field, Hunt, Trial};
 use super::play::{Answer, neutral};
 use super::shrink::envelope;
@@ -16,7 +17,6 @@ use crate::oracle::derived::refers;
 use crate::oracle::patched::{Effect, effect};
 use crate::oracle::written::{Grade, Write, departures};
 use crate::outcome::Severity;
-use crate::scim::names;
 use crate::scim::resource::{elements, get};
 use crate::scim::schema::AttributeType;
 use crate::suite::model::{Capability, Requires};
@@ -26,14 +26,6 @@ use crate::target::{RequestPlan, resource_path};
 const TOGETHER: usize = 12;
 /// So many mistakes come before the second field.
 const FIRST_MISTAKES: usize = 12;
-/// So many refusals stand between two reads.
-const REFUSALS: usize = 5;
-/// A bystander is looked at after so many PATCHes of chance.
-const LOOK: u64 = 40;
-/// PATCHes of chance between two comparisons with PUT.
-const TWINS: u64 = 12;
-/// The most operations of a PATCH of chance.
-const SEVERAL: usize = 4;
 
 /// The simplest PATCHes there are: one attribute with one value each, by its path.
 pub(super) fn simplest(field: &Field) -> Vec<Value> {
@@ -352,7 +344,7 @@ impl Hunt<'_> {
     }
 
     /// PATCHes that have to be refused.
-    fn mistakes(&self, field: usize) -> Vec<Trial> {
+    pub(super) fn mistakes(&self, field: usize) -> Vec<Trial> {
         let mut dice = self.dice(&format!("mistakes {field}"));
         let Field { places, specimen, definition, stock, bystander, .. } = &self.fields[field];
         let neutral = neutral(&specimen.state, &specimen.word, definition);
@@ -382,7 +374,7 @@ impl Hunt<'_> {
 
     /// Tries what has to be refused: several one after the other, and a read behind them. Where that shows a change, or one
     /// of them was not refused, each is looked at by itself.
-    async fn try_mistakes(&mut self, field: usize, trials: Vec<Trial>) {
+    pub(super) async fn try_mistakes(&mut self, field: usize, trials: Vec<Trial>) {
         for some in trials.chunks(REFUSALS) {
             let mut waiting: Vec<(&Trial, super::play::Played)> = Vec::new();
             for trial in some {
@@ -449,7 +441,7 @@ impl Hunt<'_> {
     }
 
     /// Whether a resource that nobody patched is as it was.
-    async fn neighbours(&mut self, field: usize) {
+    pub(super) async fn neighbours(&mut self, field: usize) {
         let recent = std::mem::take(&mut self.fields[field].recent);
         if recent.is_empty() || !self.goes_on() {
             return;
@@ -523,96 +515,8 @@ impl Hunt<'_> {
         self.put_to_cause(counterexample);
     }
 
-    /// PATCHes of chance, as long as the budget lasts.
-    async fn random(&mut self) {
-        let mut round = 0_u64;
-        let mut idle = 0;
-        while self.goes_on() && idle < 16 {
-            // Groups have few attributes, so they come less often.
-            let field = if self.fields.len() > 1 && round % 4 == 3 { 1 } else { 0 };
-            let mut dice = self.dice(&format!("random {round}"));
-            round += 1;
-            let Some(body) = self.of_chance(field, &mut dice) else {
-                self.renew(field).await;
-                idle += 1;
-                continue;
-            };
-            idle = 0;
-            let trial = Trial::carried(Property::Random, body);
-            let was_right = self.try_it(field, &trial, "trying operations of chance").await;
-            if was_right && is_repeatable(&trial.body) && dice.below(3) == 0 && self.goes_on() {
-                let trial = Trial { property: Property::Repeats, ..trial };
-                self.try_it(field, &trial, "trying it twice").await;
-            }
-            if round.is_multiple_of(TWINS) && self.goes_on() {
-                self.twin(field).await;
-            }
-            if round.is_multiple_of(LOOK) {
-                self.neighbours(field).await;
-            }
-            if round.is_multiple_of(64) && self.goes_on() {
-                let mistakes = self.mistakes_of_chance(field, round);
-                self.try_mistakes(field, mistakes).await;
-            }
-        }
-    }
-
-    /// Operations of chance that the model carries out.
-    fn of_chance(&mut self, field: usize, dice: &mut Dice) -> Option<Value> {
-        let Field { places, specimen, definition, stock, odd, together, .. } = &self.fields[field];
-        let (places, definition, word) = (places.clone(), definition.clone(), specimen.word.clone());
-        let stock = if dice.below(2) == 0 { stock.clone() } else { odd.clone() };
-        let most = if *together { 1 + dice.below(SEVERAL) } else { 1 };
-        let mut state = specimen.state.clone();
-        let mut kept: Vec<Value> = Vec::new();
-        for _ in 0..most * 6 {
-            if kept.len() == most {
-                break;
-            }
-            let neutral = neutral(&state, &word, &definition);
-            let (Some(form), Some(place)) = (dice.pick(&Form::ALL), dice.pick(&places)) else { continue };
-            // What is legal to refuse says little, and costs the others of its PATCH.
-            if matches!(form, Form::OtherCase | Form::ReplaceWithPart) {
-                continue;
-            }
-            let Some(strategy) = patch::operations(*form, place, &neutral, &definition, &stock) else {
-                continue;
-            };
-            let Some(operation) = dice.draw(&strategy) else { continue };
-            let features = super::features::features(std::slice::from_ref(&operation), &neutral, &definition);
-            if self.is_explained(&features) {
-                continue;
-            }
-            kept.push(operation);
-            let body = marked(&envelope(&kept), &word);
-            let before = &self.fields[field].specimen.state;
-            match effect(&body, before, &definition) {
-                Effect::Changes(changes) => {
-                    state = before.clone();
-                    if let Some(members) = state.as_object_mut() {
-                        for (name, (_, is)) in changes {
-                            match is {
-                                Some(value) => drop(members.insert(name, value)),
-                                None => drop(members.shift_remove(&name)),
-                            }
-                        }
-                    }
-                }
-                Effect::Refused(_) => drop(kept.pop()),
-            }
-        }
-        (!kept.is_empty()).then(|| envelope(&kept))
-    }
-
-    fn mistakes_of_chance(&self, field: usize, round: u64) -> Vec<Trial> {
-        let mut trials = self.mistakes(field);
-        self.dice(&format!("mistakes of chance {round}")).shuffle(&mut trials);
-        trials.truncate(REFUSALS);
-        trials
-    }
-
     /// The resource as PATCHes have made it, against one that a PUT makes the same.
-    async fn twin(&mut self, field: usize) {
+    pub(super) async fn twin(&mut self, field: usize) {
         let Field { specimen, base, definition, .. } = &self.fields[field];
         let (definition, base) = (definition.clone(), base.clone());
         let patched = neutral(&specimen.state, &specimen.word, &definition);
@@ -668,14 +572,4 @@ impl Hunt<'_> {
         };
         self.put_to_cause(counterexample);
     }
-}
-
-/// Whether a PATCH says the same when it is sent again: replacements only, none of what a filter selects.
-fn is_repeatable(body: &Value) -> bool {
-    let is_one = |operation: &Value| {
-        let path = get(operation, "path").and_then(Value::as_str).unwrap_or_default();
-        get(operation, "op") == Some(&"replace".into()) && !path.contains('[')
-    };
-    get(body, "schemas").is_some_and(|it| elements(it).contains(&names::PATCH_OP.into()))
-        && operations(body).iter().all(is_one)
 }

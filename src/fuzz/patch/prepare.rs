@@ -140,6 +140,7 @@ impl Hunt<'_> {
                 stock,
                 places,
                 specimen,
+                others: Vec::new(),
                 bystander: beside.ok(),
                 together: true,
                 blind: Default::default(),
