@@ -17,14 +17,8 @@ use crate::judge::rules::{self, Definitions, Pairs, RuleContext};
 use crate::outcome::{Finding, Level, Severity, Signature};
 use crate::suite::model::{Action, Auth, Expect, StatusPattern, Step};
 use crate::target::exchange::Exchange;
+use crate::target::pauses::{HOPELESS, Pauses};
 use crate::target::{RequestPlan, resource_at};
-
-/// The first pause; each is twice the one before.
-const FIRST: Duration = Duration::from_millis(50);
-/// The longest pause.
-const LONGEST: Duration = Duration::from_secs(1);
-/// So often a contradiction may outlast the whole time before nobody waits for it again.
-const HOPELESS: u32 = 2;
 
 /// The rules that hold a read against the writes before it.
 const RULES: [&str; 7] = [
@@ -110,8 +104,7 @@ fn key(signature: &Signature) -> String {
 pub(super) struct Waiting {
     kind: ReadKind,
     wrote: Instant,
-    deadline: Instant,
-    pause: Duration,
+    pauses: Pauses,
     tries: u32,
 }
 
@@ -120,7 +113,7 @@ impl CaseRun<'_> {
     pub(super) fn waiting(&self, kind: ReadKind) -> Option<Waiting> {
         let within = self.shared.patience.as_ref()?.within;
         let wrote = self.wrote.filter(|wrote| wrote.elapsed() < within)?;
-        Some(Waiting { kind, wrote, deadline: Instant::now() + within, pause: FIRST, tries: 0 })
+        Some(Waiting { kind, wrote, pauses: Pauses::starting(Instant::now(), within), tries: 0 })
     }
 
     /// The patience for a step that reads, where an older state could be what it met instead.
@@ -155,12 +148,13 @@ impl CaseRun<'_> {
         let (Some(patience), Some(read)) = (&self.shared.patience, waiting.as_mut()) else { return false };
         let contradictions = self.contradictions(exchange, judged);
         let now = Instant::now();
-        {
+        let pause = {
             let mut met = patience.met();
             let hopeless = !contradictions.is_empty() && met.is_hopeless(&contradictions);
-            let is_late = now >= read.deadline;
-            if contradictions.is_empty() || hopeless || is_late || !self.may_repeat() {
-                if is_late {
+            let pause = read.pauses.next(now);
+            let Some(pause) = pause.filter(|_| !contradictions.is_empty() && !hopeless && self.may_repeat())
+            else {
+                if pause.is_none() {
                     for it in &contradictions {
                         *met.outlasted.entry(key(it)).or_default() += 1;
                     }
@@ -175,15 +169,11 @@ impl CaseRun<'_> {
                 }
                 *waiting = None;
                 return false;
-            }
-        }
-        let pause = read.pause.min(read.deadline - now);
-        read.pause = (read.pause * 2).min(LONGEST);
+            };
+            pause
+        };
         read.tries += 1;
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = self.shared.target.until_interrupted() => {}
-        }
+        self.shared.target.rest(pause).await;
         true
     }
 

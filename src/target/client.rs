@@ -23,18 +23,12 @@ use super::ledger::{Intent, Ledger, OwnedResource};
 use super::options::Limits;
 use super::ownership::Register;
 use super::pace::{Pace, Rate};
+use super::pauses::{HOPELESS, Pauses};
 pub use super::request::{Created, RequestPlan, Sent, resource_path};
 use super::setup::Clients;
 use super::tokens::TokenSource;
 use crate::scim::names::MEDIA_TYPE;
 use crate::suite::model::Auth;
-
-/// The first pause before a new resource is looked for again; each is twice the one before.
-const PAUSE: Duration = Duration::from_millis(50);
-/// The longest such pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// After so many new resources that never showed, nobody waits for another.
-const HOPELESS: u32 = 2;
 
 /// On whose behalf a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,6 +301,14 @@ impl Target {
         self.interrupted.cancelled().await;
     }
 
+    /// Waits for that long, or until the run is interrupted.
+    pub async fn rest(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.until_interrupted() => {}
+        }
+    }
+
     /// Whether the run was interrupted.
     pub fn interrupted(&self) -> bool {
         self.interrupted.is_cancelled()
@@ -363,20 +365,18 @@ impl Target {
         let mut plan = RequestPlan::get(resource_path(endpoint, id), origin);
         plan.reason = Some("read to see whose it is".to_owned());
         let patience = self.settle.filter(|_| purpose == Purpose::Run && self.state().never_shown < HOPELESS);
-        let deadline = patience.map(|within| Instant::now() + within);
-        let mut pause = PAUSE;
+        let now = || Instant::now().into_std();
+        let mut pauses = patience.map(|within| Pauses::starting(now(), within));
         loop {
             let wire = self.prepare(&plan).ok()?;
             let (exchange, _) = self.converse(wire, plan.permissions, purpose).await;
             let is_missing = matches!(exchange.status(), Some(404 | 410)) && !self.interrupted();
-            let Some(deadline) = deadline.filter(|_| is_missing) else { return Some(exchange) };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let Some(pauses) = pauses.as_mut().filter(|_| is_missing) else { return Some(exchange) };
+            let Some(pause) = pauses.next(now()) else {
                 self.state().never_shown += 1;
                 return Some(exchange);
-            }
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 

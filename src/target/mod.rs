@@ -25,6 +25,7 @@ pub mod needs;
 pub mod options;
 mod ownership;
 pub mod pace;
+pub mod pauses;
 pub mod probe;
 pub mod request;
 mod settle;

@@ -1,6 +1,6 @@
 //! Patience with services that are eventually consistent (`--settle`): a read that contradicts the model soon after a write
-//! is made again, with growing pauses, before it counts. A contradiction that outlasted the whole time twice is not waited
-//! for again: then it is no matter of time.
+//! is made again, with growing pauses, before it counts. Reads of cases, which the rules judge as well, are
+//! `src/run/patience.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,26 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::problem::Signature;
 use crate::target::Target;
-
-/// The first pause; each is twice the one before.
-const FIRST: Duration = Duration::from_millis(50);
-/// The longest pause.
-const LONGEST: Duration = Duration::from_secs(1);
-/// So often a contradiction may outlast the whole time before nobody waits for it again.
-const HOPELESS: u32 = 2;
+use crate::target::pauses::{HOPELESS, Pauses};
 
 /// How long reads may lag behind writes, and what lasted longer.
 #[derive(Debug, Default)]
 pub struct Patience {
     within: Option<Duration>,
     outlasted: Mutex<BTreeMap<Signature, u32>>,
-}
-
-/// A read that may be made again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waiting {
-    deadline: Instant,
-    pause: Duration,
 }
 
 impl Patience {
@@ -37,40 +24,35 @@ impl Patience {
     }
 
     /// The patience for a read that is about to be made, where the last write was so long ago.
-    pub fn waiting(&self, wrote: Option<Instant>) -> Option<Waiting> {
+    pub fn waiting(&self, wrote: Option<Instant>) -> Option<Pauses> {
         let within = self.within?;
         let now = Instant::now();
         wrote.filter(|wrote| now.duration_since(*wrote) < within)?;
-        Some(Waiting { deadline: now + within, pause: FIRST })
+        Some(Pauses::starting(now, within))
     }
 
     /// Whether a read that contradicts is to be made again, after a pause that this takes.
-    pub async fn again(&self, waiting: &mut Waiting, problem: &Signature, target: &Target) -> bool {
+    pub async fn again(&self, waiting: &mut Pauses, problem: &Signature, target: &Target) -> bool {
         let now = Instant::now();
         let Some(pause) = self.pause(waiting, problem, now) else { return false };
         if target.interrupted() || !target.can_spare(1) {
             return false;
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = target.until_interrupted() => {}
-        }
+        target.rest(pause).await;
         true
     }
 
     /// The next pause; none where the time is over, or no use.
-    fn pause(&self, waiting: &mut Waiting, problem: &Signature, now: Instant) -> Option<Duration> {
+    fn pause(&self, waiting: &mut Pauses, problem: &Signature, now: Instant) -> Option<Duration> {
         let mut outlasted = self.outlasted.lock().unwrap_or_else(PoisonError::into_inner);
         if outlasted.get(problem).is_some_and(|times| *times >= HOPELESS) {
             return None;
         }
-        if now >= waiting.deadline {
+        let pause = waiting.next(now);
+        if pause.is_none() {
             *outlasted.entry(problem.clone()).or_default() += 1;
-            return None;
         }
-        let pause = waiting.pause.min(waiting.deadline - now);
-        waiting.pause = (waiting.pause * 2).min(LONGEST);
-        Some(pause)
+        pause
     }
 }
 
@@ -86,9 +68,10 @@ mod tests {
         assert_eq!(patience.waiting(None), None);
         assert_eq!(Patience::default().waiting(Some(Instant::now())), None);
         for _ in 0..HOPELESS {
-            let mut waiting = patience.waiting(Some(Instant::now())).unwrap();
-            let begun = waiting.deadline - Duration::from_millis(200);
-            assert_eq!(patience.pause(&mut waiting, &problem, begun), Some(FIRST));
+            assert!(patience.waiting(Some(Instant::now())).is_some());
+            let begun = Instant::now();
+            let mut waiting = Pauses::starting(begun, Duration::from_millis(200));
+            assert_eq!(patience.pause(&mut waiting, &problem, begun), Some(Duration::from_millis(50)));
             let later = begun + Duration::from_millis(150);
             assert_eq!(patience.pause(&mut waiting, &problem, later), Some(Duration::from_millis(50)));
             assert_eq!(patience.pause(&mut waiting, &problem, begun + Duration::from_millis(200)), None);

@@ -4,7 +4,7 @@
 use super::ground::Ground;
 use super::look::step_of_clock;
 use super::model::{Known, Model};
-use super::patience::{Patience, Waiting};
+use super::patience::Patience;
 use super::problem::{Problem, Signature};
 use super::race;
 use super::step::{Key, Kind, Step, has_other_letters, key_word};
@@ -13,6 +13,7 @@ use crate::run::Templates;
 use crate::suite::fresh::Generator;
 use crate::suite::model::FreshKind;
 use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
+use crate::target::pauses::Pauses;
 use crate::target::request::Sent;
 use crate::target::{RequestPlan, Target};
 use chrono::Utc;
@@ -238,12 +239,12 @@ impl Play<'_> {
     }
 
     /// The patience for a read that is about to be made: some where something was written a moment ago.
-    pub fn waiting(&self) -> Option<Waiting> {
+    pub fn waiting(&self) -> Option<Pauses> {
         self.stage.patience.waiting(self.wrote)
     }
 
     /// Whether a read that contradicts the model is to be made again, after a pause that this takes.
-    pub async fn again(&self, waiting: &mut Option<Waiting>, problem: &Signature) -> bool {
+    pub async fn again(&self, waiting: &mut Option<Pauses>, problem: &Signature) -> bool {
         let is_known = self.stage.known.contains(problem);
         let Some(waiting) = waiting.as_mut().filter(|_| !is_known) else { return false };
         self.stage.patience.again(waiting, problem, self.stage.target).await
@@ -258,10 +259,7 @@ impl Play<'_> {
         };
         let all = [Kind::User, Kind::Group].into_iter().flat_map(|kind| self.model.all_living(kind));
         let Some(longest) = all.filter_map(|(_, known)| left(known)).max() else { return };
-        tokio::select! {
-            () = tokio::time::sleep(longest) => {}
-            () = self.stage.target.until_interrupted() => {}
-        }
+        self.stage.target.rest(longest).await;
     }
 
     async fn step(&mut self, step: &Step) -> Result<Vec<Problem>, Stop> {

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::look::{Look, Wrote};
 use super::model::Known;
-use super::patience::Waiting;
 use super::play::{Came, Play, Stop, came};
 use super::problem::Problem;
 use super::step::{Key, Kind, Step, Var, has_other_letters, plain};
@@ -14,6 +13,7 @@ use crate::fuzz::cause::Harm;
 use crate::scim::list::ListResponse;
 use crate::scim::resource::get;
 use crate::target::exchange::ExchangeId;
+use crate::target::pauses::Pauses;
 use crate::target::{RequestPlan, resource_path};
 
 /// What a query value keeps unescaped.
@@ -86,7 +86,7 @@ impl Play<'_> {
         step: &Step,
         who: Var,
         wrote: &Wrote<'_>,
-        waiting: &mut Option<Waiting>,
+        waiting: &mut Option<Pauses>,
     ) -> Result<Option<Vec<Problem>>, Stop> {
         let Some(known) = self.model.get(who) else { return Ok(Some(Vec::new())) };
         let plan = RequestPlan::get(resource_path(self.stage.ground.endpoint(who.kind), &known.id), "");
