@@ -16,7 +16,7 @@ use crate::fuzz::subject::FoundSuite;
 use crate::fuzz::{Options, Setting, Subject};
 use crate::outcome::Exit;
 use crate::profile::Profile;
-use crate::report::model::{Run, RunReport};
+use crate::report::model::{Keep, Run, RunReport};
 use crate::report::{file, fuzz, json, junit, text};
 use crate::requirement::Catalogue;
 use crate::run::Templates;
@@ -89,6 +89,7 @@ fn fuzz_any(config: &Config, wanted: &Wanted<'_>) -> Result<Exit, AppError> {
             most,
             in_flight: usize::from(arguments.in_flight.unwrap_or(IN_FLIGHT)),
             stop_at_first: false,
+            keeps_all: config.keep == Keep::All,
         },
         saved: &suites,
         progress: &bar,

@@ -122,6 +122,9 @@ pub struct Cause<E> {
     pub sightings: Vec<E>,
 }
 
+/// So many sets of features that came out right are kept: what refutes a cause is seen long before.
+const MOST_RIGHT: usize = 10_000;
+
 /// All causes that were found.
 #[derive(Debug, Clone)]
 pub struct Causes<E> {
@@ -149,7 +152,7 @@ impl<E> Causes<E> {
 
     /// Takes note of something that came out right.
     pub fn was_right(&mut self, features: &Features) {
-        if !self.right.contains(features) {
+        if self.right.len() < MOST_RIGHT && !self.right.contains(features) {
             self.right.insert(features.clone());
         }
     }

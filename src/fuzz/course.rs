@@ -2,6 +2,7 @@
 
 use super::{Ended, Options};
 use crate::target::Target;
+use crate::target::exchange::ExchangeId;
 
 /// After so many answers in a row that did not come, the target counts as gone.
 const GONE_AFTER: u32 = 4;
@@ -9,8 +10,10 @@ const GONE_AFTER: u32 = 4;
 const HOPELESS: u32 = 4;
 
 /// The course of a hunt.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Course {
+    /// The first exchange of the hunt.
+    first: ExchangeId,
     /// Why it ended; nothing while it goes on.
     pub ended: Option<Ended>,
     /// How many answers in a row did not come.
@@ -31,7 +34,13 @@ pub enum Heard<'w> {
 }
 
 impl Course {
-    /// Whether the hunt goes on; where not, why it ended is noted. `kept` requests are kept for shrinking what is found
+    /// The course of a hunt that begins now.
+    pub fn begin(target: &Target) -> Course {
+        Course { first: target.next_exchange(), ended: None, silent: 0, hopeless: 0 }
+    }
+
+    /// Whether the hunt goes on; where not, why it ended is noted. What nobody holds as evidence by now is let go of,
+    /// unless all of it is to be kept. `kept` requests are kept for shrinking what is found
     /// late; `tried` is how much was tried, and `is_found` says whether there is a cause.
     pub fn goes_on(
         &mut self,
@@ -41,6 +50,9 @@ impl Course {
         tried: u64,
         is_found: impl FnOnce() -> bool,
     ) -> bool {
+        if !options.keeps_all {
+            target.let_go(self.first);
+        }
         if self.ended.is_some() {
             return false;
         }

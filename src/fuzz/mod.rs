@@ -52,6 +52,8 @@ pub struct Options {
     pub in_flight: usize,
     /// Whether it ends once a cause is found.
     pub stop_at_first: bool,
+    /// Whether every exchange is kept, and not only those that show something.
+    pub keeps_all: bool,
 }
 
 /// Why it ended.

@@ -303,20 +303,21 @@ impl Worlds {
     /// Whether the resource is found by the filter.
     pub fn truth(&self, filter: &Filter, resource: &Value, definition: &ResourceDefinition) -> Truth {
         let mut answers = (false, false);
-        let is_sure = self.explore(filter, resource, definition, &mut |_, _, answer| match answer {
-            Some(true) => {
-                answers.0 = true;
-                !answers.1
-            }
-            Some(false) => {
-                answers.1 = true;
-                !answers.0
-            }
-            None => {
-                answers = (true, true);
-                false
-            }
-        });
+        let is_sure =
+            self.explore(self.known(), (filter, resource, definition), &mut |_, _, answer| match answer {
+                Some(true) => {
+                    answers.0 = true;
+                    !answers.1
+                }
+                Some(false) => {
+                    answers.1 = true;
+                    !answers.0
+                }
+                None => {
+                    answers = (true, true);
+                    false
+                }
+            });
         match answers {
             (true, false) if is_sure => Truth::Must,
             (false, true) if is_sure => Truth::MustNot,
@@ -324,17 +325,27 @@ impl Worlds {
         }
     }
 
+    /// The knobs that are settled, and a world that has them so.
+    fn known(&self) -> (Knobs, World) {
+        let mut known = (Knobs::NONE, World::CONVENTIONAL);
+        for group in &self.groups {
+            if let (1, Some(setting)) = (group.allowed.len(), group.allowed.first()) {
+                known = (known.0.union(group.knobs), World(known.1.0 | setting));
+            }
+        }
+        known
+    }
+
     /// Walks through the possible worlds, as far as they differ for this resource: for each way to set the knobs
-    /// that its evaluation asks for, those knobs, the world, and the answer. Ends when `visit` says false; `false`
-    /// where that was so, or where there were too many worlds.
+    /// that its evaluation asks for beside those that `start` has set, all that are set, the world, and the answer. Ends
+    /// when `visit` says false; `false` where that was so, or where there were too many worlds.
     fn explore(
         &self,
-        filter: &Filter,
-        resource: &Value,
-        definition: &ResourceDefinition,
+        start: (Knobs, World),
+        (filter, resource, definition): (&Filter, &Value, &ResourceDefinition),
         visit: &mut dyn FnMut(Knobs, World, Option<bool>) -> bool,
     ) -> bool {
-        let mut open = vec![(Knobs::NONE, World::CONVENTIONAL)];
+        let mut open = vec![start];
         let mut evaluations = 0;
         while let Some((set, world)) = open.pop() {
             evaluations += 1;
@@ -363,7 +374,8 @@ impl Worlds {
     /// The knobs that the evaluation of this resource depends on, given what is possible.
     pub fn touched(&self, filter: &Filter, resource: &Value, definition: &ResourceDefinition) -> Knobs {
         let mut touched = Knobs::NONE;
-        self.explore(filter, resource, definition, &mut |knobs, _, _| {
+        let nothing = (Knobs::NONE, World::CONVENTIONAL);
+        self.explore(nothing, (filter, resource, definition), &mut |knobs, _, _| {
             touched = touched.union(knobs);
             true
         });

@@ -79,8 +79,35 @@ impl ListResponse {
             return Parsed { value: None, problems: vec![Problem::new("", message)] };
         };
         let mut problems = Vec::new();
-        let mut list = ListResponse::default();
+        let mut list = ListResponse::head(object, &mut problems);
+        ListResponse::look_through(object, &mut problems);
+        list.resources = ListResponse::rows(body).cloned().collect();
 
+        let has_cursor = list.next_cursor.is_some() || list.previous_cursor.is_some();
+        if resource::member(object, "totalResults").is_none() && !has_cursor {
+            problems.push(Problem::new("totalResults", "is missing"));
+        }
+        if let Some(total) = list.total_results
+            && (list.resources.len() as u64) > total
+        {
+            let message = format!("is {total}, but this page alone holds {} resources", list.resources.len());
+            problems.push(Problem::new("totalResults", message));
+        }
+        Parsed { value: Some(list), problems }
+    }
+
+    /// What a list says beside its resources, which stay where they are; none where it is no object.
+    pub fn without_resources(body: &Value) -> Option<ListResponse> {
+        body.as_object().map(|object| ListResponse::head(object, &mut Vec::new()))
+    }
+
+    /// The resources of a list, where they are; what is no object is none.
+    pub fn rows(body: &Value) -> impl Iterator<Item = &Value> {
+        let rows = resource::get(body, "Resources").and_then(Value::as_array);
+        rows.into_iter().flatten().filter(|row| row.is_object())
+    }
+
+    fn head(object: &Map<String, Value>, problems: &mut Vec<Problem>) -> ListResponse {
         match resource::member(object, "schemas") {
             Some(Value::Array(urns)) => {
                 if !urns
@@ -101,12 +128,18 @@ impl ListResponse {
             )),
         }
 
-        list.total_results = number(object, "totalResults", &mut problems);
-        list.start_index = number(object, "startIndex", &mut problems);
-        list.items_per_page = number(object, "itemsPerPage", &mut problems);
-        list.previous_cursor = cursor(object, "previousCursor", &mut problems);
-        list.next_cursor = cursor(object, "nextCursor", &mut problems);
+        ListResponse {
+            total_results: number(object, "totalResults", problems),
+            start_index: number(object, "startIndex", problems),
+            items_per_page: number(object, "itemsPerPage", problems),
+            previous_cursor: cursor(object, "previousCursor", problems),
+            next_cursor: cursor(object, "nextCursor", problems),
+            resources: Vec::new(),
+        }
+    }
 
+    /// Looks through the resources for what is none.
+    fn look_through(object: &Map<String, Value>, problems: &mut Vec<Problem>) {
         match resource::member(object, "Resources") {
             Some(Value::Array(resources)) => {
                 for (index, resource) in resources.iter().enumerate() {
@@ -115,7 +148,6 @@ impl ListResponse {
                         problems.push(Problem::new(format!("Resources[{index}]"), message));
                     }
                 }
-                list.resources = resources.iter().filter(|resource| resource.is_object()).cloned().collect();
             }
             Some(Value::Null) => {
                 problems.push(Problem::new("Resources", "is null, expected an array or no member"));
@@ -126,18 +158,6 @@ impl ListResponse {
             }
             None => {}
         }
-
-        let has_cursor = list.next_cursor.is_some() || list.previous_cursor.is_some();
-        if resource::member(object, "totalResults").is_none() && !has_cursor {
-            problems.push(Problem::new("totalResults", "is missing"));
-        }
-        if let Some(total) = list.total_results
-            && (list.resources.len() as u64) > total
-        {
-            let message = format!("is {total}, but this page alone holds {} resources", list.resources.len());
-            problems.push(Problem::new("totalResults", message));
-        }
-        Parsed { value: Some(list), problems }
     }
 }
 

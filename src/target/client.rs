@@ -262,7 +262,8 @@ impl Target {
         self.state().made
     }
 
-    /// Every exchange made so far, in order; the oldest, as far as they fit in [`Limits::log`].
+    /// Every exchange made so far, in order; the oldest, as far as they fit in [`Limits::log`], without those that were
+    /// [let go](Target::let_go).
     pub fn exchanges(&self) -> Vec<Arc<Exchange>> {
         self.state().log.clone()
     }
@@ -272,6 +273,19 @@ impl Target {
         let state = self.state();
         let at = state.log.binary_search_by_key(&id, |exchange| exchange.id).ok()?;
         state.log.get(at).cloned()
+    }
+
+    /// Lets go of the exchanges from that number on that only the log still holds: a run that is judged as it goes on holds
+    /// what it needs as evidence, and the log of everything else would grow as long as the run lasts.
+    pub fn let_go(&self, first: ExchangeId) {
+        let mut state = self.state();
+        let from = state.log.partition_point(|exchange| exchange.id < first);
+        let (held, idle): (Vec<_>, Vec<_>) =
+            state.log.split_off(from).into_iter().partition(|exchange| Arc::strong_count(exchange) > 1);
+        state.log.extend(held);
+        state.log_bytes = state.log_bytes.saturating_sub(idle.iter().map(|exchange| exchange.size()).sum());
+        drop(state);
+        drop(idle);
     }
 
     /// The number that the next exchange will have.

@@ -143,10 +143,7 @@ impl Target {
             started,
             elapsed: clock.elapsed(),
         });
-        let size = 1024
-            + exchange.request.body.as_ref().map_or(0, Bytes::len)
-            // A value tree takes several times the bytes that it was read from.
-            + exchange.response().map_or(0, |response| response.body.bytes().len().saturating_mul(6));
+        let size = exchange.size();
         if state.log_bytes.saturating_add(size) <= self.limits.log {
             state.log_bytes += size;
             state.log.push(Arc::clone(&exchange));

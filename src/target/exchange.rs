@@ -59,6 +59,13 @@ impl Exchange {
     pub fn json(&self) -> Option<&Value> {
         self.response().and_then(|response| response.body.json().ok())
     }
+
+    /// About how many bytes it takes to keep it.
+    pub(super) fn size(&self) -> usize {
+        1024 + self.request.body.as_ref().map_or(0, Bytes::len)
+            // A value tree takes several times the bytes that it was read from.
+            + self.response().map_or(0, |response| response.body.bytes().len().saturating_mul(6))
+    }
 }
 
 /// What was sent.

@@ -168,6 +168,7 @@ impl<S: Fuzzer> Hunt<S> {
                 most: self.most,
                 in_flight: self.in_flight,
                 stop_at_first: self.stop_at_first,
+                keeps_all: true,
             },
             saved: &self.saved,
             progress: &Watching { target: &target, after: self.interrupt_after },

@@ -21,7 +21,7 @@ pub const ROWS: usize = 200;
 const PAGES: usize = 10;
 
 /// What came back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Answer {
     /// A list.
     List(Found),
@@ -38,11 +38,18 @@ pub enum Answer {
     Nothing(String),
 }
 
+impl Answer {
+    /// Whether the filter was served.
+    pub fn is_served(&self) -> bool {
+        matches!(self, Answer::List(_))
+    }
+}
+
 /// A list, all pages together.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// The rows.
-    pub rows: Vec<Value>,
+    /// The exchanges that brought the pages.
+    pages: Vec<Arc<Exchange>>,
     /// Whether that is all that matches.
     pub is_complete: bool,
     /// `totalResults`, if it is there.
@@ -52,9 +59,14 @@ pub struct Found {
 }
 
 impl Found {
+    /// The rows.
+    pub fn rows(&self) -> impl Iterator<Item = &Value> {
+        self.pages.iter().filter_map(|page| page.json()).flat_map(ListResponse::rows)
+    }
+
     /// The ids of the rows, as text.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.rows.iter().filter_map(|row| get(row, "id")).filter_map(Value::as_str)
+        self.rows().filter_map(|row| get(row, "id")).filter_map(Value::as_str)
     }
 }
 
@@ -97,19 +109,20 @@ pub async fn ask(target: &Target, endpoint: &str, filter: &str, way: Way, reason
     }
     for _ in 1..PAGES {
         let Answer::List(found) = &mut asked.answer else { break };
-        let shown = found.rows.len();
+        let shown = found.rows().count();
         if found.is_complete || shown == 0 || found.total.is_none_or(|total| shown as u64 >= total) {
             break;
         }
         let next = page(target, endpoint, filter, way, size, shown + 1, reason).await;
         match next.answer {
-            Answer::List(next) if !next.rows.is_empty() => {
+            Answer::List(next) if next.rows().next().is_some() => {
                 if next.ids().any(|id| found.ids().any(|known| known == id)) {
                     found.pages_repeat = true;
                     break;
                 }
-                found.rows.extend(next.rows);
-                found.is_complete = found.total == Some(found.rows.len() as u64) && next.total == found.total;
+                found.pages.extend(next.pages);
+                found.is_complete =
+                    found.total == Some(found.rows().count() as u64) && next.total == found.total;
             }
             Answer::List(_) => break,
             other => return Asked { exchange: next.exchange, answer: other },
@@ -147,7 +160,7 @@ async fn page(
 }
 
 /// What an exchange says.
-fn read(target: &Target, exchange: &Exchange, start: usize) -> Answer {
+fn read(target: &Target, exchange: &Arc<Exchange>, start: usize) -> Answer {
     let response = match response(target, exchange) {
         Ok(response) => response,
         Err(Unheard::Nothing(why)) => return Answer::Nothing(why),
@@ -161,17 +174,18 @@ fn read(target: &Target, exchange: &Exchange, start: usize) -> Answer {
         500.. if response.status != 501 => Answer::Broken(format!("answered {}", response.status)),
         400..=499 | 501 => Answer::Refused { status: response.status, scim_type: keyword(exchange) },
         200 => {
-            let list = match response.body.json() {
+            let body = match response.body.json() {
                 Err(problem) => return Answer::Broken(format!("answered 200, and {problem}")),
-                Ok(body) => ListResponse::from_json(body).value.filter(|_| body.is_object()),
+                Ok(body) => body,
             };
-            let Some(list) = list else {
+            let Some(list) = ListResponse::without_resources(body) else {
                 return Answer::Broken("answered 200 with JSON that is no ListResponse".to_owned());
             };
-            let total = list.total_results;
-            let has_cursor = list.next_cursor.is_some();
-            let is_complete = start == 1 && total == Some(list.resources.len() as u64) && !has_cursor;
-            Answer::List(Found { rows: list.resources, is_complete, total, pages_repeat: false })
+            let (total, has_cursor) = (list.total_results, list.next_cursor.is_some());
+            let shown = ListResponse::rows(body).count() as u64;
+            let is_complete = start == 1 && total == Some(shown) && !has_cursor;
+            let pages = vec![Arc::clone(exchange)];
+            Answer::List(Found { pages, is_complete, total, pages_repeat: false })
         }
         status => Answer::Broken(format!("answered {status}, where 200 or 400 is due")),
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
 
 use super::Property;
-use super::ask::{Answer, Asked, Way, ask};
-use super::hunt::{Hunt, Trial};
+use super::ask::{Answer, Asked, Found, Way, ask};
+use super::hunt::{Field, Hunt, Trial};
 use super::verdict::Verdict;
 use crate::oracle::world::Truth;
 
@@ -15,22 +16,51 @@ const INNOCENT: usize = 4;
 /// After so many requests with several filters that looked wrong for no filter's sake, each is asked alone.
 const MISFIRES: u32 = 3;
 
+/// Filters that travel in one request, each with the slice of the resources that it is for.
+pub(super) type Batch = Vec<(usize, Trial)>;
+
 impl Hunt<'_> {
-    /// Asks batches, as many at once as may be, and sorts out what came.
+    /// Asks batches as long as there is a next one, as many at once as may be, and sorts out what comes, in the order in
+    /// which it was asked. While an answer is judged, the next ones are under way.
     pub(super) async fn try_batches(
         &mut self,
         field: usize,
         property: Property,
-        batches: Vec<Vec<(usize, Trial)>>,
+        mut next: impl FnMut(&mut Self) -> Option<Batch>,
     ) {
-        let texts: Vec<String> = batches.iter().map(|batch| self.together(field, batch)).collect();
-        let way = self.fields[field].way;
-        let endpoint = self.fields[field].set.endpoint.clone();
-        let asked =
-            join_all(texts.iter().map(|text| ask(self.fuzz.target, &endpoint, text, way, "try filters")))
-                .await;
-        for (batch, asked) in batches.into_iter().zip(asked) {
+        let target = self.fuzz.target;
+        let mut under_way = FuturesOrdered::new();
+        loop {
+            while under_way.len() < self.in_flight() && self.goes_on() {
+                let Some(batch) = next(self) else { break };
+                let text = self.together(field, &batch);
+                let Field { way, set, .. } = &self.fields[field];
+                let (way, endpoint) = (*way, set.endpoint.clone());
+                under_way.push_back(async move {
+                    let asked = ask(target, &endpoint, &text, way, "try filters").await;
+                    (batch, asked)
+                });
+            }
+            let Some((batch, asked)) = under_way.next().await else { return };
+            if self.is_right(field, &batch, &asked) {
+                self.sort_out(field, property, batch, asked).await;
+                continue;
+            }
+            // To find out more takes requests, and nobody would look at those under way: they come first.
+            let others: Vec<(Batch, Asked)> = under_way.by_ref().collect().await;
             self.sort_out(field, property, batch, asked).await;
+            for (batch, asked) in others {
+                self.sort_out(field, property, batch, asked).await;
+            }
+        }
+    }
+
+    /// Whether all that was asked together is right.
+    fn is_right(&self, field: usize, batch: &[(usize, Trial)], asked: &Asked) -> bool {
+        match (batch, &asked.answer) {
+            ([(_, only)], _) => self.judge(field, &only.filter, asked) == Verdict::Right,
+            (several, Answer::List(found)) => self.suspects(field, several, found).is_empty(),
+            _ => false,
         }
     }
 
@@ -51,8 +81,31 @@ impl Hunt<'_> {
         }
     }
 
+    /// The positions of the filters that a list may be wrong about.
+    fn suspects(&self, field: usize, batch: &[(usize, Trial)], found: &Found) -> BTreeSet<usize> {
+        let ids: BTreeSet<String> = found.ids().map(str::to_ascii_lowercase).collect();
+        let Field { set, worlds, .. } = &self.fields[field];
+        let mut suspects = BTreeSet::new();
+        for row in &set.rows {
+            let is_found = ids.contains(&row.id.to_ascii_lowercase());
+            let Some(at) = batch.iter().position(|(slice, _)| *slice == row.slice) else {
+                // Nobody asked for this one: any of them may be the reason.
+                if is_found {
+                    suspects.extend(0..batch.len());
+                }
+                continue;
+            };
+            match worlds.truth(&batch[at].1.filter, &row.state, &set.definition) {
+                Truth::Must if !is_found && found.is_complete => drop(suspects.insert(at)),
+                Truth::MustNot if is_found => drop(suspects.insert(at)),
+                _ => {}
+            }
+        }
+        suspects
+    }
+
     /// What came of several filters in one request: those that are right are noted, each suspect is asked alone.
-    async fn sort_out(&mut self, field: usize, property: Property, batch: Vec<(usize, Trial)>, asked: Asked) {
+    async fn sort_out(&mut self, field: usize, property: Property, batch: Batch, asked: Asked) {
         let mut open = vec![(batch, asked)];
         while let Some((batch, asked)) = open.pop() {
             if let [(_, only)] = batch.as_slice() {
@@ -73,7 +126,7 @@ impl Hunt<'_> {
                 let way = self.fields[field].way;
                 let endpoint = self.fields[field].set.endpoint.clone();
                 for half in [left, right] {
-                    let half: Vec<(usize, Trial)> = half
+                    let half: Batch = half
                         .iter()
                         .filter(|(_, trial)| self.causes.explains(&trial.features).is_none())
                         .cloned()
@@ -88,31 +141,13 @@ impl Hunt<'_> {
                 }
                 continue;
             };
-            let ids: BTreeSet<String> = found.ids().map(str::to_ascii_lowercase).collect();
-            let is_complete = found.is_complete;
-            let it = &self.fields[field];
-            let mut suspects: BTreeSet<usize> = BTreeSet::new();
-            for row in &it.set.rows {
-                let is_found = ids.contains(&row.id.to_ascii_lowercase());
-                let Some(at) = batch.iter().position(|(slice, _)| *slice == row.slice) else {
-                    // Nobody asked for this one: any of them may be the reason.
-                    if is_found {
-                        suspects.extend(0..batch.len());
-                    }
-                    continue;
-                };
-                match it.worlds.truth(&batch[at].1.filter, &row.state, &it.set.definition) {
-                    Truth::Must if !is_found && is_complete => drop(suspects.insert(at)),
-                    Truth::MustNot if is_found => drop(suspects.insert(at)),
-                    _ => {}
-                }
-            }
+            let suspects = self.suspects(field, &batch, found);
             let mut innocent = 0;
             let mut is_guilty = suspects.is_empty();
             for (at, (_, trial)) in batch.iter().enumerate() {
                 if !suspects.contains(&at) {
                     self.tally.judge(property);
-                    self.was_right(field, trial);
+                    self.was_right(field, trial, true);
                     continue;
                 }
                 if !self.goes_on() {

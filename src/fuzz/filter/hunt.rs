@@ -37,7 +37,7 @@ pub(super) struct Field {
     /// How it is asked.
     pub(super) way: Way,
     /// Comparisons that were seen to be right, to build others of.
-    pub(super) right: Vec<Filter>,
+    pub(super) right: Vec<Trial>,
 }
 
 /// A filter that is going to be asked.
@@ -77,7 +77,7 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         tally: Tally::default(),
         notes: Vec::new(),
         mended: Vec::new(),
-        course: Course::default(),
+        course: Course::begin(fuzz.target),
         memo: HashMap::new(),
         controlled: false,
         uncalibrated: false,
@@ -205,7 +205,7 @@ impl Hunt<'_> {
             Verdict::Nothing(_) => {}
             Verdict::Right => {
                 self.tally.judge(property);
-                self.was_right(field, trial);
+                self.was_right(field, trial, asked.answer.is_served());
             }
             Verdict::Wrong(mistake) if !mistake.is_firm => {
                 // Some reading allows it, but not the one that the probes showed: a defect may have been taken for a
@@ -231,16 +231,18 @@ impl Hunt<'_> {
         }
     }
 
-    pub(super) fn was_right(&mut self, field: usize, trial: &Trial) {
+    /// Takes note of a filter that was right to be answered as it was. What is refused by right is not built upon: it would
+    /// have everything around it refused.
+    pub(super) fn was_right(&mut self, field: usize, trial: &Trial, is_served: bool) {
         self.causes.was_right(&trial.features);
-        let is_simple = matches!(trial.filter, Filter::Compare { .. } | Filter::Present(_));
+        let is_simple = is_served && matches!(trial.filter, Filter::Compare { .. } | Filter::Present(_));
         let right = &mut self.fields[field].right;
         if is_simple
             && trial.text == trial.filter.to_string()
             && right.len() < 400
-            && !right.contains(&trial.filter)
+            && !right.iter().any(|known| known.text == trial.text)
         {
-            right.push(trial.filter.clone());
+            right.push(trial.clone());
         }
     }
 

@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::Property;
+use super::batches::Batch;
 use super::hunt::{Hunt, Trial};
 use super::terms::{Draft, Term, drafts};
+use super::verdict::may_be_refused;
 use crate::fuzz::cause::Feature;
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::filter::filters;
@@ -17,6 +19,8 @@ use crate::scim::schema::AttributeType;
 
 /// The longest filter that several make together, in bytes; half of the shortest limit of URLs that is common.
 const LONGEST: usize = 3000;
+/// After so many requests with filters of chance, a relation is tried.
+const ROUNDS: u64 = 16;
 /// So many look-ups come before the sweep.
 const FIRST_LOOKUPS: usize = 12;
 /// So many slips come before the sweep.
@@ -283,26 +287,17 @@ impl Hunt<'_> {
     /// The sweep of a field up to that round.
     async fn sweep_rounds(&mut self, field: usize, sweeps: &mut [Sweep], round: u8) {
         let Some(sweep) = sweeps.get_mut(field) else { return };
-        while self.goes_on() {
-            let mut batches = Vec::new();
-            while batches.len() < self.in_flight() {
-                let batch = self.next_batch(field, sweep, round);
-                if batch.is_empty() {
-                    break;
-                }
-                batches.push(batch);
-            }
-            if batches.is_empty() {
-                return;
-            }
-            self.tell(&format!("sweeping {}", self.fields[field].set.endpoint));
-            self.try_batches(field, Property::Comparisons, batches).await;
-        }
+        let sweeping = format!("sweeping {}", self.fields[field].set.endpoint);
+        let next = |hunt: &mut Self| {
+            hunt.tell(&sweeping);
+            Some(hunt.next_batch(field, sweep, round)).filter(|batch| !batch.is_empty())
+        };
+        self.try_batches(field, Property::Comparisons, next).await;
     }
 
     /// The next filters that fit into one request: one for each slice, each made of what a resource of it holds.
-    fn next_batch(&mut self, field: usize, sweep: &mut Sweep, round: u8) -> Vec<(usize, Trial)> {
-        let mut batch: Vec<(usize, Trial)> = Vec::new();
+    fn next_batch(&mut self, field: usize, sweep: &mut Sweep, round: u8) -> Batch {
+        let mut batch = Batch::new();
         let mut kept = Vec::new();
         let mut length = 0;
         let most = if self.fields[field].batches { SLICES } else { 1 };
@@ -344,43 +339,47 @@ impl Hunt<'_> {
     /// Filters of chance, as long as the budget lasts.
     async fn random(&mut self) {
         let mut round = 0_u64;
-        let mut idle = 0;
-        while self.goes_on() && idle < 8 {
-            let mut batches = Vec::new();
-            for _ in 0..self.in_flight() {
-                let batch = self.random_batch(0, round);
-                round += 1;
-                if !batch.is_empty() {
-                    batches.push(batch);
+        let mut is_idle = false;
+        while self.goes_on() && !is_idle {
+            let end = round + ROUNDS;
+            is_idle = true;
+            let next = |hunt: &mut Self| {
+                hunt.tell("trying filters of chance");
+                while round < end {
+                    round += 1;
+                    let batch = hunt.random_batch(0, round);
+                    if !batch.is_empty() {
+                        is_idle = false;
+                        return Some(batch);
+                    }
                 }
-            }
-            idle = if batches.is_empty() { idle + 1 } else { 0 };
-            self.tell("trying filters of chance");
-            self.try_batches(0, Property::Random, batches).await;
-            if round % 16 < self.in_flight() as u64 {
-                self.relation_of_chance(0, round).await;
-            }
+                None
+            };
+            self.try_batches(0, Property::Random, next).await;
+            self.relation_of_chance(0, round).await;
         }
     }
 
-    fn random_batch(&mut self, field: usize, round: u64) -> Vec<(usize, Trial)> {
+    fn random_batch(&mut self, field: usize, round: u64) -> Batch {
         let mut dice = self.dice(&format!("random {round}"));
         let it = &self.fields[field];
         // Comparisons that are right by themselves, and some that say more than they.
-        let mut terms: Vec<Filter> = it.right.clone();
-        let extra: Vec<Filter> = near(&it.terms, &mut dice);
-        terms.extend(extra);
-        terms.retain(|term| {
-            let text = term.to_string();
-            self.trial(field, &text).is_some_and(|trial| self.causes.explains(&trial.features).is_none())
-        });
+        let near = near(&it.terms, &mut dice);
+        let near: Vec<Trial> = (near.iter())
+            .filter(|filter| !may_be_refused(filter, &it.set.definition))
+            .filter_map(|filter| self.trial(field, &filter.to_string()))
+            .collect();
+        let terms: Vec<Filter> = (it.right.iter().chain(&near))
+            .filter(|trial| self.causes.explains(&trial.features).is_none())
+            .map(|trial| trial.filter.clone())
+            .collect();
         if terms.is_empty() {
             return Vec::new();
         }
         let strategy = filters(terms);
         let spelling = spellings();
         let most = if it.batches { SLICES } else { 1 };
-        let mut batch = Vec::new();
+        let mut batch = Batch::new();
         let mut length = 0;
         for slice in 0..most {
             let Some(filter) = dice.draw(&strategy) else { continue };

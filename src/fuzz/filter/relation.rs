@@ -84,8 +84,11 @@ impl Hunt<'_> {
         let features = Features::from([Feature::Slip(relation.words())]);
         // What may be refused may be taken to find nothing, too, and so may its negation.
         let Field { right, set, .. } = &self.fields[field];
-        let firm: Vec<&Filter> =
-            right.iter().filter(|filter| !may_be_refused(filter, &set.definition)).collect();
+        let firm: Vec<&Filter> = right
+            .iter()
+            .map(|trial| &trial.filter)
+            .filter(|filter| !may_be_refused(filter, &set.definition))
+            .collect();
         let drawn = (dice.pick(&firm).copied().cloned(), dice.pick(&firm).copied().cloned());
         let (Some(one), Some(other)) = drawn else { return };
         let not = |it: Filter| Filter::Not(Box::new(it));

@@ -70,7 +70,7 @@ impl Hunt<'_> {
             self.heed(&asked);
             let verdict = self.judge(field, &trial.filter, &asked);
             if verdict == Verdict::Right {
-                self.was_right(field, &trial);
+                self.was_right(field, &trial, asked.answer.is_served());
             }
             self.memo.insert(key.clone(), (verdict, asked));
         }
@@ -251,7 +251,8 @@ impl Hunt<'_> {
                     wanted != Truth::Open && truth(it, &row.state) == wanted
                 })
         };
-        let mut all: Vec<Filter> = field.right.iter().filter(suits).cloned().collect();
+        let mut all: Vec<Filter> =
+            field.right.iter().map(|trial| &trial.filter).filter(suits).cloned().collect();
         all.sort_by_key(|it| it.to_string().len());
         all
     }

@@ -122,7 +122,7 @@ impl Judge<'_> {
         };
         let mut mistake = Mistake::default();
         let mut seen = BTreeSet::new();
-        for row in &found.rows {
+        for row in found.rows() {
             let Some(id) = get(row, "id").and_then(Value::as_str) else { continue };
             if !seen.insert(id.to_ascii_lowercase()) {
                 mistake.repeated.push(id.to_owned());
@@ -158,7 +158,7 @@ impl Judge<'_> {
     /// Judges the answer to a text that is no filter.
     pub fn judge_slip(&self, asked: &Asked, demands_keyword: bool) -> Verdict {
         match &asked.answer {
-            Answer::List(found) => Verdict::Served { rows: found.rows.len() },
+            Answer::List(found) => Verdict::Served { rows: found.rows().count() },
             Answer::Refused { status: 400, scim_type } => match scim_type.as_deref() {
                 Some("invalidFilter") => Verdict::Right,
                 None if !demands_keyword => Verdict::Right,

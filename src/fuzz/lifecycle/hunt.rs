@@ -69,7 +69,7 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         steps: 0,
         notes: Vec::new(),
         mended: Vec::new(),
-        course: Course::default(),
+        course: Course::begin(fuzz.target),
         played: 0,
     };
     hunt.phases().await;

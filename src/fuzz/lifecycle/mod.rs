@@ -22,9 +22,11 @@ pub mod step;
 pub mod tour;
 mod write;
 
+use std::sync::Arc;
+
 use super::tally::{self, Tally};
 use super::{Ended, Found, Setting};
-use crate::target::exchange::ExchangeId;
+use crate::target::exchange::Exchange;
 use problem::{Problem, Signature};
 use step::Sequence;
 
@@ -101,7 +103,7 @@ pub struct Counterexample {
     /// Whether it showed again from scratch. `None` where that could not be tried.
     pub again: Option<bool>,
     /// The exchanges of the smallest sequence, in order.
-    pub exchanges: Vec<ExchangeId>,
+    pub exchanges: Vec<Arc<Exchange>>,
     /// The requests made when it was first seen, those of the probe among them.
     pub sighted_at: u64,
     /// The requests made when it was as small as it gets.

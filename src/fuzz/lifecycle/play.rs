@@ -12,13 +12,14 @@ use crate::fuzz::heard::keyword;
 use crate::run::Templates;
 use crate::suite::fresh::Generator;
 use crate::suite::model::FreshKind;
-use crate::target::exchange::{Exchange, ExchangeId, TransportFailure};
+use crate::target::exchange::{Exchange, TransportFailure};
 use crate::target::pauses::Pauses;
 use crate::target::request::Sent;
 use crate::target::{RequestPlan, Target};
 use chrono::Utc;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where sequences are played.
@@ -53,7 +54,7 @@ pub struct Played {
     /// What contradicts the model: warnings, and at most one failure, which ended it.
     pub sightings: Vec<Sighting>,
     /// The exchanges made, in order.
-    pub exchanges: Vec<ExchangeId>,
+    pub exchanges: Vec<Arc<Exchange>>,
     /// How many steps were carried out.
     pub steps: u64,
     /// What the service provider declined that it need not have: searches, lists.
@@ -220,8 +221,8 @@ impl Play<'_> {
         let writes = plan.method != "GET";
         match self.stage.target.send(plan).await {
             Ok(sent) => {
-                self.played.exchanges.extend(sent.also.iter().map(|it| it.id));
-                self.played.exchanges.push(sent.exchange.id);
+                self.played.exchanges.extend(sent.also.iter().cloned());
+                self.played.exchanges.push(Arc::clone(&sent.exchange));
                 if writes {
                     self.wrote = Some(Instant::now());
                 }
@@ -233,8 +234,8 @@ impl Play<'_> {
 
     /// Takes note of exchanges that were made elsewhere.
     pub fn note(&mut self, sent: &Sent) {
-        self.played.exchanges.extend(sent.also.iter().map(|it| it.id));
-        self.played.exchanges.push(sent.exchange.id);
+        self.played.exchanges.extend(sent.also.iter().cloned());
+        self.played.exchanges.push(Arc::clone(&sent.exchange));
         self.wrote = Some(Instant::now());
     }
 

@@ -75,7 +75,7 @@ fn outcome(name: &str, cause: &Cause, catalogue: &Catalogue) -> Outcome {
     if shown.again == Some(false) {
         take_back(&mut outcome, "not again from scratch: the server's answers changed meanwhile");
     }
-    outcome.exchanges.clone_from(&shown.exchanges);
+    outcome.exchanges = shown.exchanges.iter().map(|exchange| exchange.id).collect();
     if cause.sightings > 1 {
         outcome.notes.push(format!("seen {} times", cause.sightings));
     }

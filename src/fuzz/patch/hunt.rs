@@ -89,7 +89,7 @@ pub(super) async fn hunt(fuzz: &Fuzz<'_>) -> Result<Fuzzed, FuzzError> {
         tally: Tally::default(),
         notes: Vec::new(),
         mended: Vec::new(),
-        course: Course::default(),
+        course: Course::begin(fuzz.target),
         words: 0,
         deaf: false,
         controlled: false,
