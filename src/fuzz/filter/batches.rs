@@ -43,7 +43,11 @@ impl Hunt<'_> {
             }
             let Some((batch, asked)) = under_way.next().await else { return };
             if self.is_right(field, &batch, &asked) {
-                self.sort_out(field, property, batch, asked).await;
+                self.heed(&asked);
+                for (_, trial) in &batch {
+                    self.tally.judge(property);
+                    self.was_right(field, trial, asked.answer.is_served());
+                }
                 continue;
             }
             // To find out more takes requests, and nobody would look at those under way: they come first.

@@ -1,15 +1,12 @@
 //! What a filter has about it: the features by which sightings are told to have one cause.
 
-use serde_json::Value;
-
 use crate::fuzz::cause::{Feature, Features};
 use crate::scim::definition::{Resolved, ResourceDefinition, sub_attribute};
 use crate::scim::filter::{CompareOperator, Filter, FilterValue};
 use crate::scim::path::AttributePath;
 use crate::scim::schema::{Attribute, AttributeType};
-use crate::scim::text::fold_case;
 
-use super::terms::Term;
+use super::terms::{Term, name};
 
 /// The features of a filter as it is written. `terms` have the values that its literals are compared with.
 pub fn features(text: &str, filter: &Filter, definition: &ResourceDefinition, terms: &[Term]) -> Features {
@@ -191,8 +188,8 @@ impl<'a> Seen<'a> {
             add("letters beyond ASCII");
         }
         let wanted = name(path, within);
-        let term = self.terms.iter().find(|term| name(&term.path, None) == wanted);
-        if term.is_some_and(|term| stands_in_other_case(term, operator, text)) {
+        let term = self.terms.iter().find(|term| term.name == wanted);
+        if term.is_some_and(|term| term.stands_in_other_case(operator, text)) {
             add("other case");
         }
     }
@@ -201,29 +198,6 @@ impl<'a> Seen<'a> {
 /// Whether it is a complex attribute with nothing in it that stands for it.
 fn is_whole((attribute, several, _): (&Attribute, bool, bool)) -> bool {
     attribute.kind == AttributeType::Complex && !(several && attribute.sub_attribute("value").is_some())
-}
-
-/// Whether a literal is met by values in another case only.
-fn stands_in_other_case(term: &Term, operator: CompareOperator, literal: &str) -> bool {
-    let meets = |value: &str, literal: &str| match operator {
-        CompareOperator::Contains => value.contains(literal),
-        CompareOperator::StartsWith => value.starts_with(literal),
-        CompareOperator::EndsWith => value.ends_with(literal),
-        _ => value == literal,
-    };
-    let texts = || term.held.iter().filter_map(|(_, value)| Value::as_str(value));
-    let folded = fold_case(literal);
-    !texts().any(|value| meets(value, literal)) && texts().any(|value| meets(&fold_case(value), &folded))
-}
-
-/// The name of an attribute, folded and without a URI, by which the same one is known in and out of brackets.
-fn name(path: &AttributePath, within: Option<&AttributePath>) -> String {
-    let name = match (within, &path.sub) {
-        (Some(around), _) => format!("{}.{}", around.name, path.name),
-        (None, Some(sub)) => format!("{}.{sub}", path.name),
-        (None, None) => path.name.clone(),
-    };
-    name.to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -167,11 +167,11 @@ impl Hunt<'_> {
                 continue;
             }
             let texts = term.texts();
-            let plain: Vec<&String> =
-                texts.iter().filter(|text| text.chars().all(|it| it.is_ascii_alphanumeric())).collect();
+            let plain: Vec<&str> =
+                texts.into_iter().filter(|text| text.chars().all(|it| it.is_ascii_alphanumeric())).collect();
             let mut filters = vec![Filter::Present(term.path.clone())];
             for text in plain {
-                filters.push(term.compare(CompareOperator::Equal, text.as_str()));
+                filters.push(term.compare(CompareOperator::Equal, text));
                 filters.extend(
                     Nearness::Beginning
                         .of(text)

@@ -16,12 +16,15 @@ use crate::scim::filter::{Filter, FilterValue};
 use crate::scim::path::AttributePath;
 use crate::scim::resource::{elements, get, is_unassigned};
 use crate::scim::schema::{Attribute, AttributeType, Mutability, Returned};
+use crate::scim::text::fold_case;
 
 /// An attribute that can be compared, with its values.
 #[derive(Debug, Clone)]
 pub struct Term {
     /// Its path: `emails.value`, `urn:…:employeeNumber`.
     pub path: AttributePath,
+    /// What the same attribute is known by however it is written: folded, and without a URI.
+    pub name: String,
     /// Its characteristics.
     pub attribute: Attribute,
     /// Whether it is a part of a multi-valued attribute, or is one.
@@ -30,6 +33,8 @@ pub struct Term {
     pub extension: bool,
     /// The values, each with the index of the resource that holds it.
     pub held: Vec<(usize, Value)>,
+    /// The texts among them, each once, with their folded form.
+    texts: Vec<(String, String)>,
 }
 
 /// The attributes by which users are looked up in practice, before others.
@@ -89,13 +94,7 @@ fn of_attribute(
         return;
     }
     let several = attribute.multi_valued;
-    terms.push(Term {
-        path: path.clone(),
-        attribute: attribute.clone(),
-        several,
-        extension,
-        held: values.to_vec(),
-    });
+    terms.push(Term::new(path.clone(), attribute, several, extension, values.to_vec()));
     for sub in attribute.sub_attributes.iter().filter(|sub| !is_kept_back(sub)) {
         let held: Vec<(usize, Value)> = values
             .iter()
@@ -105,13 +104,8 @@ fn of_attribute(
             .collect();
         // Between what nobody holds there is nothing to tell apart.
         if !held.is_empty() && sub.kind != AttributeType::Complex && !sub.name.starts_with('$') {
-            terms.push(Term {
-                path: path.with_sub(&sub.name),
-                attribute: sub.clone(),
-                several: several || sub.multi_valued,
-                extension,
-                held,
-            });
+            let several = several || sub.multi_valued;
+            terms.push(Term::new(path.with_sub(&sub.name), sub, several, extension, held));
         }
     }
 }
@@ -124,15 +118,39 @@ fn is_kept_back(attribute: &Attribute) -> bool {
 }
 
 impl Term {
+    fn new(
+        path: AttributePath,
+        attribute: &Attribute,
+        several: bool,
+        extension: bool,
+        held: Vec<(usize, Value)>,
+    ) -> Term {
+        let texts: BTreeSet<&str> = held.iter().filter_map(|(_, value)| value.as_str()).collect();
+        let texts = texts.into_iter().map(|text| (text.to_owned(), fold_case(text).into_owned())).collect();
+        Term { name: name(&path, None), path, attribute: attribute.clone(), several, extension, held, texts }
+    }
+
     /// The values of one resource.
     pub fn of(&self, index: usize) -> impl Iterator<Item = &Value> {
         self.held.iter().filter(move |(at, _)| *at == index).map(|(_, value)| value)
     }
 
     /// The texts that are held, each once.
-    pub fn texts(&self) -> Vec<String> {
-        let all: BTreeSet<&str> = self.held.iter().filter_map(|(_, value)| value.as_str()).collect();
-        all.into_iter().map(str::to_owned).collect()
+    pub fn texts(&self) -> Vec<&str> {
+        self.texts.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    /// Whether a text is met by values in another case only.
+    pub fn stands_in_other_case(&self, operator: CompareOperator, text: &str) -> bool {
+        let meets = |value: &str, text: &str| match operator {
+            Contains => value.contains(text),
+            StartsWith => value.starts_with(text),
+            EndsWith => value.ends_with(text),
+            _ => value == text,
+        };
+        let folded = fold_case(text);
+        !self.texts.iter().any(|(value, _)| meets(value, text))
+            && self.texts.iter().any(|(_, value)| meets(value, &folded))
     }
 
     /// A comparison.
@@ -415,6 +433,16 @@ impl Draft {
         };
         Some(filter.to_string())
     }
+}
+
+/// The name of an attribute, folded and without a URI, by which the same one is known in and out of brackets.
+pub fn name(path: &AttributePath, within: Option<&AttributePath>) -> String {
+    let name = match (within, &path.sub) {
+        (Some(around), _) => format!("{}.{}", around.name, path.name),
+        (None, Some(sub)) => format!("{}.{sub}", path.name),
+        (None, None) => path.name.clone(),
+    };
+    name.to_ascii_lowercase()
 }
 
 fn brackets(term: &Term, filter: Filter) -> Filter {
