@@ -232,6 +232,33 @@ async fn the_log_keeps_within_its_limit() {
     assert_eq!(target.exchange(kept[0].id).unwrap().id, kept[0].id);
 }
 
+#[tokio::test]
+async fn what_nobody_holds_is_let_go_of_and_makes_room() {
+    let server = Hostile::scripted(|_| Act::json(200, &json!({"text": "x".repeat(10_000)})));
+    let mut options = options(&server);
+    options.limits.log = 200_000;
+    let target = Target::new(options).unwrap();
+    let before = get(&target, "/Users").await.exchange.id;
+    let first = target.next_exchange();
+    let mut held = Vec::new();
+    for number in 0..20 {
+        let sent = get(&target, "/Users").await;
+        if number % 10 == 9 {
+            held.push(sent.exchange);
+        } else {
+            drop(sent);
+        }
+        target.let_go(first);
+    }
+    let kept: Vec<_> = target.exchanges().iter().map(|exchange| exchange.id).collect();
+    assert_eq!(kept, [before, held[0].id, held[1].id]);
+    assert_eq!(target.exchanges_dropped(), 0);
+    assert_eq!(target.exchange(held[1].id).unwrap().id, held[1].id);
+    drop(held);
+    target.let_go(first);
+    assert_eq!(target.exchanges().len(), 1);
+}
+
 // --- redirects and credentials --------------------------------------------------------------------------
 
 #[tokio::test]

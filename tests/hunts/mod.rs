@@ -82,6 +82,8 @@ pub struct Hunt<S> {
     pub requests: u64,
     pub in_flight: usize,
     pub stop_at_first: bool,
+    /// Whether all that is asked is kept, to look at it.
+    pub keeps_all: bool,
     pub saved: Vec<S>,
     /// So many reads after a write do not see it yet.
     pub lag: usize,
@@ -116,6 +118,7 @@ impl<S: Fuzzer> Hunt<S> {
             requests,
             in_flight: 1,
             stop_at_first: false,
+            keeps_all: false,
             saved: Vec::new(),
             lag: 0,
             settle: None,
@@ -168,12 +171,18 @@ impl<S: Fuzzer> Hunt<S> {
                 most: self.most,
                 in_flight: self.in_flight,
                 stop_at_first: self.stop_at_first,
-                keeps_all: true,
+                keeps_all: self.keeps_all,
             },
             saved: &self.saved,
             progress: &Watching { target: &target, after: self.interrupt_after },
         };
         let fuzzed = S::fuzz(&setting).await;
+        for outcome in fuzzed.iter().flat_map(|fuzzed| S::found(fuzzed, self.seed).outcomes) {
+            let shown = outcome.findings.iter().filter_map(|finding| finding.exchange);
+            for exchange in shown.chain(outcome.exchanges) {
+                assert!(target.exchange(exchange).is_some(), "{}: {exchange:?} was let go of", outcome.id);
+            }
+        }
         let asked = target
             .exchanges()
             .iter()
@@ -208,6 +217,7 @@ pub struct Asked {
 pub struct Caught<S: Fuzzer> {
     pub fuzzed: Result<S::Fuzzed, String>,
     pub clean_up: CleanUp,
+    /// What was kept of what was asked.
     pub asked: Vec<Asked>,
     pub requests: u64,
 }
