@@ -141,8 +141,31 @@ fn answers_that_contradict_each_other_are_saved_as_two_steps() {
     let folder = tempfile::tempdir().expect("a folder");
     saved::write(folder.path(), Subject::Filter, suite).expect("it can be written");
     replays(folder.path(), fault, &suite.text);
-    // The next run leaves them to `run`, and says nothing of what it has not tried.
-    assert_eq!(cases(&saved::read(folder.path(), Subject::Filter).expect("it can be read")), []);
+    are_tried_first(folder.path(), fault);
+}
+
+/// A name that is asked for in other letters is that of a resource which is made along with the others.
+#[test]
+fn what_refers_to_a_name_is_tried_first() {
+    let fault = "filter-user-name-case-sensitive";
+    let caught = Hunt { stop_at_first: true, ..faulty(fault, 1) }.run();
+    let folder = tempfile::tempdir().expect("a folder");
+    let reported = caught.reported();
+    let suite = reported.suites.first().expect("it can be said");
+    assert!(suite.text.contains("${other}"), "{}", suite.text);
+    saved::write(folder.path(), Subject::Filter, suite).expect("it can be written");
+    are_tried_first(folder.path(), fault);
+}
+
+/// What was saved is found again with the first question, and holds where the defect is gone.
+fn are_tried_first(folder: &std::path::Path, fault: &str) {
+    let again = cases(&saved::read(folder, Subject::Filter).expect("it can be read"));
+    assert!(!again.is_empty(), "{fault}");
+    let found = Hunt { saved: again.clone(), stop_at_first: true, ..faulty(fault, 2) }.run();
+    assert!(found.found().iter().any(|it| it.starts_with("fuzz/filter/saved[")), "{:?}", found.found());
+    let mended = Hunt { saved: again.clone(), most: Some(20), ..good(2) }.run();
+    assert_eq!(mended.fuzzed().mended.len(), again.len(), "{:?}", mended.fuzzed().notes);
+    assert_eq!(mended.found(), Vec::<String>::new());
 }
 
 /// Where nobody knows what either filter finds, what the second finds is held against what the first has found.
@@ -182,6 +205,7 @@ fn answers_that_are_open_are_held_against_each_other() {
     let found = FoundSuite { name: "both-ways".to_owned(), text };
     saved::write(folder.path(), Subject::Filter, &found).expect("it can be written");
     replays(folder.path(), "filter-not-ignored", &found.text);
+    are_tried_first(folder.path(), "filter-not-ignored");
 }
 
 /// `scimspec check` accepts a saved suite, and `scimspec run` replays it: red on the fault, green without it.

@@ -6,6 +6,7 @@
 //! only once it was asked alone. What is wrong is shrunk by asking for its parts, judged anew on fresh resources, and put
 //! to its cause; what a known cause explains is not asked any more.
 
+mod again;
 mod anew;
 pub mod ask;
 mod batches;

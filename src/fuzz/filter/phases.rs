@@ -95,32 +95,6 @@ impl Hunt<'_> {
         self.random().await;
     }
 
-    /// What earlier runs have found.
-    async fn saved_ones(&mut self) {
-        for case in self.fuzz.saved {
-            let Some(field) = self.fields.iter().position(|field| field.set.endpoint == case.endpoint) else {
-                self.notes.push(format!("{}: there is no {} to try it at", case.name, case.endpoint));
-                continue;
-            };
-            if !self.goes_on() {
-                return;
-            }
-            let text = case.filter.replace(crate::fuzz::strategy::data::MARK, &self.fields[field].set.word);
-            let before = self.causes.all().iter().map(|cause| cause.sightings.len()).sum::<usize>();
-            match self.trial(field, &text) {
-                Some(trial) if self.is_explained(&trial.features) => continue,
-                Some(_) => {
-                    self.try_alone(field, Property::Saved, vec![text], "trying what was saved").await;
-                }
-                None => self.try_slips(vec![(Feature::Slip("what was saved"), text, false)]).await,
-            }
-            let after = self.causes.all().iter().map(|cause| cause.sightings.len()).sum::<usize>();
-            if before == after {
-                self.mended.push(case.name.clone());
-            }
-        }
-    }
-
     /// Connectives, over comparisons that tell as many assignments of truth apart as there are.
     async fn shapes(&mut self, field: usize) {
         let mut dice = self.dice("shapes");

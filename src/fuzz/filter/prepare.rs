@@ -57,7 +57,7 @@ impl Hunt<'_> {
             let also: Vec<Value> = saved
                 .iter()
                 .filter(|case| case.endpoint == endpoint)
-                .flat_map(|case| case.resources.iter().cloned())
+                .flat_map(|case| case.resources.iter().map(|(_, resource)| resource.clone()))
                 .collect();
             let mut dice = self.dice(&format!("data {}", kind.name));
             match self.maker().make(&definition, size, &members, also, &mut dice).await {

@@ -11,7 +11,7 @@ use super::hunt::{Field, Hunt, Trial, count};
 use super::verdict::{Mistake, Verdict, may_be_refused};
 use super::{Against, Counterexample, Property};
 use crate::fuzz::cause::{Feature, Features};
-use crate::fuzz::dataset::{DataSet, Row};
+use crate::fuzz::dataset::Row;
 use crate::fuzz::dice::Dice;
 use crate::fuzz::strategy::spelling::spellings;
 use crate::oracle::world::{Truth, Worlds};
@@ -19,7 +19,7 @@ use crate::scim::filter::Filter;
 
 /// A relation between what filters find of the same resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Relation {
+pub(super) enum Relation {
     DoubleNegation,
     Partition,
     Commutation,
@@ -32,6 +32,9 @@ enum Relation {
 
 /// What the relation is called by which no resource is found twice, and none by neither.
 pub(super) const PARTITION: &str = "a filter and its negation";
+
+/// The rows of a page, where pages are held against the whole.
+const PAGE: usize = 3;
 
 const ALL: [Relation; 8] = [
     Relation::Partition,
@@ -55,6 +58,34 @@ impl Relation {
             Relation::Spelling => "two spellings of a filter",
             Relation::Search => "GET and .search",
             Relation::Pages => "one page and several",
+        }
+    }
+
+    /// The relation between two filters of which the second is asked in that way, if there is one that is tried.
+    pub(super) fn between(first: &Filter, second: &Filter, way: Way) -> Option<Relation> {
+        let negated = |filter: &Filter| match filter {
+            Filter::Not(inner) => Some((**inner).clone()),
+            _ => None,
+        };
+        match (first, second) {
+            _ if way == Way::Search => Some(Relation::Search),
+            _ if matches!(way, Way::Pages(_)) => Some(Relation::Pages),
+            (first, second) if first == second => Some(Relation::Spelling),
+            (first, second) if negated(second).as_ref() == Some(first) => Some(Relation::Partition),
+            (first, second) if negated(second).as_ref().and_then(negated).as_ref() == Some(first) => {
+                Some(Relation::DoubleNegation)
+            }
+            (Filter::And(one), Filter::And(other)) if one.iter().rev().eq(other) => {
+                Some(Relation::Commutation)
+            }
+            (first, Filter::Or(all)) if all.iter().all(|it| it == first) => Some(Relation::Idempotence),
+            (Filter::Not(inner), Filter::Or(all)) => match inner.as_ref() {
+                Filter::And(parts) if all.iter().map(negated).eq(parts.iter().cloned().map(Some)) => {
+                    Some(Relation::DeMorgan)
+                }
+                _ => None,
+            },
+            _ => None,
         }
     }
 }
@@ -81,7 +112,6 @@ impl Hunt<'_> {
     }
 
     async fn relation(&mut self, field: usize, relation: Relation, dice: &mut Dice) {
-        let features = Features::from([Feature::Slip(relation.words())]);
         // What may be refused may be taken to find nothing, too, and so may its negation.
         let Field { right, set, .. } = &self.fields[field];
         let firm: Vec<&Filter> = right
@@ -93,15 +123,14 @@ impl Hunt<'_> {
         let (Some(one), Some(other)) = drawn else { return };
         let not = |it: Filter| Filter::Not(Box::new(it));
         let both = |one: &Filter, other: &Filter| Filter::And(vec![one.clone(), other.clone()]);
-        let (one, other, way) = match relation {
-            Relation::DoubleNegation => (one.clone(), not(not(one)), Way::Get),
-            Relation::Partition => (one.clone(), not(one), Way::Get),
-            Relation::Commutation => (both(&one, &other), both(&other, &one), Way::Get),
-            Relation::Idempotence => (one.clone(), Filter::Or(vec![one.clone(), one]), Way::Get),
-            Relation::DeMorgan => (not(both(&one, &other)), Filter::Or(vec![not(one), not(other)]), Way::Get),
-            Relation::Spelling => (both(&one, &other), both(&one, &other), Way::Get),
-            Relation::Search => (one.clone(), one, Way::Search),
-            Relation::Pages => (one.clone(), one, Way::Pages(3)),
+        let (one, other) = match relation {
+            Relation::DoubleNegation => (one.clone(), not(not(one))),
+            Relation::Partition => (one.clone(), not(one)),
+            Relation::Commutation => (both(&one, &other), both(&other, &one)),
+            Relation::Idempotence => (one.clone(), Filter::Or(vec![one.clone(), one])),
+            Relation::DeMorgan => (not(both(&one, &other)), Filter::Or(vec![not(one), not(other)])),
+            Relation::Spelling => (both(&one, &other), both(&one, &other)),
+            Relation::Search | Relation::Pages => (one.clone(), one),
         };
         let mut texts = [one.to_string(), other.to_string()];
         if relation == Relation::Spelling
@@ -109,34 +138,58 @@ impl Hunt<'_> {
         {
             texts[1] = spelling.write(&other, &self.fields[field].set.definition);
         }
+        self.hold(field, Property::Relations, relation, texts, None).await;
+    }
+
+    /// Holds the answers to two filters against each other, where no known cause explains them: whether that was so.
+    /// `about` is the id of the resource that they are about, if it is one alone.
+    pub(super) async fn hold(
+        &mut self,
+        field: usize,
+        property: Property,
+        relation: Relation,
+        texts: [String; 2],
+        about: Option<&str>,
+    ) -> bool {
+        let way = match relation {
+            Relation::Search => Way::Search,
+            Relation::Pages => Way::Pages(PAGE),
+            _ => Way::Get,
+        };
+        let features = Features::from([Feature::Slip(relation.words())]);
         let known = texts.iter().filter_map(|text| self.trial(field, text)).collect::<Vec<_>>();
         if known.iter().any(|trial| self.causes.explains(&trial.features).is_some())
             || self.is_explained(&features)
         {
-            return;
+            return false;
         }
         self.tell("holding answers against each other");
-        let Some((first, second)) = self.pair(field, &texts, way).await else { return };
-        let Some(broken) = self.contradicts(field, relation, &first, &second) else {
-            self.tally.judge(Property::Relations);
-            return;
+        let Some((first, second)) = self.pair(field, &texts, way).await else { return false };
+        let contradicts = |hunt: &Self, first: &Asked, second: &Asked| {
+            let rows = hunt.fields[field].set.rows.iter();
+            apart(relation, rows.filter(|row| about.is_none_or(|id| row.id == id)), first, second)
         };
-        *self.tally.judged.entry(Property::Relations).or_default() += 2;
+        let Some(broken) = contradicts(self, &first, &second) else {
+            self.tally.judge(property);
+            return true;
+        };
+        *self.tally.judged.entry(property).or_default() += 2;
         let now = self.fuzz.target.requests_made();
         // If the oracle knows better which of them is wrong, that is the better finding.
         for (trial, asked) in known.iter().zip([&first, &second]) {
             let verdict = self.judge(field, &trial.filter, asked);
             if verdict.is_bad() && (way == Way::Get || std::ptr::eq(asked, &first)) {
-                return self.note(field, Property::Relations, trial, verdict, asked.clone()).await;
+                self.note(field, property, trial, verdict, asked.clone()).await;
+                return true;
             }
         }
         // Once more, since others may have written meanwhile.
-        let Some((first, second)) = self.pair(field, &texts, way).await else { return };
-        if self.contradicts(field, relation, &first, &second).is_none() {
-            return;
+        let Some((first, second)) = self.pair(field, &texts, way).await else { return true };
+        if contradicts(self, &first, &second).is_none() {
+            return true;
         }
         let mut counterexample = Counterexample {
-            property: Property::Relations,
+            property,
             endpoint: self.fields[field].set.endpoint.clone(),
             seen: texts[1].clone(),
             filter: texts[1].clone(),
@@ -150,10 +203,11 @@ impl Hunt<'_> {
             sighted_at: now,
             minimal_at: now,
             shrinking: 0,
-            terms: count(&other),
+            terms: known.last().map_or(0, |trial| count(&trial.filter)),
         };
         self.relate_anew(field, relation, &mut counterexample, &known, &broken).await;
         self.put_to_cause(field, counterexample, None).await;
+        true
     }
 
     /// Holds the two answers against each other on fresh copies of the resources that they differ about, for a case that
@@ -203,17 +257,18 @@ impl Hunt<'_> {
             // Where nobody knows what is right, one resource has to tell: it is found by both, or by neither.
             tries.extend(fresh.rows.iter().map(|row| {
                 let narrowed = |text: &String| format!("id eq {} and ({text})", Value::from(row.id.as_str()));
-                [narrowed(&texts[0]), narrowed(&texts[1])]
+                ([narrowed(&texts[0]), narrowed(&texts[1])], Some(row.id.clone()))
             }));
         } else {
-            tries.push(texts);
+            tries.push((texts, None));
         }
-        for texts in tries {
+        for (texts, about) in tries {
             if !self.fuzz.target.can_spare(4) {
                 return;
             }
             let Some((first, second)) = self.pair(field, &texts, against.way).await else { return };
-            let Some(mistake) = apart(relation, &fresh, &first, &second) else { continue };
+            let rows = fresh.rows.iter().filter(|row| about.as_ref().is_none_or(|id| row.id == *id));
+            let Some(mistake) = apart(relation, rows, &first, &second) else { continue };
             let [first, second] = texts;
             counterexample.filter = second;
             counterexample.against = Some(Against { filter: first, way: against.way });
@@ -231,37 +286,33 @@ impl Hunt<'_> {
         self.heed(&second);
         Some((first, second))
     }
-
-    /// What is wrong with two answers, taken together; none where they agree, or say nothing.
-    fn contradicts(
-        &self,
-        field: usize,
-        relation: Relation,
-        first: &Asked,
-        second: &Asked,
-    ) -> Option<Mistake> {
-        apart(relation, &self.fields[field].set, first, second)
-    }
 }
 
-/// What two answers say differently about these resources, or both alike where one has to be the contrary of the other.
-fn apart(relation: Relation, set: &DataSet, first: &Asked, second: &Asked) -> Option<Mistake> {
+/// What two answers say differently about these resources, or both alike where one has to be the contrary of the other;
+/// none where they agree, or say nothing.
+fn apart<'r>(
+    relation: Relation,
+    rows: impl Iterator<Item = &'r Row>,
+    first: &Asked,
+    second: &Asked,
+) -> Option<Mistake> {
     let (Answer::List(first), Answer::List(second)) = (&first.answer, &second.answer) else {
         return None;
     };
     if !first.is_complete || !second.is_complete {
         return None;
     }
-    let ours = |found: &Found| -> BTreeSet<String> {
-        found.ids().filter_map(|id| set.row(id)).map(|row| row.id.clone()).collect()
-    };
-    let (first, second) = (ours(first), ours(second));
-    let (missing, surplus): (Vec<String>, Vec<String>) = if relation == Relation::Partition {
-        let neither = set.rows.iter().filter(|row| !first.contains(&row.id) && !second.contains(&row.id));
-        (neither.map(|row| row.id.clone()).collect(), first.intersection(&second).cloned().collect())
-    } else {
-        (first.difference(&second).cloned().collect(), second.difference(&first).cloned().collect())
-    };
+    let ids = |found: &Found| found.ids().map(str::to_ascii_lowercase).collect::<BTreeSet<String>>();
+    let (first, second) = (ids(first), ids(second));
+    let (mut missing, mut surplus) = (Vec::new(), Vec::new());
+    for Row { id, .. } in rows {
+        let key = id.to_ascii_lowercase();
+        match (first.contains(&key), second.contains(&key), relation == Relation::Partition) {
+            (false, false, true) | (true, false, false) => missing.push(id.clone()),
+            (true, true, true) | (false, true, false) => surplus.push(id.clone()),
+            _ => {}
+        }
+    }
     let is_wrong = !missing.is_empty() || !surplus.is_empty();
     is_wrong.then(|| Mistake { missing, surplus, is_firm: true, ..Mistake::default() })
 }

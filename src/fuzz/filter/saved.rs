@@ -16,6 +16,12 @@ use crate::fuzz::strategy::data::MARK;
 use crate::fuzz::strategy::literal::other_case;
 use crate::oracle::world::{Truth, Worlds};
 use crate::scim::filter::{Filter, FilterValue};
+use crate::suite::model::{By, Query};
+
+/// What stands in a suite for a name that is asked for in other letters.
+const NAME: &str = "${name}";
+/// And for that name in other letters.
+pub(super) const OTHER: &str = "${other}";
 
 /// A counterexample of an earlier run.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,33 +30,46 @@ pub struct SavedCase {
     pub name: String,
     /// Where it is asked.
     pub endpoint: String,
-    /// The resources that it needs, with [`MARK`] for the mark.
-    pub resources: Vec<Value>,
-    /// The filter, with [`MARK`] for the mark.
+    /// The resources that it needs, each with its name in the filters, with [`MARK`] for the mark.
+    pub resources: Vec<(String, Value)>,
+    /// The filter, with [`MARK`] for the mark, and references to the resources.
     pub filter: String,
+    /// What its answer is held against, if it is not what the oracle says.
+    pub against: Option<Against>,
 }
 
-/// The cases of suites that can be tried first. What refers to what only a suite knows is for `run` to replay.
+/// The cases of suites, as they are tried first.
 pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
     let mut cases = Vec::new();
     for SavedSuite { name, suite, .. } in suites {
         for case in &suite.cases {
-            // Two answers that contradict each other are for `run` to hold against each other.
-            if case.steps.len() > 1 {
-                continue;
-            }
-            let Some(query) = case.steps.iter().find_map(|step| step.query.as_ref()) else { continue };
-            let Some(filter) = &query.filter else { continue };
-            let given = case.given.values().filter_map(|given| given.inline.as_ref());
+            let queries: Vec<&Query> = case.steps.iter().filter_map(|step| step.query.as_ref()).collect();
+            let filter = |query: &Query| query.filter.as_ref().map(|filter| filter.replace(REFERENCE, MARK));
+            let (asked, against) = match queries.as_slice() {
+                [only] => (only, None),
+                [first, second] => {
+                    let is_search = second.by.contains(&By::Search);
+                    let way = if is_search { Way::Search } else { Way::Get };
+                    (second, filter(first).map(|filter| Against { filter, way }))
+                }
+                _ => continue,
+            };
+            let Some(text) = filter(asked) else { continue };
+            let given =
+                case.given.iter().filter_map(|(handle, given)| Some((handle, given.inline.as_ref()?)));
+            let resources = given.map(|(handle, resource)| {
+                let resource = replaced(resource, REFERENCE, MARK);
+                (handle.clone(), replaced(&resource, NAME, &format!("{MARK}.other@example.com")))
+            });
             cases.push(SavedCase {
                 name: name.clone(),
-                endpoint: query.endpoint.trim_end_matches('/').to_owned(),
-                resources: given.map(|resource| replaced(resource, REFERENCE, MARK)).collect(),
-                filter: filter.replace(REFERENCE, MARK),
+                endpoint: asked.endpoint.trim_end_matches('/').to_owned(),
+                resources: resources.collect(),
+                filter: text,
+                against,
             });
         }
     }
-    cases.retain(|case| !case.filter.contains("${"));
     cases
 }
 
@@ -197,8 +216,8 @@ fn told(data: &DataSet, filters: &[&String]) -> Option<Told> {
     // A name in capitals needs a reference of its own.
     for (row, resource) in data.rows.iter().zip(&mut resources) {
         let Some(name) = row.state.get("userName").and_then(Value::as_str) else { continue };
-        if put(&other_case(name), "${other}") {
-            resource["userName"] = "${name}".into();
+        if put(&other_case(name), OTHER) {
+            resource["userName"] = NAME.into();
             fresh = "{word: word, name: user-name, other: {upper: name}}".to_owned();
         }
     }

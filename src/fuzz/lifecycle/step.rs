@@ -243,6 +243,16 @@ pub enum Step {
 pub type Sequence = Vec<Step>;
 
 impl Step {
+    /// The version that it demands.
+    pub fn condition(&self) -> Condition {
+        match self {
+            Step::Replace { condition, .. }
+            | Step::Patch { condition, .. }
+            | Step::Delete { condition, .. } => *condition,
+            _ => Condition::None,
+        }
+    }
+
     /// The word for its kind, in names of causes.
     pub fn word(&self) -> &'static str {
         match self {

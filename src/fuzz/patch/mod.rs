@@ -6,15 +6,18 @@
 //! lasts. Whatever looks wrong counts only once it has shown again on a fresh resource; it is shrunk there, operation by
 //! operation, and put to its cause; what a known cause explains is not tried any more.
 
+mod beside;
 mod chance;
 pub mod features;
 mod hunt;
+mod mistakes;
 mod phases;
 pub mod play;
 mod prepare;
 pub mod record;
 pub mod saved;
 mod shrink;
+mod standing;
 pub mod verdict;
 
 use std::sync::Arc;
