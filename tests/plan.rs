@@ -30,28 +30,32 @@ fn a_plan_says_what_a_run_needs() {
         &["--case", "version/*", "--case", "replace/*"],
         &["--profile", "okta", "--case", "okta-groups/*"],
     ];
-    for selection in selections {
-        let planned = scimspec(&[&["list", "--plan", "--rate", "100/min"], *selection].concat());
-        let total = figure(&planned, "total");
-        let parts = ["probe", "givens", "reads", "writes", "read-backs", "clean-up"];
-        assert_eq!(parts.iter().map(|part| figure(&planned, part)).sum::<u64>(), total, "{planned}");
-        let report = tempfile::NamedTempFile::new().expect("a file");
-        let path = report.path().to_str().expect("a path").to_owned();
-        scimspec(&[&["run", "--seed", "7", "--json", &path], *selection].concat());
-        let report: Value =
-            serde_json::from_slice(&std::fs::read(&path).expect("the report")).expect("it is JSON");
-        let made = report["summary"]["requests"].as_u64().expect("a count");
-        let off = total.abs_diff(made);
-        assert!(off * 100 <= made * 10, "{selection:?}: {total} were planned, {made} were made\n{planned}");
-        let minutes = total * 60 / 100;
-        let says = planned.lines().last().unwrap_or_default();
-        let expected = if minutes < 90 {
-            format!("{} s", minutes.max(1))
-        } else {
-            format!("{} min", total.div_ceil(100))
-        };
-        assert!(says.contains(&expected), "{says}, expected {expected}");
-    }
+    // Much of a run is waiting.
+    std::thread::scope(|scope| {
+        for selection in selections {
+            scope.spawn(|| is_planned(selection));
+        }
+    });
+}
+
+fn is_planned(selection: &[&str]) {
+    let planned = scimspec(&[&["list", "--plan", "--rate", "100/min"], selection].concat());
+    let total = figure(&planned, "total");
+    let parts = ["probe", "givens", "reads", "writes", "read-backs", "clean-up"];
+    assert_eq!(parts.iter().map(|part| figure(&planned, part)).sum::<u64>(), total, "{planned}");
+    let report = tempfile::NamedTempFile::new().expect("a file");
+    let path = report.path().to_str().expect("a path").to_owned();
+    scimspec(&[&["run", "--seed", "7", "--json", &path], selection].concat());
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(&path).expect("the report")).expect("it is JSON");
+    let made = report["summary"]["requests"].as_u64().expect("a count");
+    let off = total.abs_diff(made);
+    assert!(off * 100 <= made * 10, "{selection:?}: {total} were planned, {made} were made\n{planned}");
+    let minutes = total * 60 / 100;
+    let says = planned.lines().last().unwrap_or_default();
+    let expected =
+        if minutes < 90 { format!("{} s", minutes.max(1)) } else { format!("{} min", total.div_ceil(100)) };
+    assert!(says.contains(&expected), "{says}, expected {expected}");
 }
 
 #[test]

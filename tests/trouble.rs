@@ -596,7 +596,7 @@ fn an_interrupt_cleans_up_and_reports() {
         let (server, _stalled, made) = stalling(&reference, 5);
         let bench = Bench::new();
         let cases = ["create/*", "patch/*", "query/*"];
-        let going = start_cases(&bench, server.base_url().as_str(), &cases, &[]);
+        let going = start_cases(&bench, server.base_url().as_str(), &cases, &["--timeout", "5s"]);
         until("the sixth create", || made.load(Ordering::SeqCst) > 5);
         going.signal(signal);
         let ran = going.end().exits(3);
