@@ -316,10 +316,11 @@ fn every_filter_fault_is_found() {
 #[ignore = "half an hour: UPDATE_FUZZ=1 cargo test --test fuzz_filter -- --ignored nothing_is_reported_of_anything"]
 fn nothing_is_reported_of_anything_legal() {
     let most = number("FILTERS", 5000);
+    let in_flight = usize::try_from(number("IN_FLIGHT", 1)).expect("not so many");
     let hunts = calm(
         number("SEEDS", 10),
-        |seed| Hunt { most: Some(most), requests: 4000, ..good(seed) },
-        |seed| Hunt { most: Some(most.min(1500)), requests: 1500, ..good(seed) },
+        |seed| Hunt { most: Some(most), requests: most, in_flight, ..good(seed) },
+        |seed| Hunt { most: Some(most.min(1500)), requests: 1500, in_flight, ..good(seed) },
     );
     let ran = common::side_by_side(&hunts, |(name, hunt)| {
         let caught = hunt.run();

@@ -238,7 +238,7 @@ fn nothing_is_reported_of_anything_legal() {
     let in_flight = usize::try_from(number("IN_FLIGHT", 1)).expect("not so many");
     let hunts = calm(
         number("SEEDS", 10),
-        |seed| Hunt { most: Some(most), requests: most * 4, ..good(seed) },
+        |seed| Hunt { most: Some(most), requests: most * 4, in_flight, ..good(seed) },
         |seed| Hunt { most: Some(most.min(300)), requests: 900, in_flight, ..good(seed) },
     );
     let ran = common::side_by_side(&hunts, |(name, hunt)| {
