@@ -7,8 +7,6 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::sync::Mutex;
-use std::thread;
 use std::time::Duration;
 
 use common::{Trial, library};
@@ -254,45 +252,30 @@ fn with_fault(fault: &str, case: &str) -> Outcome {
         .unwrap_or_else(|| panic!("there is no case {case}"))
 }
 
-/// Shows what comes of each fault, several at a time: most of the time of a run is waiting.
-fn with_each(faults: &[(&str, &str)], seen: impl Fn(&str, &Outcome) + Sync) {
-    let left = Mutex::new(faults.iter());
-    thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| {
-                while let Some((fault, case)) = { left.lock().unwrap().next() } {
-                    seen(fault, &with_fault(fault, case));
-                }
-            });
-        }
-    });
+/// What comes of each fault, with its name.
+fn with_each<'f>(faults: &[(&'f str, &str)]) -> Vec<(&'f str, Outcome)> {
+    common::several_at_once(6, faults, |(fault, case)| (*fault, with_fault(fault, case)))
 }
 
 #[test]
 fn each_fault_of_the_double_turns_a_case_about_it_red() {
-    let silent = Mutex::new(Vec::new());
-    with_each(CAUGHT, |fault, outcome| {
-        if outcome.verdict != Verdict::Failed {
-            silent.lock().unwrap().push(format!("{fault}: {}", told(&[outcome])));
-        }
-    });
-    let silent = silent.into_inner().unwrap();
+    let silent: Vec<String> = with_each(CAUGHT)
+        .iter()
+        .filter(|(_, outcome)| outcome.verdict != Verdict::Failed)
+        .map(|(fault, outcome)| format!("{fault}: {}", told(&[outcome])))
+        .collect();
     assert!(silent.is_empty(), "{} faults are not caught:\n{}", silent.len(), silent.join("\n"));
     assert!(CAUGHT.len() >= 20);
 }
 
 #[test]
 fn what_the_documents_leave_open_is_remarked() {
-    let other = Mutex::new(Vec::new());
-    with_each(REMARKED, |fault, outcome| {
-        if !matches!(outcome.verdict, Verdict::Warned | Verdict::Noted) {
-            other.lock().unwrap().push(format!("{fault}: {}", told(&[outcome])));
-        }
-    });
-    assert_eq!(other.into_inner().unwrap(), Vec::<String>::new());
-    let (fault, case) = REMARKED[0];
-    let outcome = with_fault(fault, case);
-    assert!(outcome.findings[0].message.contains("Okta then waits for 5 minutes"), "{}", told(&[&outcome]));
+    let all = with_each(REMARKED);
+    for (fault, outcome) in &all {
+        assert!(matches!(outcome.verdict, Verdict::Warned | Verdict::Noted), "{fault}: {}", told(&[outcome]));
+    }
+    let (_, outcome) = &all[0];
+    assert!(outcome.findings[0].message.contains("Okta then waits for 5 minutes"), "{}", told(&[outcome]));
 }
 
 #[test]

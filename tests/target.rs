@@ -217,12 +217,18 @@ async fn a_time_out_covers_head_and_body_together() {
     assert!(before.elapsed() < limits().request * 2, "{:?}", before.elapsed());
 }
 
-#[tokio::test]
-async fn the_log_keeps_within_its_limit() {
+/// A target whose answers are long, with a log that few of them fit into.
+fn with_a_small_log() -> (Hostile, Target) {
     let server = Hostile::scripted(|_| Act::json(200, &json!({"text": "x".repeat(10_000)})));
     let mut options = options(&server);
     options.limits.log = 200_000;
     let target = Target::new(options).unwrap();
+    (server, target)
+}
+
+#[tokio::test]
+async fn the_log_keeps_within_its_limit() {
+    let (_server, target) = with_a_small_log();
     for _ in 0..10 {
         assert_eq!(get(&target, "/Users").await.exchange.status(), Some(200));
     }
@@ -234,10 +240,7 @@ async fn the_log_keeps_within_its_limit() {
 
 #[tokio::test]
 async fn what_nobody_holds_is_let_go_of_and_makes_room() {
-    let server = Hostile::scripted(|_| Act::json(200, &json!({"text": "x".repeat(10_000)})));
-    let mut options = options(&server);
-    options.limits.log = 200_000;
-    let target = Target::new(options).unwrap();
+    let (_server, target) = with_a_small_log();
     let before = get(&target, "/Users").await.exchange.id;
     let first = target.next_exchange();
     let mut held = Vec::new();

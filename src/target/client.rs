@@ -284,8 +284,8 @@ impl Target {
             state.log.split_off(from).into_iter().partition(|exchange| Arc::strong_count(exchange) > 1);
         state.log.extend(held);
         state.log_bytes = state.log_bytes.saturating_sub(idle.iter().map(|exchange| exchange.size()).sum());
+        // Bodies take their time to go: nobody waits for that.
         drop(state);
-        drop(idle);
     }
 
     /// The number that the next exchange will have.

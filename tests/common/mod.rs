@@ -53,9 +53,17 @@ pub fn everything() -> &'static Profile {
 
 /// Does something for each of many, one more at a time than there are processors, and gives what each came to, in order.
 pub fn side_by_side<T: Sync, R: Send>(many: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    several_at_once(std::thread::available_parallelism().map_or(2, |count| count.get() + 1), many, work)
+}
+
+/// The same, so many at a time: where most of the work is waiting.
+pub fn several_at_once<T: Sync, R: Send>(
+    threads: usize,
+    many: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(BTreeMap::new());
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

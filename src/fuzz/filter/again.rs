@@ -7,12 +7,14 @@ use super::Property;
 use super::ask::Way;
 use super::hunt::Hunt;
 use super::relation::Relation;
-use super::saved::{OTHER, SavedCase};
+use super::saved::{OTHER, SavedCase, is_other};
 use crate::fuzz::cause::Feature;
-use crate::fuzz::dataset::{DataSet, Row};
+use crate::fuzz::dataset::DataSet;
 use crate::fuzz::strategy::data::MARK;
 use crate::fuzz::strategy::literal::other_case;
-use crate::scim::filter::{Filter, FilterValue};
+use crate::scim::filter::{CompareOperator, Filter, FilterValue};
+use crate::scim::resource::get;
+use crate::suite::template::{Escape, Scope};
 
 impl Hunt<'_> {
     /// What earlier runs have found.
@@ -28,11 +30,10 @@ impl Hunt<'_> {
             let before = self.sightings();
             let set = &self.fields[field].set;
             let text = put_in(case, set, &case.filter);
-            let against = case.against.as_ref().map(|against| put_in(case, set, &against.filter));
+            let against = case.against.as_ref().map(|it| Some((put_in(case, set, &it.filter)?, it.way)));
             let was_tried = match (text, against) {
                 (Some(text), None) => self.saved_filter(field, text).await,
-                (Some(second), Some(Some(first))) => {
-                    let way = case.against.as_ref().map_or(Way::Get, |against| against.way);
+                (Some(second), Some(Some((first, way)))) => {
                     self.saved_relation(field, [first, second], way).await
                 }
                 (None, _) | (_, Some(None)) => {
@@ -78,59 +79,42 @@ impl Hunt<'_> {
 fn about_one(filter: &Filter) -> Option<(String, Filter)> {
     let Filter::And(parts) = filter else { return None };
     match parts.as_slice() {
-        [Filter::Compare { path, value: FilterValue::String(id), .. }, rest]
-            if path.to_string().eq_ignore_ascii_case("id") =>
-        {
-            Some((id.clone(), rest.clone()))
-        }
+        [
+            Filter::Compare { path, operator: CompareOperator::Equal, value: FilterValue::String(id) },
+            rest,
+        ] if path.to_string().eq_ignore_ascii_case("id") => Some((id.clone(), rest.clone())),
         _ => None,
     }
 }
 
 /// A text of a saved case with what stands in it for the resources of this run; none where one of these is not there.
 fn put_in(case: &SavedCase, set: &DataSet, text: &str) -> Option<String> {
-    let mut text = text.replace(MARK, &set.word);
+    let mut scope = Scope::new();
     for (handle, resource) in &case.resources {
-        let beginning = format!("${{{handle}.");
-        let row = set.rows.iter().find(|row| row.sent == *resource);
-        while let Some(from) = text.find(&beginning) {
-            let length = text[from..].find('}')?;
-            let value = value_of(row?, &text[from + beginning.len()..from + length])?;
-            text.replace_range(from..=from + length, &literal(&value));
-        }
-        if let Some(name) = row.and_then(|row| row.state.get("userName")?.as_str()) {
-            text = text.replace(OTHER, &literal(&other_case(name)));
+        let Some(row) = set.rows.iter().find(|row| row.sent == *resource) else { continue };
+        scope.insert_handle(handle, &row.state);
+        if let (true, Some(name)) = (is_other(resource), get(&row.state, "userName").and_then(Value::as_str))
+        {
+            scope.insert(OTHER, other_case(name).into());
         }
     }
-    (!text.contains("${")).then_some(text)
-}
-
-/// What a resource shows at `id`, or at `meta.created`.
-fn value_of(row: &Row, path: &str) -> Option<String> {
-    if path == "id" {
-        return Some(row.id.clone());
-    }
-    let pointer = format!("/{}", path.replace('.', "/"));
-    row.state.pointer(&pointer)?.as_str().map(str::to_owned)
-}
-
-/// A text as it stands between the quotes of a literal.
-fn literal(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+    scope.text(&text.replace(MARK, &set.word), Escape::JsonString).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::saved::other_name;
     use super::*;
+    use crate::fuzz::dataset::Row;
     use crate::scim::schema::SchemaSet;
 
     #[test]
     fn what_stands_for_a_resource_is_put_in() {
-        let sent = json!({"userName": format!("{MARK}-a"), "title": "x"});
-        let state = json!({"userName": "s0mark-a", "meta": {"created": "2026-01-01T00:00:00Z"}});
+        let sent = json!({"userName": other_name(), "title": "x"});
+        let state =
+            json!({"id": "a\"1", "userName": "s0mark-a", "meta": {"created": "2026-01-01T00:00:00Z"}});
         let row = Row { id: "a\"1".to_owned(), state, sent: sent.clone(), slice: 0 };
         let set = DataSet {
             definition: SchemaSet::core().definition("User").unwrap(),
@@ -174,6 +158,7 @@ mod tests {
         assert_eq!(of("id eq \"1\" and (title pr)"), told("1", "title pr"));
         assert_eq!(of("id eq \"1\" and (not (title pr))"), told("1", "not (title pr)"));
         assert_eq!(of("title pr and id eq \"1\""), None);
+        assert_eq!(of("id ne \"1\" and (title pr)"), None);
         assert_eq!(of("title pr"), None);
     }
 }

@@ -20,8 +20,18 @@ use crate::suite::model::{By, Query};
 
 /// What stands in a suite for a name that is asked for in other letters.
 const NAME: &str = "${name}";
-/// And for that name in other letters.
-pub(super) const OTHER: &str = "${other}";
+/// What that name in other letters is called in it.
+pub(super) const OTHER: &str = "other";
+
+/// The name that is tried in its place, with [`MARK`] for the mark.
+pub(super) fn other_name() -> String {
+    format!("{MARK}.other@example.com")
+}
+
+/// Whether a resource of a saved case is the one with that name.
+pub(super) fn is_other(resource: &Value) -> bool {
+    resource["userName"] == other_name()
+}
 
 /// A counterexample of an earlier run.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +69,7 @@ pub fn cases(suites: &[SavedSuite]) -> Vec<SavedCase> {
                 case.given.iter().filter_map(|(handle, given)| Some((handle, given.inline.as_ref()?)));
             let resources = given.map(|(handle, resource)| {
                 let resource = replaced(resource, REFERENCE, MARK);
-                (handle.clone(), replaced(&resource, NAME, &format!("{MARK}.other@example.com")))
+                (handle.clone(), replaced(&resource, NAME, &other_name()))
             });
             cases.push(SavedCase {
                 name: name.clone(),
@@ -216,7 +226,7 @@ fn told(data: &DataSet, filters: &[&String]) -> Option<Told> {
     // A name in capitals needs a reference of its own.
     for (row, resource) in data.rows.iter().zip(&mut resources) {
         let Some(name) = row.state.get("userName").and_then(Value::as_str) else { continue };
-        if put(&other_case(name), OTHER) {
+        if put(&other_case(name), &format!("${{{OTHER}}}")) {
             resource["userName"] = NAME.into();
             fresh = "{word: word, name: user-name, other: {upper: name}}".to_owned();
         }
